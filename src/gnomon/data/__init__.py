@@ -1,0 +1,1 @@
+"""Sources of samples and the streams that read them."""

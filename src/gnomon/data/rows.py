@@ -1,0 +1,184 @@
+"""Rows of files on disk by number, without holding the files in memory."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from bisect import bisect_right
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Protocol
+
+from gnomon.parts import nearest
+from gnomon.records import BadRecord
+
+Row = dict[str, Any]
+MAX_LINE_BYTES = 256 * 2**20
+CACHED_GROUPS = 4
+CACHED_BYTES = 2**30
+
+
+class Rows(Protocol):
+    """Rows by number; ``columns`` are their names, for JSON lines those of the first one."""
+
+    columns: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def place(self, index: int) -> str:
+        """Where a row stands, for messages: ``train.jsonl, line 12``."""
+
+    def row(self, index: int) -> Row:
+        """The row; raises `BadRecord` when it cannot be read."""
+
+
+def data_files(path: Path, ending: str) -> list[Path]:
+    """The file at ``path``, or the files with this ending in the folder at ``path``, in order of name.
+
+    Raises ``ValueError`` when there is none, with the nearest name.
+    """
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        found = sorted(item for item in path.glob(f"*{ending}") if item.is_file())
+        if found:
+            return found
+        raise ValueError(f"{path} holds no {ending} files; give the file or the folder with them")
+    beside = [item.name for item in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise ValueError(f"there is no file {path}{nearest(path.name, beside[:1000])}")
+
+
+class JsonLines:
+    """Lines of JSON objects in one or more files; keeps 16 bytes of memory per line. Blank lines do not count."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.paths = paths
+        self._starts: list[int] = []  # number of the first row of each file
+        self._offsets = array("Q")
+        self._lines = array("Q")
+        for path in paths:
+            self._starts.append(len(self._offsets))
+            self._scan(path)
+        self.columns = self._first_columns()
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    def place(self, index: int) -> str:
+        """File and line of a row."""
+        return f"{self._path(index).name}, line {self._lines[index]}"
+
+    def row(self, index: int) -> Row:
+        """One parsed line; raises `BadRecord` when it is no JSON object, or longer than 256 MiB."""
+        with self._path(index).open("rb") as file:
+            file.seek(self._offsets[index])
+            line = file.readline(MAX_LINE_BYTES + 1)
+        if len(line) > MAX_LINE_BYTES:
+            raise BadRecord(f"the line is longer than {MAX_LINE_BYTES} bytes; keep images in files")
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise BadRecord(f"not JSON ({error}); write one JSON object per line") from None
+        if not isinstance(row, dict):
+            raise BadRecord(f"a JSON {type(row).__name__}; write one JSON object per line")
+        return row
+
+    def _path(self, index: int) -> Path:
+        return self.paths[bisect_right(self._starts, index) - 1]
+
+    def _scan(self, path: Path) -> None:
+        offset = 0
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    self._offsets.append(offset)
+                    self._lines.append(number)
+                offset += len(line)
+
+    def _first_columns(self) -> tuple[str, ...]:
+        for index in range(min(len(self), 100)):
+            try:
+                return tuple(self.row(index))
+            except BadRecord:
+                continue
+        return ()
+
+
+class ParquetRows:
+    """Rows of one or more parquet files; the row groups read last are kept, at most four and 1 GiB.
+
+    Reading in random order reads a whole row group for nearly every row, so files for training
+    should have groups of some hundred rows.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._groups: list[tuple[Path, int]] = []
+        self._starts: list[int] = []
+        self._cache: OrderedDict[int, Any] = OrderedDict()
+        self._first: dict[Path, int] = {}
+        self._length = 0
+        self.columns: tuple[str, ...] = ()
+        for path in paths:
+            self._scan(path)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def place(self, index: int) -> str:
+        """File and row of a row; rows count from 1 within their file."""
+        path, _ = self._groups[self._group(index)]
+        return f"{path.name}, row {index - self._first[path] + 1}"
+
+    def row(self, index: int) -> Row:
+        """One row as plain Python values; raises `BadRecord` when its row group is damaged."""
+        group = self._group(index)
+        table = self._table(group)
+        row: Row = table.slice(index - self._starts[group], 1).to_pylist()[0]
+        return row
+
+    def _scan(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(path) as file:
+                metadata, names = file.metadata, tuple(file.schema_arrow.names)
+        except (pa.ArrowException, OSError) as error:
+            raise ValueError(
+                f"{path} is not a whole parquet file ({error}); fetch it again"
+            ) from None
+        if self.columns and names != self.columns:
+            raise ValueError(f"{path} has other columns than the files before: {', '.join(names)}")
+        self.columns = names
+        self._first[path] = self._length
+        for number in range(metadata.num_row_groups):
+            self._groups.append((path, number))
+            self._starts.append(self._length)
+            self._length += metadata.row_group(number).num_rows
+
+    def _group(self, index: int) -> int:
+        return bisect_right(self._starts, index) - 1
+
+    def _table(self, group: int) -> Any:
+        if group not in self._cache:
+            self._cache[group] = self._read(group)
+        self._cache.move_to_end(group)
+        while len(self._cache) > 1 and (
+            len(self._cache) > CACHED_GROUPS
+            or sum(table.nbytes for table in self._cache.values()) > CACHED_BYTES
+        ):
+            self._cache.popitem(last=False)
+        return self._cache[group]
+
+    def _read(self, group: int) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path, number = self._groups[group]
+        try:
+            with pq.ParquetFile(path) as file:
+                return file.read_row_group(number)
+        except (pa.ArrowException, OSError) as error:
+            raise BadRecord(
+                f"row group {number} is damaged ({error}); fetch the file again"
+            ) from None

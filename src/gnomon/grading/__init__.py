@@ -1,0 +1,1 @@
+"""Read an answer in a text and compare it with a reference."""

@@ -1,0 +1,117 @@
+"""Graders: one extracted text against one typed reference gives one verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from gnomon.grading.kinds import KINDS, Switches
+from gnomon.grading.mathruler import grade_answer
+from gnomon.parts import nearest, register
+from gnomon.records import Answer, Outcome, Verdict
+
+MAX_CHARS = 1_000_000
+"""A longer answer is not read (ours)."""
+
+
+@register("grader")
+def strict(
+    prediction: str | None, reference: Answer, *, iou: float = 0.5, tolerance: float = 1e-6
+) -> Verdict:
+    """Correct when the whole extracted text is the reference answer, after the reader's clean-up.
+
+    ``prediction`` is the text that the format found, None when it found none. ``iou``: least
+    intersection over union of a right box; a box scores its IoU, everything else 1 or 0.
+    ``tolerance``: relative, on numbers. Never raises: a reference that cannot be used gives
+    UNPARSEABLE_REFERENCE and is never correct, a missing or blank answer NO_ANSWER, an unreadable
+    one UNPARSEABLE_ANSWER, each with its reason. Source: ours.
+
+    >>> strict("5 cm", Answer("integer", 5)).outcome
+    <Outcome.CORRECT: 'correct'>
+    """
+    return _grade(prediction, reference, True, Switches(iou, tolerance))
+
+
+@register("grader")
+def lenient(
+    prediction: str | None, reference: Answer, *, iou: float = 0.5, tolerance: float = 1e-6
+) -> Verdict:
+    """Correct when the last value of the reference's kind in the text is the reference answer.
+
+    For direct answers of base models, in evaluation: as a reward it would pay for lists of guesses.
+    Text and choices without options are right when the last non-empty line is or ends with the
+    reference. Settings, outcomes and errors as in `strict`. Source: ours.
+
+    >>> lenient("There are 3 + 2 = 5 circles.", Answer("integer", 5)).outcome
+    <Outcome.CORRECT: 'correct'>
+    """
+    return _grade(prediction, reference, False, Switches(iou, tolerance))
+
+
+@register("grader")
+def revisual(prediction: str | None, reference: Answer) -> Verdict:
+    r"""The released ReVisual-R1 comparison: whole texts by the rules of mathruler 0.1.
+
+    The reference may be of any kind but a box; it is compared by its text. Outcomes as in `strict`;
+    TIMEOUT and CRASH come from the symbolic worker. Source: arXiv 2506.04207, released code
+    (`grade_answer`).
+
+    >>> gold = Answer("choice", "A")
+    >>> revisual("(A)", gold).correct, revisual("A.", gold).correct
+    (True, False)
+    """
+    problem = validate_reference(reference)
+    if problem is None and reference.kind == "box":
+        problem = "mathruler compares texts, not boxes; use the grader 'strict'"
+    if problem is not None:
+        return Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, prediction, reason=problem)
+    if prediction is None:
+        return _missing(None)
+    outcome, reason = grade_answer(prediction, reference_text(reference))
+    right = float(outcome is Outcome.CORRECT)
+    return Verdict(outcome, right, prediction, prediction.strip(), reason)
+
+
+def validate_reference(answer: Answer) -> str | None:
+    """The reason why a reference cannot be graded against, or None; to be asked on loading.
+
+    >>> validate_reference(Answer("integer", "five"))
+    "an integer answer needs an int, not 'five'"
+    """
+    kind = KINDS.get(answer.kind)
+    if kind is None:
+        return f"there is no kind of answer named {answer.kind!r}{nearest(str(answer.kind), KINDS)}"
+    return kind.problem(answer)
+
+
+def reference_text(answer: Answer) -> str:
+    """The canonical text of a valid reference: what a perfect response gives as its answer.
+
+    `strict` grades this text as correct. Raises ValueError with the reason when the reference is
+    not valid.
+
+    >>> reference_text(Answer("box", (1.0, 2.0, 30.5, 40.0)))
+    '[1, 2, 30.5, 40]'
+    """
+    problem = validate_reference(answer)
+    if problem is not None:
+        raise ValueError(f"{problem}; correct the answer or leave the record out")
+    return KINDS[answer.kind].write(answer)
+
+
+def _grade(prediction: str | None, reference: Answer, whole: bool, switches: Switches) -> Verdict:
+    problem = validate_reference(reference)
+    if problem is not None:
+        return Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, prediction, reason=problem)
+    if prediction is None or not prediction.strip():
+        return _missing(prediction)
+    kind = KINDS[reference.kind]
+    readable = len(prediction) <= MAX_CHARS
+    value = kind.read(prediction, reference, whole) if readable else None
+    if value is None:
+        reason = f"no {reference.kind} can be read in the answer"
+        return Verdict(Outcome.UNPARSEABLE_ANSWER, 0.0, prediction, reason=reason)
+    return dataclasses.replace(kind.compare(value, reference, switches), span=prediction)
+
+
+def _missing(prediction: str | None) -> Verdict:
+    return Verdict(Outcome.NO_ANSWER, 0.0, prediction, reason="the response holds no answer")

@@ -1,0 +1,241 @@
+"""Symbolic comparison of answers under hard limits of size, time and memory.
+
+Cheap checks come first: equal text, then exact values. What is left goes to math-verify in a worker
+process that is killed at its deadline and replaced at the next request, from any thread. The worker
+is a plain subprocess: it does not import the caller's main module again, and nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import weakref
+from fractions import Fraction
+from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
+from typing import Literal
+
+from gnomon.grading.extract import read_fraction
+from gnomon.records import Outcome
+
+MAX_CHARS = 400
+MAX_DEPTH = 16
+MAX_DIGITS = 60
+MAX_POWERS = 12
+_START_SECONDS = 60.0
+_WORKER = Path(__file__).with_name("symbolic_worker.py")
+_BRACKETS = {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}
+_DIGIT_RUN = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
+_HUGE_POWER = re.compile(r"(?:\^|\*\*) ?[{(]? ?[-+]?[0-9]{4}")
+_HUGE_FACTORIAL = re.compile(r"[0-9]{4} ?!|! ?!|[0-9!}][)}] ?!")
+_BARE_TOWER = re.compile(r"\^ ?[-+]?(?:[0-9.]{1,9}|[A-Za-z]|\\[A-Za-z]{1,9}) ?\^")
+_ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"))
+_SIGNS = str.maketrans({"π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "−": "-", "∞": r"\infty "})
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR")
+
+Mode = Literal["latex", "difference"]
+Finding = tuple[Outcome, str]
+
+
+class SymbolicVerifier:
+    """One killable worker process for symbolic comparison; lazily started, safe in any thread.
+
+    ``seconds`` is the hard limit of one request, ``megabytes`` the limit of the worker's address
+    space. The time that a worker takes to start does not count. Requests of several threads wait
+    for each other.
+    """
+
+    def __init__(self, *, seconds: float = 2.0, megabytes: int = 1024) -> None:
+        self.seconds = seconds
+        self.megabytes = megabytes
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: Connection | None = None
+        _VERIFIERS.add(self)
+
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding:
+        """Compare two expressions; the outcome is typed and comes with its reason in words.
+
+        Both texts must have passed `size_problem`. ``mode="latex"`` asks math-verify (0.9);
+        ``"difference"`` asks whether the difference of two plain expressions simplifies to 0. Gives
+        TIMEOUT past the limit and CRASH when the worker dies or fails; the next request finds a new
+        worker.
+        """
+        request = {"mode": mode, "prediction": prediction, "reference": reference}
+        message = json.dumps(request | {"seconds": self.seconds}).encode()
+        with self._lock:
+            try:
+                return self._ask(message)
+            except (EOFError, OSError, ValueError) as error:
+                self._kill()
+                return Outcome.CRASH, f"the worker for symbolic comparison ended: {error!r}"
+
+    @property
+    def running(self) -> bool:
+        """Whether a worker process is alive."""
+        return self._process is not None and self._process.poll() is None
+
+    def close(self) -> None:
+        """End the worker, if there is one. The verifier may be used again afterwards."""
+        with self._lock:
+            self._kill()
+
+    def _ask(self, message: bytes) -> Finding:
+        connection = self._connect()
+        connection.send_bytes(message)
+        if not connection.poll(self.seconds):
+            self._kill()
+            return Outcome.TIMEOUT, f"no result within {self.seconds:g} s"
+        outcome, reason = json.loads(connection.recv_bytes(65_536))
+        return Outcome(outcome), reason
+
+    def _connect(self) -> Connection:
+        if self._connection is None or not self.running:
+            self._kill()
+            self._start()
+        assert self._connection is not None
+        return self._connection
+
+    def _start(self) -> None:
+        ours, theirs = Pipe()
+        self._connection = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", str(_WORKER), str(theirs.fileno()), str(self.megabytes)],
+                pass_fds=[theirs.fileno()],
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        if not ours.poll(_START_SECONDS):
+            raise OSError(f"it did not start within {_START_SECONDS:g} s")
+        ours.recv_bytes(64)
+
+    def _kill(self) -> None:
+        process, connection = self._process, self._connection
+        self._process = self._connection = None
+        if connection is not None:
+            connection.close()
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def _forget(self) -> None:
+        """In a forked child: leave worker, pipe and a lock that may be held to the parent."""
+        if self._process is not None:
+            self._process.returncode = 0  # settled: this process cannot wait for it
+        self._process = self._connection = None
+        self._lock = threading.Lock()
+
+
+_VERIFIERS: weakref.WeakSet[SymbolicVerifier] = weakref.WeakSet()
+
+
+def _forget_workers() -> None:
+    # A forked child shares the pipes of its parent's workers and must not use them.
+    for verifier in _VERIFIERS:
+        verifier._forget()
+
+
+os.register_at_fork(after_in_child=_forget_workers)
+
+
+@functools.cache
+def default_verifier() -> SymbolicVerifier:
+    """The verifier that the graders share: 2 s, 1 GiB; its worker ends with the process."""
+    verifier = SymbolicVerifier()
+    atexit.register(verifier.close)
+    return verifier
+
+
+def size_problem(text: str) -> str | None:
+    """Why an expression is too large to be compared symbolically, or None; static, linear.
+
+    Refuses long text, deep nesting, long digit runs, powers of powers (``9^9^9``, ``9^{9^9}``),
+    exponents and factorials of four and more digits, and very many powers. The limits are ours: far
+    above published answers, below what costs seconds.
+
+    >>> size_problem("9^{9^{9}}")
+    'it raises a power to a power'
+    """
+    if len(text) > MAX_CHARS:
+        return f"it has {len(text)} characters, more than {MAX_CHARS}"
+    if _DIGIT_RUN.search(text):
+        return f"it has a number of more than {MAX_DIGITS} digits"
+    if text.count("^") + text.count("**") > MAX_POWERS:
+        return f"it has more than {MAX_POWERS} powers"
+    if _HUGE_POWER.search(text) or _HUGE_FACTORIAL.search(text):
+        return "it has an exponent or a factorial that is too large"
+    text = text.replace("**", "^")
+    if _BARE_TOWER.search(text):
+        return "it raises a power to a power"
+    return _nesting_problem(text)
+
+
+def _nesting_problem(text: str) -> str | None:
+    depth = 0
+    exponents: list[int] = []
+    previous = ""
+    for character in text.replace(" ", ""):
+        if character == "^" and exponents:
+            return "it raises a power to a power"
+        change = _BRACKETS.get(character, 0)
+        depth += change
+        if change > 0 and previous == "^":
+            exponents.append(depth)
+        elif exponents and depth < exponents[-1]:
+            exponents.pop()
+        if depth > MAX_DEPTH:
+            return f"it nests deeper than {MAX_DEPTH} brackets"
+        previous = character
+    return None
+
+
+def compare_expressions(
+    prediction: str,
+    reference: str,
+    *,
+    tolerance: float = 0.0,
+    verifier: SymbolicVerifier | None = None,
+) -> Finding:
+    r"""Outcome and reason for two expressions in LaTeX or plain text, the cheapest check first.
+
+    Equal text without blanks; exact values with a relative ``tolerance``; then `size_problem`; then
+    math-verify in the worker of ``verifier`` (default: `default_verifier`). A prediction that is
+    refused for its size is UNPARSEABLE_ANSWER, a reference UNPARSEABLE_REFERENCE.
+
+    >>> compare_expressions(r"\frac12", "0.5")
+    (<Outcome.CORRECT: 'correct'>, 'equal values')
+    """
+    if "".join(prediction.split()) == "".join(reference.split()) != "":
+        return Outcome.CORRECT, "equal text"
+    one, other = read_fraction(prediction), read_fraction(reference)
+    if one is not None and other is not None:
+        same = numbers_agree(one, other, tolerance)
+        return (Outcome.CORRECT, "equal values") if same else (Outcome.WRONG, "different values")
+    for text, outcome, role in (
+        (reference, Outcome.UNPARSEABLE_REFERENCE, "reference"),
+        (prediction, Outcome.UNPARSEABLE_ANSWER, "answer"),
+    ):
+        problem = size_problem(text)
+        if problem is not None:
+            return outcome, f"the {role} is not compared: {problem}"
+    return (verifier or default_verifier()).compare(_as_latex(prediction), _as_latex(reference))
+
+
+def _as_latex(text: str) -> str:
+    for root in _ROOTS:
+        text = root.sub(r"\\sqrt{\1}", text)
+    return text.translate(_SIGNS).strip(" $")
+
+
+def numbers_agree(one: Fraction, other: Fraction, tolerance: float = 0.0) -> bool:
+    """Whether two exact values differ by at most ``tolerance`` times the absolute second value."""
+    return abs(one - other) <= Fraction(tolerance) * abs(other)

@@ -1,0 +1,160 @@
+"""The worker process of `gnomon.grading.symbolic`: answers one comparison after another.
+
+It is run by file, imports nothing of the package, reads JSON and never evaluates text as Python:
+LaTeX goes through a grammar (latex2sympy), plain expressions through the closed parser below.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import resource
+import signal
+import sys
+from collections import deque
+from multiprocessing.connection import Connection
+from typing import Any
+
+TOKEN = re.compile(r"\s*([0-9]*\.[0-9]+|[0-9]+\.?|sqrt|pi|[a-zA-Zα-ω]|[-+*/^()])")
+
+
+def serve(connection: Connection, megabytes: int) -> None:
+    """Answer {mode, prediction, reference, seconds} by [outcome, reason] until the pipe closes."""
+    import math_verify  # noqa: F401  (loaded before the limits, so that a request finds it)
+
+    limit = megabytes * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    logging.disable(logging.CRITICAL)
+    connection.send_bytes(b"ready")
+    while True:
+        try:
+            request = json.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        # The alarm ends a worker whose parent died in the middle of a request; it is never handled.
+        signal.alarm(int(request["seconds"]) + 5)
+        answer = _answer(request)
+        signal.alarm(0)
+        connection.send_bytes(json.dumps(answer).encode())
+
+
+def _answer(request: dict[str, Any]) -> list[str]:
+    compare = {"latex": compare_latex, "difference": compare_difference}[request["mode"]]
+    try:
+        return list(compare(request["prediction"], request["reference"]))
+    except MemoryError:
+        return ["crash", "the symbolic comparison needs more memory than its limit"]
+    except RecursionError:
+        return ["crash", "the symbolic comparison nests too deeply"]
+    except Exception as error:  # noqa: BLE001  a symbolic library may raise anything; it is reported, typed
+        return ["crash", f"the symbolic comparison failed: {type(error).__name__}: {error}"[:300]]
+
+
+def compare_latex(prediction: str, reference: str) -> tuple[str, str]:
+    """Outcome of math-verify on two LaTeX expressions; each may also be plain text."""
+    from math_verify import LatexExtractionConfig, parse, verify
+
+    options: dict[str, Any] = {
+        "extraction_config": [LatexExtractionConfig()],
+        "fallback_mode": "no_fallback",
+        "parsing_timeout": None,
+    }
+    gold = parse(f"${reference}$", **options)
+    if not gold:
+        return "unparseable reference", "the reference is no expression that can be read"
+    found = parse(f"${prediction}$", **options)
+    if not found:
+        return "unparseable answer", "the answer is no expression that can be read"
+    if verify(gold, found, timeout_seconds=None, raise_on_error=True):
+        return "correct", "symbolically equal"
+    return "wrong", "symbolically different"
+
+
+def compare_difference(prediction: str, reference: str) -> tuple[str, str]:
+    """Whether the difference of two expressions simplifies to 0; the unreadable is wrong."""
+    import sympy
+
+    try:
+        difference = parse_plain(reference) - parse_plain(prediction)
+    except ValueError as error:
+        return "wrong", str(error)
+    if sympy.simplify(difference) == 0:
+        return "correct", "the difference simplifies to 0"
+    return "wrong", "the difference does not simplify to 0"
+
+
+def parse_plain(text: str) -> Any:
+    """A sympy expression of numbers, one-letter symbols, sqrt, pi, + - * / ^ and implicit products.
+
+    Raises ValueError on anything else. Nesting is bounded by the caller's size estimate.
+    """
+    tokens: deque[str] = deque()
+    position = 0
+    while position < len(text):
+        match = TOKEN.match(text, position)
+        if match is None:
+            raise ValueError(f"{text[position]!r} cannot be read in an expression")
+        tokens.append(match.group(1))
+        position = match.end()
+    value = _sum(tokens)
+    if tokens:
+        raise ValueError(f"{tokens[0]!r} stands where the expression should end")
+    return value
+
+
+def _sum(tokens: deque[str]) -> Any:
+    value = _product(tokens)
+    while tokens and tokens[0] in "+-":
+        value = value + _product(tokens) if tokens.popleft() == "+" else value - _product(tokens)
+    return value
+
+
+def _product(tokens: deque[str]) -> Any:
+    value = _signed(tokens)
+    while tokens and tokens[0] not in "+-)":
+        if tokens[0] == "/":
+            tokens.popleft()
+            value = value / _signed(tokens)
+        else:
+            if tokens[0] == "*":
+                tokens.popleft()
+            value = value * _signed(tokens)
+    return value
+
+
+def _signed(tokens: deque[str]) -> Any:
+    sign = 1
+    while tokens and tokens[0] in "+-":
+        sign = -sign if tokens.popleft() == "-" else sign
+    base = _atom(tokens)
+    if tokens and tokens[0] == "^":
+        tokens.popleft()
+        base = base ** _signed(tokens)
+    return sign * base
+
+
+def _atom(tokens: deque[str]) -> Any:
+    import sympy
+
+    if not tokens:
+        raise ValueError("the expression ends too early")
+    token = tokens.popleft()
+    if token == "(":
+        value = _sum(tokens)
+        if not tokens or tokens.popleft() != ")":
+            raise ValueError("a bracket does not close")
+        return value
+    if token == "sqrt":
+        return sympy.sqrt(_atom(tokens))
+    if token == "pi":
+        return sympy.pi
+    if token[0].isdigit() or token[0] == ".":
+        return sympy.Rational(token)
+    if token.isalpha():
+        return sympy.Symbol(token)
+    raise ValueError(f"{token!r} stands where a value should stand")
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])), int(sys.argv[2]))

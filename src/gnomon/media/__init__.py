@@ -1,0 +1,1 @@
+"""Decode image, video and audio under limits."""

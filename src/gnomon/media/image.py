@@ -1,0 +1,208 @@
+"""Images from outside, decoded under limits.
+
+Size and shape are read from the header before anything is decoded. Every fault of one image is a
+`BadRecord`, so that it costs one record and never the run. Pillow's process-wide settings are left
+as they are.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from gnomon.records import BadRecord, Media
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_PIXELS = 64_000_000
+MAX_BYTES = 64 * 2**20
+MAX_ASPECT = 200
+"""Longest side over shortest; the image processors of Qwen2-VL and later refuse more."""
+
+_FAULTS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    SyntaxError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise for damaged files."""
+
+# Filters of warnings belong to the whole process: two threads changing them at once could leave them changed.
+_WARNINGS = threading.Lock()
+
+
+def open_image(
+    media: Media,
+    *,
+    root: Path | None = None,
+    max_pixels: int = MAX_PIXELS,
+    max_bytes: int = MAX_BYTES,
+) -> Image.Image:
+    """Decode an image to RGB, upright, on white where it is transparent; of an animation, the first frame.
+
+    Reads PNG, JPEG, WebP, GIF, BMP and TIFF by content, whatever the file is called. Relative paths
+    are under ``root``; with a ``root``, no path and no link may leave it. 16-bit grey is scaled to
+    8 bits. Raises `BadRecord` for a missing, empty, truncated or damaged file, another format, more
+    than ``max_bytes`` encoded bytes, more than ``max_pixels`` pixels, or a side over 200 times the
+    other one; the pixel limit is checked before decoding. Source: ours; the aspect limit is that of
+    the Qwen2-VL processor.
+    """
+    if media.kind != "image":
+        raise BadRecord(f"{_name(media)}: an image is needed, not {media.kind}")
+    data = _read(media, root, max_bytes)
+    try:
+        with _WARNINGS, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return _decode(data, max_pixels)
+    except BadRecord as error:
+        raise BadRecord(f"{_name(media)}: {error}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadRecord(
+            f"{_name(media)}: more pixels than can be decoded safely; scale it down"
+        ) from None
+    except _FAULTS as error:
+        raise BadRecord(
+            f"{_name(media)}: damaged or truncated ({error}); replace the file or drop the record"
+        ) from None
+
+
+def resolve_path(path: Path, root: Path) -> Path:
+    """The real place of ``path`` under ``root``; raises `BadRecord` when it leads out of it, also by a link.
+
+    An absolute path is accepted when it lies under ``root``. The file need not exist.
+    """
+    _refuse_address(path)
+    try:
+        base, place = root.resolve(), (root / path).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadRecord(f"image {str(path)!r}: not a usable path ({error}); correct it") from None
+    if not place.is_relative_to(base):
+        raise BadRecord(
+            f"image {str(path)!r} lies outside the data folder {base}; move it there or set the root"
+        )
+    return place
+
+
+def _refuse_address(path: Path) -> None:
+    if str(path).startswith(("http:", "https:", "data:")):
+        raise BadRecord(f"image {str(path)[:80]!r}: not a file; download it and give its path")
+
+
+def png_bytes(image: Image.Image) -> bytes:
+    """``image`` as a PNG file."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _name(media: Media) -> str:
+    if media.path is not None:
+        return f"image {str(media.path)!r}"
+    return f"image of {len(media.data or b'')} bytes"
+
+
+def _read(media: Media, root: Path | None, max_bytes: int) -> bytes:
+    data = _read_file(media.path, root, max_bytes) if media.path is not None else media.data
+    if not data:
+        raise BadRecord(f"{_name(media)}: empty; replace the file or drop the record")
+    if len(data) > max_bytes:
+        raise BadRecord(
+            f"{_name(media)}: over the limit of {max_bytes} bytes; scale it down or raise max_bytes"
+        )
+    return data
+
+
+def _read_file(path: Path, root: Path | None, max_bytes: int) -> bytes:
+    _refuse_address(path)
+    place = path if root is None else resolve_path(path, root)
+    try:
+        if not place.is_file():  # a pipe or a device would block or never end
+            where = "" if root is None else f" under {root}"
+            raise BadRecord(f"image {str(path)!r}: no such file{where}; check path and root")
+        with place.open("rb") as file:
+            return file.read(max_bytes + 1)
+    except BadRecord:
+        raise
+    except (OSError, ValueError) as error:
+        raise BadRecord(f"image {str(path)!r}: cannot be read ({error}); check path") from None
+
+
+def _decode(data: bytes, max_pixels: int) -> Image.Image:
+    with _open(data) as image:
+        _check_size(image.size, max_pixels)
+        image.load()
+        upright = _upright(image)
+        _check_size(upright.size, max_pixels)
+        result = _to_rgb(upright)
+    result.info.clear()  # no orientation or profile is left for a later reader to apply again
+    return result
+
+
+def _open(data: bytes) -> Image.Image:
+    try:
+        return Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise BadRecord(_foreign(data)) from None
+
+
+def _foreign(data: bytes) -> str:
+    start = data[:512].lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "a Git LFS pointer, not the image; run 'git lfs pull'"
+    what = "an SVG drawing" if b"<svg" in start else "no image of a known format, or cut off"
+    return f"{what}; convert it to {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise BadRecord(
+            f"{width} x {height} pixels, the limit is {max_pixels}; scale it down or raise max_pixels"
+        )
+    if max(size) > MAX_ASPECT * min(size):
+        raise BadRecord(
+            f"{width} x {height} pixels: one side is over {MAX_ASPECT} times the other, which"
+            " vision processors refuse; crop or pad it"
+        )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except _FAULTS:
+        return image  # damaged EXIF data says nothing about the pixels
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(image)
+    if image.mode in ("I", "F"):
+        raise BadRecord(
+            f"32-bit pixels (mode {image.mode!r}) have no known range; convert it to 8 or 16 bits"
+        )
+    if image.has_transparency_data:
+        colours = image.convert("RGBA")
+        white = Image.new("RGBA", colours.size, "white")
+        return Image.alpha_composite(white, colours).convert("RGB")
+    return image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    grey = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((grey + 128) // 257).astype(np.uint8)).convert("RGB")

@@ -1,0 +1,1 @@
+"""Load, build, encode for, run and sample from vision-language models."""

@@ -1,0 +1,256 @@
+"""Turn samples into token ids and pixels, with the invariant that placeholders equal features.
+
+Dimension suffixes: L tokens of one sequence, P patches of one image, D values per patch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from gnomon.media.image import open_image
+from gnomon.records import BadRecord, Media, Message, Sample
+
+if TYPE_CHECKING:
+    from gnomon.formats.grammar import Format
+
+ROPE_AXES = 3
+"""Multimodal rotary positions have three axes: time, height, width (Qwen2-VL, arXiv 2409.12191)."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One processed image: its identity, patches [P, D] and grid (time, height, width) in patches."""
+
+    key: str
+    patches_PD: Tensor
+    grid: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One sequence ready for a model.
+
+    ``token_ids`` [L]; ``train`` [L] is true on tokens whose prediction is trained; ``positions`` [3, L];
+    ``pictures`` in the order of their placeholders. Text continues at ``next_position``.
+    """
+
+    token_ids: Tensor
+    train: Tensor
+    positions: Tensor
+    pictures: tuple[Picture, ...]
+    next_position: int
+
+    def __len__(self) -> int:
+        return int(self.token_ids.numel())
+
+    def extend(self, token_ids: Sequence[int], train: Sequence[int]) -> Encoded:
+        """This prompt followed by sampled tokens; ``train`` marks those that the policy wrote."""
+        count = len(token_ids)
+        steps = torch.arange(self.next_position, self.next_position + count)
+        return replace(
+            self,
+            token_ids=torch.cat([self.token_ids, torch.tensor(token_ids, dtype=torch.long)]),
+            train=torch.cat([self.train, torch.tensor(train, dtype=torch.bool)]),
+            positions=torch.cat([self.positions, steps.expand(ROPE_AXES, count)], dim=1),
+            next_position=self.next_position + count,
+        )
+
+
+class Encoder:
+    """Encodes prompts and worked examples with a processor's own chat template and image processor.
+
+    ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that image paths may
+    not leave. A sample that cannot be encoded raises `BadRecord` with the reason.
+    """
+
+    def __init__(self, processor: Any, *, max_tokens: int, root: Path | None = None) -> None:
+        self.processor = processor
+        self.tokenizer = processor.tokenizer
+        self.max_tokens = max_tokens
+        self.root = root
+        self.image_token_id = int(processor.image_token_id)
+        self.merge_size = int(processor.image_processor.merge_size)
+        self.reserved = frozenset(self.tokenizer.all_special_tokens)
+        self._picture = functools.lru_cache(maxsize=1024)(self._process_image)
+
+    def prompt(self, sample: Sample, style: Format) -> Encoded:
+        """The question of ``sample``, up to where the model is to answer."""
+        text = self._render(_with_instruction(sample.messages, style), generate=True)
+        encoded = self._encode(sample, text, train=None)
+        return encoded
+
+    def example(self, sample: Sample, style: Format) -> Encoded:
+        """A worked example; exactly the tokens of the assistant's turns are trained, end token included.
+
+        When the last turn is the user's, the answer is what ``style`` renders from the thought and the
+        answer text in ``sample.meta``.
+        """
+        messages = _with_instruction(_with_answer(sample, style), style)
+        spans = []
+        for index, message in enumerate(messages):
+            if message.role == "assistant":
+                before = self._render(messages[:index], generate=True)
+                after = self._render(messages[: index + 1], generate=False).rstrip("\n")
+                _require_prefix(before, after)
+                spans.append((len(before), len(after)))
+        text = self._render(messages, generate=False).rstrip("\n")
+        return self._encode(sample, text, train=spans)
+
+    def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
+        for message in messages:
+            for token in self.reserved:
+                if token in message.text:
+                    raise BadRecord(f"the text holds the reserved token {token}; remove it")
+        chat = [{"role": message.role, "content": _blocks(message.text)} for message in messages]
+        rendered: str = self.processor.apply_chat_template(
+            chat, tokenize=False, add_generation_prompt=generate
+        )
+        return rendered
+
+    def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]] | None) -> Encoded:
+        pictures = tuple(self._picture(medium) for medium in sample.media)
+        batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        marks = [
+            any(start <= begin and end <= stop for start, stop in train or ())
+            for begin, end in batch["offset_mapping"]
+        ]
+        ids, kept = self._expand(sample, batch["input_ids"], marks, pictures)
+        if len(ids) > self.max_tokens:
+            raise BadRecord(
+                f"sample {sample.id} is {len(ids)} tokens long and {self.max_tokens} fit; "
+                "shorten it or raise the context length"
+            )
+        positions, following = rope_positions(
+            ids, self.image_token_id, [picture.grid for picture in pictures], self.merge_size
+        )
+        return Encoded(
+            torch.tensor(ids, dtype=torch.long),
+            torch.tensor(kept, dtype=torch.bool),
+            positions,
+            pictures,
+            following,
+        )
+
+    def _expand(
+        self, sample: Sample, ids: list[int], marks: list[bool], pictures: tuple[Picture, ...]
+    ) -> tuple[list[int], list[bool]]:
+        """Repeat each image placeholder once per feature of its image."""
+        places = ids.count(self.image_token_id)
+        if places != len(pictures):
+            raise BadRecord(
+                f"sample {sample.id}: the chat template left {places} placeholders for "
+                f"{len(pictures)} images"
+            )
+        remaining = iter(pictures)
+        out_ids: list[int] = []
+        out_marks: list[bool] = []
+        for token, mark in zip(ids, marks, strict=True):
+            count = (
+                feature_count(next(remaining).grid, self.merge_size)
+                if token == self.image_token_id
+                else 1
+            )
+            out_ids += [token] * count
+            out_marks += [mark] * count
+        return out_ids, out_marks
+
+    def _process_image(self, medium: Media) -> Picture:
+        if medium.kind != "image":
+            raise BadRecord(f"this model reads images, the record holds {medium.kind}")
+        image = open_image(medium, root=self.root)
+        try:
+            values = self.processor.image_processor(images=[image], return_tensors="pt")
+        except ValueError as error:
+            raise BadRecord(f"the image processor refused the image: {error}") from None
+        time, height, width = values["image_grid_thw"][0].tolist()
+        return Picture(medium.key, values["pixel_values"], (time, height, width))
+
+
+def feature_count(grid: tuple[int, int, int], merge_size: int) -> int:
+    """Number of features, and so of placeholder tokens, that an image of ``grid`` patches has."""
+    time, height, width = grid
+    return time * (height // merge_size) * (width // merge_size)
+
+
+def rope_positions(
+    token_ids: Sequence[int],
+    image_token_id: int,
+    grids: Sequence[tuple[int, int, int]],
+    merge_size: int,
+) -> tuple[Tensor, int]:
+    """Multimodal rotary positions [3, L] of a sequence and the position at which text goes on.
+
+    Text advances all three axes by one; an image spreads over height and width from where the text stopped,
+    and text resumes after its larger side (Qwen2-VL, arXiv 2409.12191, section 2.1). Raises `BadRecord`
+    when the run of placeholders does not fill the grids.
+    """
+    parts: list[Tensor] = []
+    following = place = 0
+    remaining = iter(grids)
+    while place < len(token_ids):
+        if token_ids[place] != image_token_id:
+            end = place
+            while end < len(token_ids) and token_ids[end] != image_token_id:
+                end += 1
+            steps = torch.arange(following, following + end - place)
+            parts.append(steps.expand(ROPE_AXES, end - place))
+            following += end - place
+            place = end
+            continue
+        grid = next(remaining, None)
+        if grid is None:
+            raise BadRecord("there are more image placeholders than images")
+        time, height, width = grid[0], grid[1] // merge_size, grid[2] // merge_size
+        count = time * height * width
+        if set(token_ids[place : place + count]) != {image_token_id}:
+            raise BadRecord(f"an image of {count} features has fewer placeholders")
+        cells = torch.cartesian_prod(torch.arange(time), torch.arange(height), torch.arange(width))
+        parts.append(cells.reshape(-1, ROPE_AXES).T + following)
+        following += max(height, width)
+        place += count
+    if next(remaining, None) is not None:
+        raise BadRecord("there are more images than image placeholders")
+    return (torch.cat(parts, dim=1) if parts else torch.zeros(ROPE_AXES, 0).long()), following
+
+
+def _require_prefix(before: str, after: str) -> None:
+    if not after.startswith(before):
+        raise BadRecord(
+            "the chat template rewrites earlier turns, so the assistant's tokens cannot be told apart"
+        )
+
+
+def _with_instruction(messages: Sequence[Message], style: Format) -> tuple[Message, ...]:
+    if not style.instruction:
+        return tuple(messages)
+    return (Message("system", style.instruction), *messages)
+
+
+def _with_answer(sample: Sample, style: Format) -> tuple[Message, ...]:
+    if sample.messages[-1].role == "assistant":
+        return sample.messages
+    try:
+        response = style.render(sample.meta["thought"], sample.meta["answer_text"])
+    except KeyError as error:
+        raise BadRecord(
+            f"sample {sample.id} has neither an assistant turn nor {error} in its meta to make one of"
+        ) from None
+    return (*sample.messages, Message("assistant", response))
+
+
+def _blocks(text: str) -> list[dict[str, str]]:
+    pieces = text.split("<image>")
+    blocks: list[dict[str, str]] = []
+    for index, piece in enumerate(pieces):
+        if index:
+            blocks.append({"type": "image"})
+        if piece:
+            blocks.append({"type": "text", "text": piece})
+    return blocks

@@ -1,0 +1,152 @@
+"""A policy: a vision-language model with the few forward passes that training and sampling need.
+
+Dimension suffixes: N rows, L tokens, F image features, H hidden width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnomon.models.batch import Batch, make_batch
+from gnomon.models.encode import Encoded, Picture
+
+PARTS = {
+    "vision": "model.visual.",
+    "connector": "model.visual.merger.",
+    "language": "model.language_model.",
+    "embeddings": "model.language_model.embed_tokens.",
+    "head": "lm_head.",
+}
+"""Names of the parts of a Qwen2.5-VL that a recipe can freeze, as prefixes of parameter names."""
+
+
+@dataclass
+class Policy:
+    """A loaded Qwen2.5-VL model, possibly with adapters, and its processor.
+
+    ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in it.
+    ``mixed_precision`` runs the forward passes in bfloat16 and keeps the trained weights in float32.
+    """
+
+    model: Any
+    core: Any
+    processor: Any
+    mixed_precision: bool = False
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the weights."""
+        return next(self.core.parameters()).device
+
+    @property
+    def image_token_id(self) -> int:
+        """Token id of the placeholder of one image feature."""
+        return int(self.core.config.image_token_id)
+
+    @property
+    def merge_size(self) -> int:
+        """Patches along one side of an image feature."""
+        return int(self.core.config.vision_config.spatial_merge_size)
+
+    @property
+    def end_token_ids(self) -> tuple[int, ...]:
+        """Tokens that end a response."""
+        return (int(self.processor.tokenizer.eos_token_id),)
+
+    @property
+    def forbidden_token_ids(self) -> tuple[int, ...]:
+        """Tokens that only a prompt may hold: image, video, and turn markers other than the end."""
+        tokenizer = self.processor.tokenizer
+        special = set(tokenizer.all_special_ids) - set(self.end_token_ids)
+        return tuple(sorted(special))
+
+    def batch(self, rows: Sequence[Sequence[Encoded]]) -> Batch:
+        """`make_batch` with this model's constants, on its device."""
+        made = make_batch(
+            rows,
+            pad_id=int(self.processor.tokenizer.pad_token_id),
+            merge_size=self.merge_size,
+            image_token_id=self.image_token_id,
+        )
+        return made.to(self.device)
+
+    def features(self, pictures: Sequence[Picture]) -> Tensor:
+        """Image features [F, H] of ``pictures``, one vision forward for all of them."""
+        patches = torch.cat([picture.patches_PD for picture in pictures]).to(self.device)
+        grids = torch.tensor([picture.grid for picture in pictures], device=self.device)
+        with self._precision():
+            output = self.core.model.get_image_features(patches, grids)
+        return torch.cat(tuple(getattr(output, "pooler_output", output)))
+
+    def embed(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
+        """Input embeddings [N, L, H] with image features in their places.
+
+        ``features_FH`` may be given when they are known; otherwise the pictures are encoded, each once.
+        """
+        embeds = self.core.get_input_embeddings()(batch.token_ids)
+        if not batch.pictures:
+            return embeds  # type: ignore[no-any-return]
+        if features_FH is None:
+            features_FH = self.features(batch.pictures)
+        embeds = embeds.clone()
+        embeds[batch.placeholders] = features_FH[batch.features_index].to(embeds.dtype)
+        return embeds  # type: ignore[no-any-return]
+
+    def hidden(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
+        """Last hidden states [N, L, H].
+
+        Rows are padded on the right, so causal attention alone keeps padding out of every real token;
+        packed rows get a block-diagonal mask.
+        """
+        mask = _packed_mask(batch.segments) if batch.packed else None
+        return self.forward(self.embed(batch, features_FH), batch.positions, mask)
+
+    def forward(
+        self, embeds: Tensor, positions: Tensor, mask: Tensor | None, cache: Any = None
+    ) -> Tensor:
+        """Last hidden states of the language model; ``mask`` None means causal attention to everything."""
+        with self._precision():
+            output = self.core.model.language_model(
+                inputs_embeds=embeds,
+                position_ids=positions,
+                attention_mask={"full_attention": mask},
+                past_key_values=cache,
+                use_cache=cache is not None,
+            )
+        return output.last_hidden_state  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Next-token logits in float32 for hidden states of any leading shape."""
+        with self._precision():
+            return self.core.lm_head(hidden).float()  # type: ignore[no-any-return]
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision)
+
+    def freeze(self, parts: Sequence[str]) -> None:
+        """Stop training the named `PARTS`; everything else that was trainable stays so."""
+        prefixes = tuple(PARTS[name] for name in parts)
+        for name, parameter in self.core.named_parameters():
+            if name.startswith(prefixes):
+                parameter.requires_grad_(False)
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Trained parameters by name."""
+        return {
+            name: parameter
+            for name, parameter in self.model.named_parameters()
+            if parameter.requires_grad
+        }
+
+
+def _packed_mask(segments: Tensor) -> Tensor:
+    """[N, 1, L, L], true where a token may look: its own sequence, not ahead. Padding sees itself."""
+    same = segments[:, :, None] == segments[:, None, :]
+    width = segments.shape[1]
+    causal = torch.ones(width, width, dtype=torch.bool, device=segments.device).tril()
+    return (same & causal)[:, None]

@@ -1,0 +1,164 @@
+"""Records: the few plain, frozen values that everything else is a function over."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, Literal
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in pixels of the image as stored, x2 and y2 exclusive."""
+
+AnswerKind = Literal["integer", "number", "choice", "text", "box", "yes-no"]
+StopReason = Literal["end", "length", "stop"]
+MediaKind = Literal["image", "video", "audio"]
+
+
+class BadRecord(ValueError):
+    """One record of a source that cannot be used: it is counted, named in the report, and skipped."""
+
+
+@dataclass(frozen=True)
+class Media:
+    """An image, video or sound, by path or by its encoded bytes; decoded lazily and under limits."""
+
+    kind: MediaKind
+    path: Path | None = None
+    data: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.data is None):
+            raise BadRecord("a medium has either a path or bytes")
+
+    @property
+    def key(self) -> str:
+        """Identity of the content for sharing encoded features: hash of the bytes, or the path."""
+        if self.data is not None:
+            return hashlib.sha256(self.data).hexdigest()
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A typed reference answer.
+
+    ``value`` is an int for ``integer``, a float for ``number``, the label for ``choice`` (``options`` maps
+    labels to texts, or is empty when the label is the text), a string for ``text``, a `Box` for ``box``
+    and a bool for ``yes-no``.
+    """
+
+    kind: AnswerKind
+    value: Any
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One turn of a chat. Each ``<image>`` in ``text`` stands for the next medium of the sample."""
+
+    role: Literal["system", "user", "assistant"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One question (last turn by the user) or one worked example (last turn by the assistant)."""
+
+    id: str
+    messages: tuple[Message, ...]
+    media: tuple[Media, ...] = ()
+    answer: Answer | None = None
+    task: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        places = sum(message.text.count("<image>") for message in self.messages)
+        if places != len(self.media):
+            raise BadRecord(
+                f"sample {self.id}: {len(self.media)} media but {places} <image> placeholders"
+            )
+
+
+class Outcome(str, Enum):
+    """What grading one response came to. Only ``correct`` and ``wrong`` are statements about the answer."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    NO_ANSWER = "no answer"
+    UNPARSEABLE_ANSWER = "unparseable answer"
+    UNPARSEABLE_REFERENCE = "unparseable reference"
+    TIMEOUT = "timeout"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Result of grading: outcome, score in [0, 1], the text that was graded, its value, and the reason."""
+
+    outcome: Outcome
+    score: float
+    span: str | None = None
+    value: Any = None
+    reason: str = ""
+
+    @property
+    def correct(self) -> bool:
+        """Whether the answer was found right."""
+        return self.outcome is Outcome.CORRECT
+
+    @property
+    def graded(self) -> bool:
+        """Whether the outcome says something about the response, not about the grader or the reference."""
+        return self.outcome not in (
+            Outcome.TIMEOUT,
+            Outcome.CRASH,
+            Outcome.UNPARSEABLE_REFERENCE,
+        )
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One sampled response: token ids, their log-probabilities at sampling time, and its text.
+
+    ``token_ids`` holds the end token when the model wrote it; ``text`` holds no special tokens.
+    ``train`` is 1 on tokens that the policy wrote and that may be trained.
+    """
+
+    token_ids: tuple[int, ...]
+    logp: tuple[float, ...]
+    text: str
+    stop: StopReason
+    train: tuple[int, ...] = ()
+    source: Literal["policy", "demonstration"] = "policy"
+
+    def __post_init__(self) -> None:
+        if not self.train:
+            object.__setattr__(self, "train", (1,) * len(self.token_ids))
+        if not len(self.token_ids) == len(self.logp) == len(self.train):
+            raise ValueError("a rollout has one log-probability and one mask value per token")
+
+
+@dataclass(frozen=True)
+class Graded:
+    """A rollout with its verdict, the score of each reward term (None: does not apply) and their combination."""
+
+    rollout: Rollout
+    verdict: Verdict
+    scores: Mapping[str, float | None] = field(default_factory=dict)
+    reward: float = 0.0
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rollouts of one sample."""
+
+    sample: Sample
+    members: tuple[Graded, ...]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of members whose answer is right."""
+        return sum(member.verdict.correct for member in self.members) / len(self.members)

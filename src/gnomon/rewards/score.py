@@ -1,0 +1,193 @@
+"""Scoring: reward terms over graded groups, and their combination into one reward per rollout."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from gnomon.parts import BoundPart
+from gnomon.records import Graded, Group
+
+
+class RewardError(RuntimeError):
+    """A reward term failed or gave no usable number; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One reward term: name in the scores, part, weight, and tasks it applies to (None: all)."""
+
+    name: str
+    part: BoundPart
+    weight: float = 1.0
+    applies_to: tuple[str, ...] | None = None
+
+    def applies(self, group: Group) -> bool:
+        """Whether the term scores the rollouts of this group's task."""
+        return self.applies_to is None or group.sample.task in self.applies_to
+
+
+Scores = list[list[float | None]]
+"""One list per group, one score per member."""
+
+
+def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) -> list[Group]:
+    """The same graded groups with the score of every term and the combined reward of every rollout.
+
+    A term that takes ``groups`` is called once, with all groups of the batch; every other term once
+    per rollout. A score is None where the term does not apply; a rollout without any score gets the
+    reward NaN, which is to be left out of training. Raises `RewardError` when a term raises, gives
+    no finite number, or gives the wrong number of scores, and when the combined reward is infinite;
+    ValueError for two terms of one name.
+    """
+    names = [term.name for term in terms]
+    if len(set(names)) < len(names):
+        raise ValueError(f"reward terms need different names: {', '.join(names)}")
+    table = [_term_scores(term, groups) for term in terms]
+    rewards = _combined(table, terms, combine, groups)
+    return [
+        dataclasses.replace(
+            group,
+            members=tuple(
+                dataclasses.replace(
+                    member,
+                    scores={name: table[t][g][m] for t, name in enumerate(names)},
+                    reward=next(rewards),
+                )
+                for m, member in enumerate(group.members)
+            ),
+        )
+        for g, group in enumerate(groups)
+    ]
+
+
+def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
+    """Mean and mean within-group std of every term: ``reward/<term>`` and ``reward_std/<term>``.
+
+    Rollouts to which a term does not apply are left out; a term that applies nowhere is left out
+    altogether. The std is that of the population of each group's scores, averaged over the groups
+    that have any.
+    """
+    names = dict.fromkeys(
+        name for group in groups for member in group.members for name in member.scores
+    )
+    table: dict[str, float] = {}
+    for name in names:
+        columns = [_present(group, name) for group in groups]
+        columns = [column for column in columns if column]
+        if columns:
+            every = [value for column in columns for value in column]
+            table[f"reward/{name}"] = statistics.fmean(every)
+            table[f"reward_std/{name}"] = statistics.fmean(map(statistics.pstdev, columns))
+    return table
+
+
+def _present(group: Group, name: str) -> list[float]:
+    values = (member.scores.get(name) for member in group.members)
+    return [value for value in values if value is not None]
+
+
+def _term_scores(term: Term, groups: Sequence[Group]) -> Scores:
+    if "groups" in term.part.part.inputs:
+        return _batch_scores(term, groups)
+    return [
+        [
+            _member_score(term, group, member) if term.applies(group) else None
+            for member in group.members
+        ]
+        for group in groups
+    ]
+
+
+def _member_score(term: Term, group: Group, member: Graded) -> float | None:
+    sample = group.sample
+    inputs = {
+        "response": member.rollout.text,
+        "length": len(member.rollout.token_ids),
+        "verdict": member.verdict,
+        "prediction": member.verdict.value,
+        "reference": None if sample.answer is None else sample.answer.value,
+        "sample": sample,
+        "stop": member.rollout.stop,
+    }
+    return _number(term, sample.id, _call(term, inputs, f"sample {sample.id!r}"))
+
+
+def _batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
+    if set(term.part.part.inputs) != {"groups"}:
+        raise RewardError(
+            f"reward term {term.name!r} takes {term.part.part.inputs}: a batch-level part "
+            "finds everything in the groups; let it take groups alone"
+        )
+    batch = ", ".join(repr(group.sample.id) for group in groups[:3])
+    rows = _call(
+        term, {"groups": groups}, f"the batch of samples {batch}{' ...' * (len(groups) > 3)}"
+    )
+    sizes = [len(group.members) for group in groups]
+    if not isinstance(rows, Sequence) or [_length(row) for row in rows] != sizes:
+        raise RewardError(
+            f"reward term {term.name!r} must return one list per group with one score per "
+            f"rollout, {sizes} in all; it gave {_shown(rows)}"
+        )
+    return [
+        [_number(term, group.sample.id, value) if term.applies(group) else None for value in row]
+        for group, row in zip(groups, rows, strict=True)
+    ]
+
+
+def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
+    try:
+        return term.part.supply(inputs)
+    except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise RewardError(
+            f"reward term {term.name!r} failed on {place}: {type(error).__name__}: {error}; "
+            f"correct {term.part.part.name!r} or let the term apply only to tasks it can score"
+        ) from error
+
+
+def _number(term: Term, sample: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, Real | np.bool_) and math.isfinite(float(value)):
+        return float(value)
+    raise RewardError(
+        f"reward term {term.name!r} gave {_shown(value)} for sample {sample!r}; it must return a "
+        "finite number, or None where it does not apply"
+    )
+
+
+def _length(row: Any) -> int:
+    return len(row) if isinstance(row, Sequence) and not isinstance(row, str) else -1
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _combined(
+    table: Sequence[Scores], terms: Sequence[Term], combine: BoundPart, groups: Sequence[Group]
+) -> Iterator[float]:
+    owners = [group.sample.id for group in groups for _ in group.members]
+    rows = [[value for row in scores for value in row] for scores in table]
+    scores = np.array(rows, dtype=np.float64).reshape(len(terms), len(owners))
+    weights = np.array([term.weight for term in terms], dtype=np.float64)
+    rewards = np.asarray(combine.supply({"scores": scores, "weights": weights}), dtype=np.float64)
+    if rewards.shape != (len(owners),):
+        raise RewardError(
+            f"combination {combine.part.name!r} must give one reward per rollout, {len(owners)} in "
+            f"all; it gave shape {rewards.shape}"
+        )
+    if np.isinf(rewards).any():
+        raise RewardError(
+            f"combination {combine.part.name!r} gave an infinite reward for sample "
+            f"{owners[int(np.isinf(rewards).argmax())]!r}; check the weights"
+        )
+    return iter(rewards.tolist())

@@ -1,0 +1,1 @@
+"""Reinforcement learning: the loop and the mathematics it is made of."""

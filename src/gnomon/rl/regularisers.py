@@ -1,0 +1,75 @@
+"""Regularisers: per-token penalties that are aggregated and added to the loss times a coefficient.
+
+Every function returns a value [N, T] to minimise, so coefficients are positive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gnomon.parts import register
+
+Estimator = Literal["k1", "abs", "k2", "k3"]
+
+_ESTIMATORS: dict[Estimator, Callable[[Tensor], Tensor]] = {
+    "k1": lambda x: x,
+    "abs": lambda x: x.abs(),
+    "k2": lambda x: 0.5 * x.square(),
+    # expm1 keeps the small values exact that exp(-x) - 1 would lose in float32.
+    "k3": lambda x: torch.expm1(-x) + x,
+}
+
+
+@register("regulariser")
+def kl(
+    logp: Tensor,
+    reference_logp: Tensor,
+    mask: Tensor | None = None,
+    *,
+    estimator: Estimator = "k3",
+    clamp: tuple[float, float] | None = None,
+) -> Tensor:
+    """KL divergence to the reference per sampled token, from x = logp - reference_logp. [N, T].
+
+    k1 = x; abs = |x|; k2 = x^2 / 2; k3 = exp(-x) + x - 1. k1 and k3 are unbiased under the policy,
+    k3 is never negative. Their gradients on logp are 1, sign(x), x and 1 - exp(-x): on-policy the
+    gradient of k2 is that of the KL, that of k1 has expectation 0, and that of k3 is not the KL's.
+    verl calls them kl, abs, mse and low_var_kl.
+
+    ``clamp`` (a, b) bounds x to +-a before, and the result to +-b after, without gradient beyond;
+    verl uses (20, 10) with k3 only, TRL none. Where ``mask`` is 0 the value and the gradient are 0;
+    without a mask padding must be finite. The reference gets no gradient. Source: arXiv 2402.03300,
+    equation 4 (k3); J. Schulman, "Approximating KL divergence", 2020.
+    """
+    x_NT = logp - reference_logp.detach()
+    if mask is not None:
+        x_NT = torch.where(mask.bool(), x_NT, 0.0)
+    if clamp is None:
+        return _ESTIMATORS[estimator](x_NT)
+    before, after = clamp
+    return _ESTIMATORS[estimator](x_NT.clamp(-before, before)).clamp(-after, after)
+
+
+@register("regulariser")
+def entropy_bonus(entropy: Tensor) -> Tensor:
+    """Minus the entropy, in nats, of the full next-token distribution, [N, T].
+
+    verl: loss -= c * H. Source: arXiv 1707.06347, equation 9.
+    """
+    return -entropy
+
+
+@register("regulariser")
+def sampled_entropy_bonus(logp: Tensor) -> Tensor:
+    """Minus the entropy as estimated by -logp of the sampled tokens, that is +logp, [N, T].
+
+    The released code of ReVisual-R1 and other EasyR1 forks. The value is an unbiased estimate, the
+    gradient is not that of the entropy: on-policy its expectation is 0. It lowers the sampled
+    tokens whatever their advantage. Use `entropy_bonus` for a real bonus. Source: arXiv 2506.04207,
+    code.
+    """
+    return logp

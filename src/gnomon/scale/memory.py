@@ -1,0 +1,269 @@
+"""How much memory a stage takes at most, part by part, in bytes per GPU.
+
+Weights, gradients and AdamW's two moments are counted exactly: Gnomon keeps them in float32, and with
+``dtype: bfloat16`` runs the forward passes in bfloat16 under autocast. On several GPUs all three, and the
+reference, are split evenly, as FSDP does (ZeRO stage 3, arXiv 1910.02054).
+
+Activations are what autograd keeps for the backward pass. The count goes operation by operation through one
+layer, as in "Reducing Activation Recomputation in Large Transformer Models" (arXiv 2205.05198, section 4),
+redone for RMSNorm, grouped queries, gated MLPs and fused attention, which keeps no score matrix. Per token of
+a language layer of width h, with q the width of all queries, k that of the keys (of all queries when rows are
+packed, because the mask then needs the keys repeated), i the MLP's, a the number of heads:
+
+- float32: 24h + 4 (2q + 2k) + 16i + 4a + 8 bytes;
+- bfloat16 under autocast: 26h + 2 (2q + 2k) + 8i + 4a + 8 bytes.
+
+Per patch of a vision layer of width w, MLP width i, a heads:
+
+- float32: 44w + 16i + 4a + 8 bytes;
+- bfloat16: 28w + 8i + 4a + 8 bytes.
+
+With gradient checkpointing a layer keeps its input alone, 4h bytes a token (vision: 4w or 2w), and one layer at
+a time is recomputed whole. These formulas equal what torch saves to within a few per cent; tests measure it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gnomon.models.logprobs import CHUNK
+from gnomon.scale.shape import Parameters, Shape, Trained
+
+FLOAT32, BFLOAT16 = 4, 2
+LOGIT_COPIES = 4
+"""float32 copies of a chunk of logits that are alive at once: scaled, normalised, and two gradients."""
+SAMPLING_COPIES = 6
+"""float32 copies of the next-token logits while a token is drawn: scaled, normalised, cut, sorted, mass."""
+SAVED_PER_ENTROPY = 2
+"""Further copies when the entropy is differentiated: probabilities and their product with the logs."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """The largest work that one GPU holds at a time.
+
+    ``rows`` x ``tokens`` is a micro-batch of the update, ``patches`` the image patches in all of it,
+    ``scored`` its trained tokens; ``packed`` rows hold several sequences under a mask. ``decoding`` responses
+    are written at a time to ``prompts`` prompts of ``prompt`` tokens, each up to ``response`` tokens long.
+    """
+
+    rows: int
+    tokens: int
+    patches: int
+    scored: int
+    packed: bool = False
+    entropy: bool = False
+    decoding: int = 0
+    prompts: int = 0
+    prompt: int = 0
+    response: int = 0
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a stage is trained: number type, checkpointing, adapters, reference model, number of GPUs."""
+
+    bfloat16: bool
+    checkpointing: bool
+    lora: bool
+    reference: bool
+    gpus: int = 1
+
+
+@dataclass(frozen=True)
+class MemoryEstimate:
+    """Bytes per GPU.
+
+    ``saved`` are the activations kept for the backward pass, ``working`` those of the layer that is being
+    recomputed (0 without checkpointing). ``copies`` are bfloat16 copies of weights, ``gathered`` the layers
+    that FSDP brings together for computing. ``prefill`` is the forward pass over the prompts of the rollouts.
+    """
+
+    setup: Setup
+    weights: int
+    gradients: int
+    optimizer: int
+    reference: int
+    saved: int
+    working: int
+    copies: int
+    logits: int
+    gathered: int
+    kv_cache: int
+    kv_row: int
+    prefill: int
+    choosing: int
+
+    @property
+    def resident(self) -> int:
+        """What stays from the first step to the last."""
+        return self.weights + self.optimizer + self.reference
+
+    @property
+    def activations(self) -> int:
+        """Activations of one micro-batch."""
+        return self.saved + self.working
+
+    @property
+    def update(self) -> int:
+        """Peak while the model is trained.
+
+        With checkpointing the copies of the weights, the logits and the layer being recomputed are never
+        there at the same time.
+        """
+        busy = (self.copies, self.logits, self.working)
+        extra = max(busy) if self.setup.checkpointing else sum(busy)
+        return self.resident + self.gradients + self.saved + extra + self.gathered
+
+    @property
+    def rollout(self) -> int:
+        """Peak while responses are written; 0 for a stage that writes none."""
+        if not self.kv_cache:
+            return 0
+        busy = max(self.prefill, self.kv_cache + self.choosing)
+        return self.resident + busy + self.copies + self.gathered
+
+    @property
+    def peak(self) -> int:
+        """The larger of the two peaks."""
+        return max(self.update, self.rollout)
+
+    def fits(self, budget: float, margin: float = 0.08) -> bool:
+        """Whether the peak fits ``budget`` bytes, leaving a share for CUDA, fragments and buffers."""
+        return self.peak <= budget * (1 - margin)
+
+    def responses_that_fit(self, budget: float, margin: float = 0.08) -> int:
+        """How many full-length responses can be written at a time within ``budget`` bytes."""
+        if not self.kv_row:
+            return 0
+        rest = budget * (1 - margin) - self.resident - self.copies - self.gathered
+        per_row = self.kv_row + self.choosing * self.kv_row // self.kv_cache
+        return max(0, int(rest // per_row))
+
+
+def estimate_memory(
+    shape: Shape, parameters: Parameters, trained: Trained, load: Load, setup: Setup
+) -> MemoryEstimate:
+    """The memory of a stage on one of ``setup.gpus`` GPUs."""
+    whole = parameters.total + trained.adapters
+    share = setup.gpus
+    kv_row = kv_bytes(shape, load.prompt + load.response) if load.decoding else 0
+    return MemoryEstimate(
+        setup=setup,
+        weights=FLOAT32 * whole // share,
+        gradients=FLOAT32 * trained.parameters // share,
+        optimizer=optimizer_bytes(trained) // share,
+        reference=FLOAT32 * parameters.total // share if setup.reference else 0,
+        saved=saved_bytes(shape, load, setup, trained),
+        working=_working(shape, load, setup, trained),
+        copies=_copies(shape, trained, setup) if setup.gpus == 1 else 0,
+        logits=logit_bytes(shape, load),
+        gathered=_gathered(shape, setup),
+        # Growing the cache by a token copies one layer's tensors.
+        kv_cache=load.decoding * kv_row * (shape.layers + 1) // shape.layers,
+        kv_row=kv_row,
+        prefill=_prefill(shape, load, setup),
+        choosing=SAMPLING_COPIES * FLOAT32 * load.decoding * shape.vocabulary,
+    )
+
+
+def optimizer_bytes(trained: Trained) -> int:
+    """AdamW: two float32 moments per parameter and a float32 step counter per tensor (arXiv 1711.05101)."""
+    return 2 * FLOAT32 * trained.parameters + FLOAT32 * trained.tensors
+
+
+def kv_bytes(shape: Shape, tokens: int) -> int:
+    """Keys and values of one row of ``tokens`` tokens.
+
+    The rotary embedding makes keys float32, and the cache then keeps both in float32, also under autocast.
+    """
+    return 2 * FLOAT32 * shape.layers * shape.key_value * tokens
+
+
+def logit_bytes(shape: Shape, load: Load) -> int:
+    """Logits of the largest chunk of trained tokens, with their gradients; never those of a whole row."""
+    copies = LOGIT_COPIES + (SAVED_PER_ENTROPY if load.entropy else 0)
+    return copies * FLOAT32 * min(load.scored, CHUNK) * shape.vocabulary
+
+
+def saved_bytes(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
+    """What autograd keeps of one micro-batch, logits left out."""
+    tokens = load.rows * load.tokens
+    outer = 3 * FLOAT32 * shape.hidden * tokens  # input embeddings and the last norm
+    if setup.checkpointing:
+        layers = FLOAT32 * shape.hidden * shape.layers * tokens
+    else:
+        layers = language_layer_bytes(shape, load, setup) * shape.layers
+    return outer + layers + _mask(load) + _vision_saved(shape, load, setup, trained)
+
+
+def language_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
+    """What autograd keeps of one language layer for a micro-batch."""
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    keys = shape.query if load.packed else shape.key_value
+    norms = (26 if setup.bfloat16 else 24) * shape.hidden
+    attention = width * 2 * (shape.query + keys) + 4 * shape.heads + 8
+    per_token = norms + attention + 4 * width * shape.intermediate
+    # Every layer turns the mask of truth values into one of numbers.
+    mask = width * load.rows * load.tokens**2 if load.packed else 0
+    return load.rows * load.tokens * per_token + mask
+
+
+def vision_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
+    """What autograd keeps of one vision layer for all patches of a micro-batch."""
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    norms = (28 if setup.bfloat16 else 44) * shape.vision_hidden
+    mlp = 4 * width * shape.vision_intermediate
+    return load.patches * (norms + mlp + 4 * shape.vision_heads + 8)
+
+
+def _vision_saved(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
+    if not trained.vision:
+        return 0
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    connector = (4 + 4 * width) * shape.vision_hidden * load.patches
+    if setup.checkpointing:
+        return connector + width * shape.vision_hidden * shape.vision_layers * load.patches
+    return connector + vision_layer_bytes(shape, load, setup) * shape.vision_layers
+
+
+def _working(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
+    """The layer that is recomputed, and the gradients of its widest values."""
+    if not setup.checkpointing:
+        return 0
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    gradients = 2 * width * shape.intermediate * load.rows * load.tokens
+    language = language_layer_bytes(shape, load, setup) + gradients
+    vision = vision_layer_bytes(shape, load, setup) if trained.vision else 0
+    return max(language, vision)
+
+
+def _mask(load: Load) -> int:
+    return load.rows * load.tokens**2 if load.packed else 0
+
+
+def _copies(shape: Shape, trained: Trained, setup: Setup) -> int:
+    """bfloat16 weights that autocast makes: kept for all trained weights, layer by layer for frozen ones."""
+    if not setup.bfloat16:
+        return 0
+    if not setup.lora:
+        return BFLOAT16 * trained.parameters
+    return BFLOAT16 * shape.layer * (1 if setup.checkpointing else shape.layers)
+
+
+def _gathered(shape: Shape, setup: Setup) -> int:
+    """FSDP on several GPUs: two layers, the embeddings and the head, whole and in the forward pass's type."""
+    if setup.gpus == 1:
+        return 0
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    edges = (1 if shape.tied else 2) * shape.vocabulary * shape.hidden
+    return width * (2 * shape.layer + edges)
+
+
+def _prefill(shape: Shape, load: Load, setup: Setup) -> int:
+    """One layer's values over all prompts of a decoding chunk, their cache, and their mask."""
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    tokens = load.prompts * load.prompt
+    layer = tokens * (4 * FLOAT32 * shape.hidden + 3 * width * shape.intermediate)
+    mask = (1 + width) * load.prompts * load.prompt**2
+    return layer + mask + load.prompts * kv_bytes(shape, load.prompt)

@@ -1,0 +1,210 @@
+"""A model without weights: built on torch's meta device from a configuration, and counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gnomon.models.load import ModelError, check_model, model_folder, quiet_transformers
+from gnomon.models.policy import PARTS, Policy
+from gnomon.recipe import Freezable, Lora
+
+LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Widths and depths of a Qwen2.5-VL; ``query`` and ``key_value`` are all heads side by side."""
+
+    layers: int
+    hidden: int
+    query: int
+    key_value: int
+    heads: int
+    intermediate: int
+    vocabulary: int
+    context: int
+    tied: bool
+    vision_layers: int
+    vision_hidden: int
+    vision_heads: int
+    vision_intermediate: int
+    patch_size: int
+    merge_size: int
+
+    @property
+    def pixels_per_token(self) -> int:
+        """Pixels behind one image token: a square of merged patches, 28 x 28 for Qwen2.5-VL."""
+        return (self.patch_size * self.merge_size) ** 2
+
+    @property
+    def layer(self) -> int:
+        """Parameters in the matrices of one language layer."""
+        attention = 2 * self.hidden * (self.query + self.key_value)
+        return attention + 3 * self.hidden * self.intermediate
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Parameters of the parts that a recipe can freeze; tied weights count once, as embeddings."""
+
+    vision: int
+    connector: int
+    language: int
+    embeddings: int
+    head: int
+
+    @property
+    def total(self) -> int:
+        """All parameters."""
+        return self.vision + self.connector + self.language + self.embeddings + self.head
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a stage trains: parameters, the tensors they lie in, and how many of them are adapters."""
+
+    parameters: int
+    tensors: int
+    adapters: int
+    vision: bool
+    language: bool
+
+
+def model_config(path: str) -> Any:
+    """Configuration of a model folder, of the bundled model, or of a hub id that the package knows.
+
+    Nothing is downloaded. Raises `ModelError` for a folder that is no supported model and for a hub id
+    whose configuration is not shipped, with what to do.
+    """
+    from transformers import Qwen2_5_VLConfig
+
+    check_model(path)
+    folder = Path(model_folder(path))
+    if (folder / "config.json").is_file():
+        text = (folder / "config.json").read_text(encoding="utf-8")
+    else:
+        text = _shipped(path)
+    with quiet_transformers():
+        return Qwen2_5_VLConfig.from_dict(json.loads(text))
+
+
+def shipped_models() -> tuple[str, ...]:
+    """Hub ids whose configurations are part of the package."""
+    names = (file.name for file in _configurations().iterdir() if file.name.endswith(".json"))
+    return tuple(sorted(f"Qwen/{name.removesuffix('.json')}" for name in names))
+
+
+def build_on_meta(config: Any) -> Any:
+    """The model of ``config`` with parameters that have shapes and no storage."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    with torch.device("meta"), quiet_transformers():
+        return Qwen2_5_VLForConditionalGeneration(config)
+
+
+def shape_of(config: Any) -> Shape:
+    """The sizes of a Qwen2.5-VL configuration that memory and compute depend on."""
+    text, vision = config.text_config, config.vision_config
+    head = text.hidden_size // text.num_attention_heads
+    return Shape(
+        layers=text.num_hidden_layers,
+        hidden=text.hidden_size,
+        query=text.num_attention_heads * head,
+        key_value=text.num_key_value_heads * head,
+        heads=text.num_attention_heads,
+        intermediate=text.intermediate_size,
+        vocabulary=text.vocab_size,
+        context=text.max_position_embeddings,
+        tied=bool(config.tie_word_embeddings),
+        vision_layers=vision.depth,
+        vision_hidden=vision.hidden_size,
+        vision_heads=vision.num_heads,
+        vision_intermediate=vision.intermediate_size,
+        patch_size=vision.patch_size,
+        merge_size=vision.spatial_merge_size,
+    )
+
+
+def count_parameters(model: nn.Module) -> Parameters:
+    """Parameters by part; a part that lies in another (connector in vision) is taken out of it."""
+    counts = dict.fromkeys(PARTS, 0)
+    for name, parameter in model.named_parameters():
+        counts[part_of(name)] += parameter.numel()
+    return Parameters(**counts)
+
+
+def part_of(name: str) -> str:
+    """The narrowest part that holds a parameter.
+
+    >>> part_of("model.visual.merger.mlp.0.weight")
+    'connector'
+    """
+    fitting = [part for part, prefix in PARTS.items() if name.startswith(prefix)]
+    if not fitting:
+        raise ModelError(f"parameter {name!r} belongs to no part that Gnomon knows")
+    return max(fitting, key=lambda part: len(PARTS[part]))
+
+
+def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | None) -> Trained:
+    """What a stage trains when ``freeze`` names its frozen parts, with adapters if ``lora`` is given.
+
+    Freezing and adapters are those of a run, done on the meta device. Raises `ModelError` when the adapters
+    fit no module.
+    """
+    core = build_on_meta(config)
+    model = core if lora is None else _with_adapters(core, lora)
+    policy = Policy(model, core, None)
+    policy.freeze(freeze)
+    trained = policy.trainable()
+    return Trained(
+        parameters=sum(parameter.numel() for parameter in trained.values()),
+        tensors=len(trained),
+        adapters=_adapter_count(trained),
+        vision=_touches(trained, ".visual."),
+        language=_touches(trained, ".language_model.layers."),
+    )
+
+
+def _with_adapters(core: Any, lora: Lora) -> Any:
+    from peft import LoraConfig, get_peft_model
+
+    settings = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets)
+    with torch.device("meta"):
+        try:
+            return get_peft_model(core, settings)
+        except ValueError as error:
+            raise ModelError(
+                f"model.lora.targets={lora.targets!r} fits no module of the model ({error}); "
+                f"linear modules are called {', '.join(LINEARS)}"
+            ) from None
+
+
+def _adapter_count(trained: Mapping[str, nn.Parameter]) -> int:
+    return sum(value.numel() for name, value in trained.items() if ".lora_" in name)
+
+
+def _touches(trained: Iterable[str], place: str) -> bool:
+    return any(place in name for name in trained)
+
+
+def _configurations() -> Any:
+    return resources.files("gnomon.models") / "configs"
+
+
+def _shipped(path: str) -> str:
+    owner, _, name = path.partition("/")
+    file = _configurations() / f"{name}.json"
+    if owner != "Qwen" or not file.is_file():
+        raise ModelError(
+            f"a dry run needs the configuration of {path!r} and downloads nothing: give a folder that "
+            f"holds its config.json, or one of {', '.join(shipped_models())}"
+        )
+    return str(file.read_text(encoding="utf-8"))

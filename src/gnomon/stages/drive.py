@@ -1,0 +1,193 @@
+"""Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
+
+A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and a few
+integers. All randomness is derived from (seed, stage, step), so nothing else has to be saved.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gnomon.checkpoint import (
+    load_tensors,
+    newest_valid,
+    optimizer_tensors,
+    prune,
+    remove_stale,
+    restore_optimizer,
+    save_tensors,
+    write_checkpoint,
+)
+from gnomon.data.stream import Stream
+from gnomon.models.encode import Encoder
+from gnomon.models.load import add_lora, load_policy, save_policy
+from gnomon.models.policy import Policy
+from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
+from gnomon.rl.loop import prepare_reinforce
+from gnomon.run import Run
+from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
+from gnomon.stages.sft import prepare_sft
+from gnomon.stages.updates import Updater
+from gnomon.watch import Watcher, pick
+
+PREPARE: dict[str, Callable[[Any, StageContext], StepFunction]] = {
+    "sft": prepare_sft,
+    "reinforce": prepare_reinforce,
+}
+MODEL, ADAPTERS, OPTIMIZER, STATE = "model", "adapters.safetensors", "optimizer.safetensors", "state.json"
+SHOWN = ("reward", "loss", "accuracy", "length")
+
+
+def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watcher) -> Path:
+    """Run stage number ``index`` (from 1) from the model at ``parent`` to its end; returns the final model.
+
+    A stage that has checkpoints goes on from the newest whole one, and anything that was logged after it is
+    removed first. A finished stage returns at once.
+    """
+    stage = recipe.stages[index - 1]
+    folder = run.checkpoint_folder(index, stage.name)
+    saved = _resume_point(folder, watcher)
+    done = _read_state(saved)["step"] if saved else 0
+    if saved and done == stage.steps:
+        return saved / MODEL
+    watcher.started(stage.name, stage.steps, done)
+    run.rewind(index, done)
+    context = _open_context(recipe, stage, index, run, parent, watcher, saved)
+    step_function = PREPARE[stage.kind](stage, context)
+    for number in range(done + 1, stage.steps + 1):
+        context.step = number
+        result = step_function(number)
+        run.log(stage.name, index, number, result.values)
+        if number % stage.save_every == 0 or number == stage.steps:
+            with context.clock.phase("save"):
+                _save(context, stage, number)
+        seconds = context.clock.restart()
+        run.time(stage.name, index, number, seconds, result.tokens / sum(seconds.values()))
+        watcher.advanced(number, {**pick(result.values, *SHOWN), **seconds})
+    watcher.finished()
+    return run.checkpoint_path(index, stage.name, stage.steps) / MODEL
+
+
+def _resume_point(folder: Path, watcher: Watcher) -> Path | None:
+    if not folder.is_dir():
+        return None
+    remove_stale(folder)
+    saved, problems = newest_valid(folder)
+    for problem in problems:
+        watcher.note(f"passed over a damaged checkpoint: {problem}")
+    return saved
+
+
+def _open_context(
+    recipe: Recipe,
+    stage: AnyStage,
+    index: int,
+    run: Run,
+    parent: str,
+    watcher: Watcher,
+    saved: Path | None,
+) -> StageContext:
+    start = str(saved / MODEL) if saved and (saved / MODEL).is_dir() else parent
+    policy = open_policy(recipe.model, stage, start, seed=recipe.seed)
+    updater = Updater(policy, stage.optimizer, planned_updates(stage))
+    position = _restore(saved, policy, updater, recipe.model) if saved else 0
+    encoder = Encoder(policy.processor, max_tokens=stage.max_tokens, root=recipe.data_root)
+    stream = open_stream(stage, encoder, recipe.seed + index, position)
+    context = StageContext(
+        run, stage.name, index, recipe.seed, policy, parent, encoder, updater, stream, Clock(watcher)
+    )
+    stream.on_skip = lambda id, reason: context.skip("source", id, reason)
+    return context
+
+
+def open_policy(model: Model, stage: Stage, start: str, *, seed: int) -> Policy:
+    """The policy of a stage as it is trained: adapters, frozen parts and checkpointing applied."""
+    policy = load_policy(start, dtype=model.dtype, attention=model.attention, device=device())
+    if model.lora is not None:
+        lora = model.lora
+        policy = add_lora(
+            policy, rank=lora.rank, alpha=lora.alpha, targets=lora.targets, seed=seed
+        )
+    policy.freeze(stage.freeze)
+    policy.model.train()
+    if model.gradient_checkpointing:
+        policy.core.gradient_checkpointing_enable({"use_reentrant": False})
+        policy.core.enable_input_require_grads()
+    return policy
+
+
+def device() -> str:
+    """Where models run: the first GPU if there is one."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def open_stream(stage: AnyStage, encoder: Encoder, seed: int, position: int) -> Stream:
+    """The stage's samples in their seeded order from ``position`` on, each with its encoding."""
+    style = build("format", stage.format)()
+    encode = encoder.example if isinstance(stage, Sft) else encoder.prompt
+    source = Prepare(build("source", stage.data)(), lambda sample: encode(sample, style))
+    return Stream(source, seed=seed, position=position, on_skip=lambda id, reason: None)
+
+
+def planned_updates(stage: AnyStage) -> int:
+    """Optimiser updates of a stage when none is left out."""
+    if isinstance(stage, Reinforce):
+        return stage.steps * stage.updates * stage.epochs
+    return stage.steps
+
+
+def _save(context: StageContext, stage: Stage, number: int) -> None:
+    """Write the checkpoint of step ``number`` and remove all but it and the one before."""
+    adapters = context.policy.model is not context.policy.core
+
+    def fill(folder: Path) -> None:
+        tensors, optimizer = optimizer_tensors(
+            context.updater.optimizer, context.updater.parameters
+        )
+        save_tensors(folder / OPTIMIZER, tensors)
+        if adapters:
+            save_tensors(folder / ADAPTERS, context.updater.parameters)
+        if not adapters or number == stage.steps:
+            save_policy(context.policy, folder / MODEL)
+        state = {
+            "stage": context.name,
+            "index": context.index,
+            "step": number,
+            "position": context.stream.position,
+            "updates": context.updater.done,
+            "skipped_in_a_row": context.updater.skipped_in_a_row,
+            "parent": context.parent,
+            "optimizer": optimizer,
+        }
+        (folder / STATE).write_text(json.dumps(state))
+
+    write_checkpoint(context.run.checkpoint_path(context.index, context.name, number), fill)
+    prune(context.run.checkpoint_folder(context.index, context.name), keep=2)
+
+
+def _restore(saved: Path, policy: Policy, updater: Updater, model: Model) -> int:
+    """Put the saved state back; returns the position in the stream."""
+    import torch
+
+    state = _read_state(saved)
+    if model.lora is not None:
+        tensors = load_tensors(saved / ADAPTERS, updater.parameters)
+        with torch.no_grad():
+            for name, parameter in updater.parameters.items():
+                parameter.copy_(tensors[name])
+    restore_optimizer(
+        updater.optimizer, load_tensors(saved / OPTIMIZER), state["optimizer"], updater.parameters
+    )
+    updater.done = state["updates"]
+    updater.skipped_in_a_row = state["skipped_in_a_row"]
+    return int(state["position"])
+
+
+def _read_state(saved: Path) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads((saved / STATE).read_text())
+    return state

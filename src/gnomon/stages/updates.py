@@ -1,0 +1,121 @@
+"""One optimiser step, guarded: gradients accumulate over micro-batches, and nothing non-finite gets in."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnomon.models.policy import Policy
+from gnomon.parts import BoundPart
+from gnomon.recipe import Optimizer, build
+
+MicroLoss = Callable[[], Tensor]
+
+
+class Diverged(RuntimeError):
+    """Too many updates in a row had a non-finite loss or gradient."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one optimiser step did. ``applied`` is false when the step was skipped; ``reason`` says why."""
+
+    loss: float
+    grad_norm: float
+    learning_rate: float
+    applied: bool
+    reason: str = ""
+
+
+class Updater:
+    """AdamW over a policy's trainable parameters, following a learning-rate schedule.
+
+    ``done`` counts updates, skipped ones included, so that a skipped update does not shift the schedule.
+    """
+
+    def __init__(self, policy: Policy, settings: Optimizer, planned: int) -> None:
+        self.parameters = policy.trainable()
+        self.settings = settings
+        self.planned = planned
+        self.schedule: BoundPart = build("schedule", settings.learning_rate)
+        self.done = 0
+        self.skipped_in_a_row = 0
+        self.optimizer = torch.optim.AdamW(
+            _decay_groups(self.parameters, settings.weight_decay),
+            lr=1.0,
+            betas=settings.betas,
+            fused=True,
+        )
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What a schedule may look at."""
+        return {"step": self.done, "steps": self.planned}
+
+    def step(self, losses: Iterable[MicroLoss]) -> Update:
+        """Backpropagate each micro-loss (they add up to the loss) and apply one update.
+
+        A non-finite loss or gradient norm skips the update. Raises `Diverged` past the limit.
+        """
+        rate = float(self.schedule.supply(self.progress))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        total, reason = self._backward(losses)
+        norm = math.nan
+        if not reason:
+            norm = float(
+                torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.grad_clip)
+            )
+            if not math.isfinite(norm):
+                reason = f"the gradient norm is {norm}"
+        if not reason:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.done += 1
+        self._count(reason)
+        return Update(total, norm, rate, not reason, reason)
+
+    def _backward(self, losses: Iterable[MicroLoss]) -> tuple[float, str]:
+        total = 0.0
+        for compute in losses:
+            loss = compute()
+            value = float(loss.detach())
+            total += value
+            if not math.isfinite(value):
+                return total, f"the loss is {value}"
+            if loss.requires_grad:
+                loss.backward()  # type: ignore[no-untyped-call]
+        return total, ""
+
+    def _count(self, reason: str) -> None:
+        self.skipped_in_a_row = self.skipped_in_a_row + 1 if reason else 0
+        if self.skipped_in_a_row >= self.settings.max_skipped:
+            raise Diverged(
+                f"{self.skipped_in_a_row} updates in a row were skipped, the last because {reason}: "
+                "lower the learning rate, or look at the last rollouts and rewards of this run"
+            )
+
+
+def step_generator(
+    seed: int, index: int, step: int, purpose: str, device: str = "cpu"
+) -> torch.Generator:
+    """Random numbers of one step for one purpose, the same whatever ran before: resuming needs no saved state."""
+    digest = hashlib.sha256(f"{seed}/{index}/{step}/{purpose}".encode()).digest()
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
+
+
+def _decay_groups(parameters: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
+    """Weight decay on matrices; norms and biases go without."""
+    matrices = [p for p in parameters.values() if p.ndim >= 2]
+    vectors = [p for p in parameters.values() if p.ndim < 2]
+    groups = [
+        {"params": matrices, "weight_decay": weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
