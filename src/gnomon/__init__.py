@@ -10,8 +10,6 @@ The names below are the public door. Each is imported from its module when it is
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from gnomon.run import Run
-    from gnomon.train import resume, train
+    from gnomon.training import resume, train
     from gnomon.watch import Watcher
 
 __all__ = [
@@ -75,7 +73,7 @@ _HOMES = {
         "Sample", "Verdict",
     ),
     "gnomon.run": ("Run",),
-    "gnomon.train": ("resume", "train"),
+    "gnomon.training": ("resume", "train"),
     "gnomon.watch": ("Watcher",),
 }  # fmt: skip
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -97,13 +95,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _Door(ModuleType):
-    def __setattr__(self, name: str, value: Any) -> None:
-        # Importing the module gnomon.train sets gnomon.train, which would hide the function.
-        if not (name in _HOME and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Door

@@ -36,7 +36,6 @@ FormatOption = Annotated[
 ]
 
 app = typer.Typer(
-    help="Train, evaluate and take apart recipes of multimodal reasoning.",
     epilog="Start with: gnomon train revisual-r1 --scale micro",
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -63,7 +62,8 @@ def run_command(arguments: Sequence[str]) -> int:
     """
     debug = "--debug" in arguments or bool(os.environ.get(DEBUG))
     try:
-        app(args=[item for item in arguments if item != "--debug"], prog_name="gnomon")
+        rest = [item for item in arguments if item != "--debug"]
+        app(args=rest or ["--help"], prog_name="gnomon")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except Exception as error:  # Only to tell explained errors from faults, which are raised again.
@@ -122,9 +122,8 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback(invoke_without_command=True)
+@app.callback()
 def _front(
-    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -135,8 +134,7 @@ def _front(
         bool, typer.Option("--debug", help="Show the traceback of an error, anywhere on the line.")
     ] = False,
 ) -> None:
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+    """Train, evaluate and take apart recipes of multimodal reasoning."""
 
 
 @app.command("train")
@@ -197,16 +195,23 @@ def _resolve(
 
 
 def _show_plan(recipe: Recipe) -> None:
+    """Print the plan; exit code 2 when it has problems."""
     from gnomon.plan import plan
-    from gnomon.train import check
+    from gnomon.report.plan_table import plan_text, plan_view
+    from gnomon.training import check
 
-    check(recipe)
-    _say(str(plan(recipe)))
+    made, console = plan(recipe), _console()
+    # Lines of a file have no width to fit into; folded tables would be hard to read there.
+    console.print(plan_view(made)) if console.is_terminal else _say(plan_text(made))
+    if recipe.scale == "micro":  # which needs nothing from outside, so that all can be checked
+        check(recipe)
+    if made.problems:
+        raise typer.Exit(USAGE_ERROR)
 
 
 def _train(recipe: Recipe, out: Path) -> None:
     from gnomon.report.console import RichWatcher
-    from gnomon.train import train
+    from gnomon.training import train
 
     begun = time.time()
     with RichWatcher(_console(stderr=True)) as watcher:
@@ -219,7 +224,7 @@ def _train(recipe: Recipe, out: Path) -> None:
 
 def _resume(path: Path) -> None:
     from gnomon.report.console import RichWatcher
-    from gnomon.train import resume
+    from gnomon.training import resume
 
     with RichWatcher(_console(stderr=True)) as watcher:
         try:
@@ -250,25 +255,11 @@ def _conclude(run: Run) -> None:
     """Print the table of stages and where report and model are."""
     from gnomon.report.console import stage_table
 
-    report = run.path / "report.html"
-    if not report.is_file():
-        from gnomon.report.page import write_report
-
-        report = write_report(run)
-    _print(stage_table(run.summary()))
-    _say(f"Report: {report}")
-    model = final_model(run)
-    if model is not None:
-        _say(f"Model: {model}")
-
-
-def final_model(run: Run) -> Path | None:
-    """The model folder of the last stage that has one, or None."""
-    for stage in reversed(run.summary().get("stages", [])):
-        for checkpoint in reversed(run.checkpoints(stage["index"], stage["name"])):
-            if (checkpoint / "model").is_dir():
-                return checkpoint / "model"
-    return None
+    summary = run.summary()
+    _print(stage_table(summary))
+    _say(f"Report: {run.path / summary['report']}")
+    if summary.get("model"):
+        _say(f"Model: {summary['model']}")
 
 
 @app.command("evaluate")
@@ -278,10 +269,7 @@ def evaluate_command(
     items: Annotated[
         int | None, typer.Option(min=1, help="How many items instead of the benchmark's number.")
     ] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(help="The form in which answers are asked; see `gnomon parts format`."),
-    ] = None,
+    format: FormatOption = None,
     samples: Annotated[int, typer.Option(min=1, help="Responses to each item.")] = 1,
     temperature: Annotated[
         float | None, typer.Option(min=0, help="0 is greedy, the default for one sample.")
@@ -373,10 +361,7 @@ def generate_command(
     model: ModelArgument,
     question: Annotated[str, typer.Argument(help="What to ask.")],
     image: Annotated[Path | None, typer.Option(help="The image to ask about.")] = None,
-    format: Annotated[
-        str | None,
-        typer.Option(help="The form in which the answer is asked; see `gnomon parts format`."),
-    ] = None,
+    format: FormatOption = None,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Longest response.")] = 256,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
 ) -> None:

@@ -119,7 +119,7 @@ def check_torchvision() -> Check:
     except (ImportError, RuntimeError, OSError) as error:
         remedy = "pip uninstall torchvision, which is not needed, or install the one for this torch"
         return Check("torchvision", "problem", f"it does not load: {_first_line(error)}", remedy)
-    return Check("torchvision", "ok", f"{metadata.version('torchvision')}, not needed")
+    return Check("torchvision", "ok", f"{_version('torchvision')}, not needed")
 
 
 def check_device() -> Check:
@@ -193,11 +193,7 @@ def check_extra(extra: Extra) -> Check:
         return Check(
             extra.module, "missing", f"absent; without it: no {extra.purpose}", extra.install
         )
-    try:
-        version = metadata.version(extra.module)
-    except metadata.PackageNotFoundError:
-        version = "present"
-    return Check(extra.module, "ok", version)
+    return Check(extra.module, "ok", _version(extra.module))
 
 
 def check_chromium(names: Sequence[str] = CHROMIUM) -> Check:
@@ -227,6 +223,13 @@ def cpu_flags(path: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
         return frozenset()
     named = (line.partition(":")[2] for line in lines if line.startswith(("flags", "Features")))
     return frozenset(next(named, "").split())
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "present"
 
 
 def _metadata(field: str) -> str | None:

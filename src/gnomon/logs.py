@@ -18,7 +18,7 @@ class RunError(ValueError):
 
 
 def plain(value: Any) -> Any:
-    """``value`` as JSON knows it: scalars of arrays and tensors become numbers, NaN and infinities None."""
+    """``value`` as JSON knows it: scalar tensors become numbers, NaN and infinities None."""
     if isinstance(value, Enum):
         return value.value
     if value is None or isinstance(value, (bool, int, str)):
@@ -51,7 +51,7 @@ def json_line(stage: str, index: int, step: int, values: Mapping[str, Any]) -> b
 
 
 def append_line(path: Path, line: bytes, durable: bool = False) -> None:
-    """Append a line and flush it; ``durable`` waits for the disk. A last line that a kill cut is dropped."""
+    """Append a line, dropping one that a kill cut off; ``durable`` waits for the disk."""
     with path.open("ab+") as file:
         end = file.tell()
         if end:
@@ -69,7 +69,7 @@ def _end_of_lines(path: Path) -> int:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The whole lines of a log, empty when there is no file; raises `RunError` naming a damaged line."""
+    """The whole lines of a log, empty without one; raises `RunError` naming a damaged line."""
     if not path.exists():
         return []
     lines = path.read_bytes().split(b"\n")[:-1]

@@ -49,7 +49,7 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit, branch and whether files differ from it; None without git, a repository or a commit."""
+    """Commit, branch and whether files differ from it; None without git or a commit."""
     commit = _git(folder, "rev-parse", "HEAD")
     if commit is None:
         return None
@@ -62,7 +62,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    # A repository's own settings can name a program to run; this is the one that `status` would start.
+    # A repository's settings can name a program to run; this is the one that `status` starts.
     command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(

@@ -220,7 +220,10 @@ Freezable = Literal["vision", "connector", "language", "embeddings", "head"]
 
 
 class Stage(Block):
-    """What every stage has. ``modality`` 'image' demands that every sample brings a picture."""
+    """What every stage has. ``modality`` 'image' demands that every sample brings a picture.
+
+    ``workers`` processes prepare samples ahead; 0 prepares them in the run's own process.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     data: UseSource  # type: ignore[valid-type]
@@ -231,6 +234,7 @@ class Stage(Block):
     freeze: tuple[Freezable, ...] = ()
     max_tokens: PositiveInt = 2048
     save_every: PositiveInt = 50
+    workers: int = Field(0, ge=0)
     evaluate: bool = True
 
 

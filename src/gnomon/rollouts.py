@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,13 @@ COLUMNS: dict[str, str] = {
     "kept": "int64",
     "scores": "json",
 }
-"""Columns of a rollout and their types; ``images`` are file names, ``scores`` is a JSON object as text."""
+"""Columns of a rollout and their types; ``images`` are file names, ``scores`` is JSON text."""
 
 _DEFAULTS: dict[str, Any] = {"difficulty": None, "prediction": None, "advantage": None, "kept": 1}
 
 
 def complete_row(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row with all `COLUMNS`, each of its type; raises `RunError` for a wrong or a missing column."""
+    """A row with all `COLUMNS`, each of its type; raises `RunError` for a wrong one."""
     row = {**_DEFAULTS, **row}
     for name in row:
         if name not in COLUMNS:
@@ -47,23 +47,38 @@ def complete_row(row: Mapping[str, Any]) -> dict[str, Any]:
     for name in COLUMNS:
         if name not in row:
             raise RunError(f"a rollout needs the column {name!r}; it has {', '.join(row)}")
-    return {name: _cell(row[name], kind) for name, kind in COLUMNS.items()}
+    return {name: _cell(name, row[name]) for name in COLUMNS}
 
 
-def _cell(value: Any, kind: str) -> Any:
+def _cell(name: str, value: Any) -> Any:
+    kind = COLUMNS[name]
     value = plain(value)
     if kind == "json" and not isinstance(value, str):
-        return json.dumps(value)
-    if value is None or kind == "list":
-        return value
-    if kind == "string":
+        value = json.dumps(value)
+    if kind == "string" and value is not None:
         # Text of outside sources may hold lone surrogates, which no file can.
-        return str(value).encode("utf-8", "replace").decode()
-    return float(value) if kind == "double" else value
+        value = str(value).encode("utf-8", "replace").decode()
+    if not _FITS[kind](value):
+        raise RunError(f"the column {name!r} of a rollout cannot hold {value!r}; it is a {kind}")
+    return float(value) if kind == "double" and value is not None else value
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
+
+
+# Checked here because pyarrow cuts 1.5 down to 1 without a word.
+_FITS: dict[str, Callable[[Any], bool]] = {
+    "string": lambda value: True,
+    "json": lambda value: True,
+    "int64": _is_integer,
+    "double": lambda value: value is None or isinstance(value, float) or _is_integer(value),
+    "list": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+}
 
 
 def parquet_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """Complete rows as a parquet file; raises `RunError` for a value of a wrong type."""
+    """Rows of `complete_row` as a parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -72,10 +87,7 @@ def parquet_bytes(rows: Sequence[Mapping[str, Any]]) -> bytes:
         [(name, types.get(kind) or pa.type_for_alias(kind)) for name, kind in COLUMNS.items()]
     )
     sink = pa.BufferOutputStream()
-    try:
-        table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise RunError(f"a rollout holds a value of a wrong type: {error}") from None
+    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
     pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 

@@ -70,7 +70,7 @@ class Run:
     # -- writing ----------------------------------------------------------------------------------
 
     def log(self, stage: str, index: int, step: int, values: Mapping[str, Any]) -> None:
-        """Append one line of deterministic values to ``metrics.jsonl`` and wait until it is on disk."""
+        """Append a line of deterministic values to ``metrics.jsonl`` and wait for the disk."""
         line = json_line(stage, index, step, values)
         append_line(self.path / "metrics.jsonl", line, durable=True)
 
@@ -87,7 +87,7 @@ class Run:
         append_line(self.path / "timings.jsonl", json_line(stage, index, step, values))
 
     def skip(self, stage: str, index: int, step: int, place: str, id: str, reason: str) -> None:
-        """Append to ``skipped.jsonl`` what was left out, where (``source``, ``rollout``) and why."""
+        """Append to ``skipped.jsonl`` what was left out, where (as ``source``) and why."""
         values = {"place": place, "id": id, "reason": reason}
         append_line(self.path / "skipped.jsonl", json_line(stage, index, step, values))
 
@@ -135,10 +135,11 @@ class Run:
         return write_atomic(self.path / "summary.json", json_bytes(summary))
 
     def rewind(self, index: int, step: int) -> None:
-        """Remove everything that was logged after step ``step`` of stage ``index``, before resuming from it.
+        """Remove everything that was logged after a step, before resuming from there.
 
-        Lines of that step itself stay. Also removes later rollouts and evaluations, lines that a
-        kill cut off, and files that were not in place yet. Checkpoints are left alone.
+        Lines of step ``step`` of stage ``index`` itself stay. Also removes later rollouts and
+        evaluations, lines that a kill cut off, and files that were not in place yet. Checkpoints
+        are left alone.
         """
         for name in LOGS:
             keep_lines(self.path / name, (index, step))
@@ -269,7 +270,7 @@ def _stage_name(index: int, stage: str) -> str:
 
 
 def _done(evaluation: Path) -> tuple[int, float]:
-    """Stage and step of an evaluation; one that a kill left without its result is later than any step."""
+    """Stage and step of an evaluation; one without its result is later than any."""
     step = read_json(evaluation.with_suffix(".json")).get("step", math.inf)
     return _index_of(evaluation), step
 

@@ -10,8 +10,14 @@ from gnomon.models.micro import make_model, make_processor, save_micro, train_to
 def tiny_folder(tmp_path_factory):
     """A random Qwen2.5-VL of one layer, as an ordinary folder."""
     tokenizer = train_tokenizer(["What is the answer? yes no 1 2 3"] * 2, vocabulary=300)
-    sizes = {"hidden": 64, "layers": 1, "heads": 2, "key_value_heads": 1, "intermediate": 64}
-    model = make_model(tokenizer, seed=0, vision_hidden=32, vision_layers=1, **sizes)
+    text = {
+        "hidden_size": 64,
+        "intermediate_size": 64,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 1,
+    }
+    model = make_model(tokenizer, seed=0, text=text, vision={"hidden_size": 32, "depth": 1})
     folder = tmp_path_factory.mktemp("tiny")
     with quiet_transformers():
         save_micro(folder, model, make_processor(tokenizer))

@@ -83,3 +83,48 @@ def test_a_single_text_item_is_one_of_the_problems():
 def test_an_index_past_the_end_is_refused():
     with pytest.raises(IndexError):
         part("benchmark", "microworld-text", items=3)().samples[3]
+
+
+def write_jsonl(path, *lines):
+    path.write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+GOOD = '{"problem": "2+3?", "answer": "5", "id": "sum"}'
+
+
+def test_a_users_questions_are_a_benchmark(tmp_path):
+    path = write_jsonl(tmp_path / "own.jsonl", GOOD, '{"problem": "1?", "answer": "1"}')
+    benchmark = part("benchmark", "records", path=str(path))()
+    assert (benchmark.name, len(benchmark.samples), benchmark.root) == ("own.jsonl", 2, tmp_path)
+    assert (benchmark.samples[0].id, benchmark.samples[0].answer.value) == ("sum", 5.0)
+
+
+def test_a_benchmark_of_records_can_be_cut_to_its_first_items(tmp_path):
+    path = write_jsonl(tmp_path / "own.jsonl", GOOD, GOOD)
+    assert len(part("benchmark", "records", path=path, items=1)().samples) == 1
+    assert len(part("benchmark", "records", path=path, items=9)().samples) == 2
+
+
+def test_a_folder_of_parquet_files_is_a_benchmark(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([{"question": "Yes?", "answer": "yes"}])
+    pq.write_table(table, tmp_path / "a.parquet")
+    settings = {"columns": {"problem": "question"}, "answer_kind": "yes-no"}
+    samples = part("benchmark", "records", path=tmp_path, **settings)().samples
+    assert samples[0].answer.value is True
+
+
+@pytest.mark.parametrize("names", [(), ("a.csv",), ("a.jsonl", "a.parquet")])
+def test_a_folder_without_one_kind_of_file_is_refused_with_what_to_give(tmp_path, names):
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(PartError, match=r"give one \.jsonl or \.parquet file"):
+        part("benchmark", "records", path=tmp_path)()
+
+
+def test_a_missing_file_is_refused_when_the_benchmark_is_made(tmp_path):
+    with pytest.raises(ValueError, match="there is no file"):
+        part("benchmark", "records", path=tmp_path / "none.jsonl")()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -124,7 +125,7 @@ def test_sounds_are_no_images():
 
 def test_images_are_read_from_under_the_root(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded("PNG"))
-    files = image_files(make_sample(Media("image", path="a.png")), tmp_path)
+    files = image_files(make_sample(Media("image", path=Path("a.png"))), tmp_path)
     assert list(files.values()) == [encoded("PNG")]
     assert image_files(make_sample(Media("image", path=tmp_path / "a.png"))) == files
 
@@ -133,10 +134,20 @@ def test_no_path_leaves_the_root(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded("PNG"))
     (tmp_path / "data").mkdir()
     with pytest.raises(BadRecord, match="outside the data folder"):
-        image_files(make_sample(Media("image", path="../a.png")), tmp_path / "data")
+        image_files(make_sample(Media("image", path=Path("../a.png"))), tmp_path / "data")
+
+
+def test_an_image_of_no_bytes_is_a_bad_record():
+    with pytest.raises(BadRecord, match="empty"):
+        image_files(make_sample(Media("image", data=b"")))
+
+
+def test_a_path_that_the_system_refuses_is_a_bad_record():
+    with pytest.raises(BadRecord, match="cannot be read"):
+        image_files(make_sample(Media("image", path=Path("a" * 5000))))
 
 
 @pytest.mark.parametrize("name", ["missing.png", ".", "a\0b"])
 def test_a_path_without_a_file_is_a_bad_record(tmp_path, name):
     with pytest.raises(BadRecord, match=r"check path|not a usable path"):
-        image_files(make_sample(Media("image", path=name)), tmp_path)
+        image_files(make_sample(Media("image", path=Path(name))), tmp_path)

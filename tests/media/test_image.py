@@ -160,9 +160,10 @@ def test_nothing_of_the_file_is_left_for_a_later_reader_to_apply_again() -> None
     assert not decode(encoded(picture(), "JPEG", exif=exif)).info
 
 
-def test_damaged_exif_data_does_not_cost_the_image() -> None:
-    data = encoded(picture(), "JPEG", exif=b"Exif\x00\x00XX\x00\x2a\xff\xff\xff\xff")
-    assert decode(data).size == (40, 30)
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [b"Exif\0\0", b"Exif\0\0XXXXXXXX", b"Exif\0\0II*\0"])
+def test_damaged_exif_data_does_not_cost_the_image(kind: str, exif: bytes) -> None:
+    assert decode(encoded(picture(), kind, exif=exif)).size == (40, 30)
 
 
 # -- what is refused --------------------------------------------------------------------------

@@ -33,7 +33,7 @@ class Rows(Protocol):
 
 
 def data_files(path: Path, ending: str) -> list[Path]:
-    """The file at ``path``, or the files with this ending in the folder at ``path``, in order of name.
+    """The file at ``path``, or the files with this ending in the folder there, in order of name.
 
     Raises ``ValueError`` when there is none, with the nearest name.
     """
@@ -49,7 +49,7 @@ def data_files(path: Path, ending: str) -> list[Path]:
 
 
 class JsonLines:
-    """Lines of JSON objects in one or more files; keeps 16 bytes of memory per line. Blank lines do not count."""
+    """Lines of JSON objects in files, 16 bytes of memory each; blank ones do not count."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths

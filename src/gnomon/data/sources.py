@@ -28,7 +28,7 @@ COLUMNS = (
     "task",
     "difficulty",
 )
-"""Our names of what a record holds; every other column goes into ``meta`` when it is a number or a text."""
+"""Our names of what a record holds; other numbers and texts go into ``meta``."""
 
 _ROLES = ("system", "user", "assistant")
 _LETTERS = string.ascii_uppercase
@@ -36,7 +36,7 @@ _LETTERS = string.ascii_uppercase
 
 @dataclass(frozen=True)
 class RecordSource:
-    """Samples by index; raises `BadRecord` naming file and line for a record that cannot be used."""
+    """Samples by index; raises `BadRecord` naming file and line of an unusable record."""
 
     rows: Rows
     root: Path
@@ -116,17 +116,17 @@ def parquet(
     columns: dict[str, str] | None = None,
     answer_kind: AnswerKind = "number",
 ) -> RecordSource:
-    """Samples from a parquet file, or from all ``.parquet`` files of a folder; read one row group at a time.
+    """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
-    Records and settings are those of `jsonl`; images are also bytes, or ``{"bytes": ..., "path":
-    ...}`` as Hugging Face data sets store them.
+    Row groups are read one at a time. Records and settings are those of `jsonl`; images are also
+    bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
     rows = ParquetRows(data_files(path, ".parquet"))
     return _open_source(rows, path, root, columns, answer_kind)
 
 
 def infer_kind(answer: str, default: AnswerKind) -> AnswerKind:
-    r"""The kind of an answer that has none: ``default``, except where a number is expected and not there.
+    r"""The kind of an answer that has none: ``default``, except where a number is missing.
 
     With ``default`` ``number`` or ``integer``, a single letter from A to H is a choice. With
     ``number``, an expression that is no plain number is text. Source: ours.

@@ -6,6 +6,7 @@ kept, however long the source is, and resuming takes one integer.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
@@ -14,11 +15,13 @@ from typing import Any, Protocol
 from gnomon.records import BadRecord
 
 WINDOW = 50
+READ_AHEAD = 32
+"""Records that each worker may be ahead of their use."""
 _ROUNDS = 8  # with fewer, some orders of short sources are measurably more frequent
 
 
 class Source(Protocol):
-    """What is streamed: items by index, usually `Sample`s; a bad one raises `BadRecord` on access."""
+    """What is streamed: items by index, as a rule samples; a bad one raises `BadRecord`."""
 
     def __len__(self) -> int: ...
 
@@ -26,7 +29,7 @@ class Source(Protocol):
 
 
 class BadSource(RuntimeError):
-    """Too many records of a source cannot be used; the message gives the share and the last reason."""
+    """Too many records of a source are bad; the message gives the share and the last reason."""
 
 
 def _say_nothing(id: str, reason: str) -> None:
@@ -41,7 +44,8 @@ class Stream:
     `BadRecord` is passed over and reported to ``on_skip(id, reason)``, where ``id`` is its index in
     the source. `BadSource` stops the stream when more than ``max_bad_share`` of the last 50 drawn
     records were bad, or when a whole epoch was. The share is judged over the records that this
-    object drew. Source: ours.
+    object drew. ``workers`` processes read and prepare records ahead; the order and the items are the same
+    with any number of them. Source: ours.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class Stream:
         shuffle: bool = True,
         on_skip: Callable[[str, str], None] = _say_nothing,
         max_bad_share: float = 0.2,
+        workers: int = 0,
     ) -> None:
         if len(source) == 0:
             raise ValueError("the source is empty; check its path, split and filters")
@@ -66,6 +71,7 @@ class Stream:
         self.shuffle = shuffle
         self.on_skip = on_skip
         self.max_bad_share = max_bad_share
+        self._ahead = _read_ahead(self, workers) if workers else None
         self._bad = deque[bool](maxlen=WINDOW)
         self._bad_in_epoch = 0
 
@@ -92,7 +98,7 @@ class Stream:
         return [next(self) for _ in range(count)]
 
     def index_at(self, position: int) -> int:
-        """Index in the source of the record drawn at ``position``: a pure function of seed and length."""
+        """Index of the record drawn at ``position``: a pure function of seed and length."""
         epoch, place = divmod(position, len(self.source))
         return permuted(place, len(self.source), self.seed, epoch) if self.shuffle else place
 
@@ -110,6 +116,42 @@ class Stream:
                 f"{bad} of the last {drawn} records are bad, allowed are {self.max_bad_share:.0%};"
                 f" repair the source or raise max_bad_share; the last one: {reason}"
             )
+
+
+def _read(source: Source, index: int) -> Any:
+    """The item at ``index``, or the `BadRecord` that it raised."""
+    try:
+        return source[index]
+    except BadRecord as error:
+        return error
+
+
+class _Indexed:
+    """A source whose bad records are returned instead of raised, so that they cross to another process."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, index: int) -> Any:
+        return _read(self.source, index)
+
+
+def _read_ahead(stream: Stream, workers: int) -> Iterator[Any]:
+    """The items from the stream's position on, read by ``workers`` processes in the stream's order."""
+    from torch.utils.data import DataLoader
+
+    order = map(stream.index_at, itertools.count(stream.position))
+    loader = DataLoader(
+        _Indexed(stream.source),  # type: ignore[arg-type]
+        sampler=order,  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=READ_AHEAD,
+    )
+    return iter(loader)
 
 
 def permuted(place: int, length: int, seed: int, epoch: int) -> int:

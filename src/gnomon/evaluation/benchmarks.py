@@ -120,7 +120,8 @@ def records(
     opened = _opener(path)(path=path, root=root, columns=columns, answer_kind=answer_kind)
     size = len(opened) if items is None else min(_at_least_one(items), len(opened))
     samples = SampleSource(size, opened.__getitem__)
-    return Benchmark(path.name, samples, f"the first {size} of {len(opened)} records of {path.name}", opened.root)  # fmt: skip
+    description = f"the first {size} of {len(opened)} records of {path.name}"
+    return Benchmark(path.name, samples, description, opened.root)
 
 
 def _opener(path: Path) -> Callable[..., RecordSource]:

@@ -199,10 +199,10 @@ def _rows(question: _Question, members: tuple[Graded, ...], style: Format) -> li
 def _warn(result: EvaluationResult, settings: EvaluationSettings, watcher: Watcher) -> None:
     if result.skipped:
         id, reason = result.skipped[0]
-        watcher.note(f"{len(result.skipped)} records were skipped, the first {id}: {reason}")
+        watcher.note(f"skipped records: {len(result.skipped)}, the first {id}: {reason}")
     if result.excluded:
         id, reason = result.excluded[0]
-        watcher.note(f"{len(result.excluded)} responses were not graded, the first {id}: {reason}")
+        watcher.note(f"responses not graded: {len(result.excluded)}, the first {id}: {reason}")
     if result.truncated > 0.1:
         watcher.note(
             f"{result.truncated:.0%} of the responses were cut at {settings.max_new_tokens} "

@@ -87,12 +87,12 @@ def image_files(sample: Sample, root: Path | None = None) -> dict[str, bytes]:
 
 
 def _image_file(medium: Media, root: Path | None) -> tuple[str, bytes]:
-    data, ending = as_png_or_jpg(medium.data or _read_file(medium, root))
+    encoded = _read_file(medium.path, root) if medium.path is not None else medium.data or b""
+    data, ending = as_png_or_jpg(encoded)
     return f"{hashlib.sha256(data).hexdigest()}.{ending}", data
 
 
-def _read_file(medium: Media, root: Path | None) -> bytes:
-    path = medium.path or Path()
+def _read_file(path: Path, root: Path | None) -> bytes:
     place = path if root is None else resolve_path(path, root)
     try:
         if place.is_file() and place.stat().st_size <= MAX_BYTES:

@@ -13,9 +13,6 @@ from gnomon.evaluation.metrics import majority, mean_at_k, pass_at_k, wilson
 from gnomon.evaluation.rows import difficulty_of
 from gnomon.records import Graded, Group, Outcome
 
-NOT_GRADED = frozenset({Outcome.TIMEOUT, Outcome.CRASH, Outcome.UNPARSEABLE_REFERENCE})
-"""Outcomes that say nothing about the answer."""
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -168,7 +165,7 @@ def _vote(member: Graded) -> Hashable | None:
 
 
 def _graded(group: Group) -> list[Graded]:
-    return [member for member in group.members if member.verdict.outcome not in NOT_GRADED]
+    return [member for member in group.members if member.verdict.graded]
 
 
 def _scores(members: Iterable[Graded]) -> list[float]:
@@ -180,7 +177,7 @@ def _excluded(groups: Iterable[Group]) -> list[tuple[str, str]]:
         (group.sample.id, f"{member.verdict.outcome.value}: {member.verdict.reason}")
         for group in groups
         for member in group.members
-        if member.verdict.outcome in NOT_GRADED
+        if not member.verdict.graded
     ]
 
 

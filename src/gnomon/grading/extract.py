@@ -98,7 +98,7 @@ def read_fraction(text: str, *, whole: bool = True) -> Fraction | None:
     """
     if whole:
         return _exact(_clean_number(text)) if len(text) <= 2 * MAX_NUMBER_CHARS else None
-    return _last(_exact(span) for span in _number_spans(text))
+    return next(_numbers_from_the_end(text), None)
 
 
 def read_number(text: str, *, whole: bool = True) -> float | None:
@@ -122,10 +122,9 @@ def read_integer(text: str, *, whole: bool = True) -> int | None:
     """
     if whole:
         value = read_fraction(text)
-    else:
-        values = (_exact(span) for span in _number_spans(text))
-        value = _last(found for found in values if found is not None and found.denominator == 1)
-    return value.numerator if value is not None and value.denominator == 1 else None
+        return value.numerator if value is not None and value.denominator == 1 else None
+    found = _numbers_from_the_end(text)
+    return next((value.numerator for value in found if value.denominator == 1), None)
 
 
 def read_choice(text: str, options: Mapping[str, str], *, whole: bool = True) -> str | None:
@@ -233,9 +232,12 @@ def _last(items: Iterable[Found | None]) -> Found | None:
     return found
 
 
-def _number_spans(text: str) -> Iterator[str]:
-    for match in _IN_TEXT.finditer(text.translate(_SIGNS)):
-        yield match.group()
+def _numbers_from_the_end(text: str) -> Iterator[Fraction]:
+    matches = list(_IN_TEXT.finditer(text.translate(_SIGNS)))
+    for match in reversed(matches):
+        value = _exact(match.group())
+        if value is not None:
+            yield value
 
 
 def _clean_number(text: str) -> str:

@@ -18,6 +18,7 @@ from gnomon.grading.symbolic import compare_expressions, numbers_agree, size_pro
 from gnomon.records import Answer, Outcome, Verdict
 
 _TEXT_COMMAND = re.compile(r"\\(?:text|mathrm|operatorname|begin|end|mathbb) ?\{[^{}]*\}")
+_LETTERS = dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "")
 _MATH_SPAN = re.compile(r"\$([^$]+)\$")
 _EXPRESSION = re.compile(r"[0-9\\^√π+*/]")
 # Words beside an expression make it a sentence; a sentence is never the whole answer.
@@ -97,19 +98,27 @@ def _write_number(answer: Answer) -> str:
 
 def _read_number(text: str, reference: Answer, whole: bool) -> Any:
     if whole:
-        return _number_or_expression(text)
+        return _number_or_expression(text, reference)
     if isinstance(reference.value, str) and extract.read_fraction(reference.value) is None:
         spans = _MATH_SPAN.findall(text)
-        return _number_or_expression(spans[-1] if spans else text)
+        return _number_or_expression(spans[-1] if spans else text, reference)
     return extract.read_fraction(text, whole=False)
 
 
-def _number_or_expression(text: str) -> Fraction | str | None:
+def _number_or_expression(text: str, reference: Answer) -> Fraction | str | None:
     exact = extract.read_fraction(text)
     if exact is not None:
         return exact
-    readable = _EXPRESSION.search(text) and not _WORDS.search(_TEXT_COMMAND.sub("", text))
-    return text.strip() if readable and size_problem(text) is None else None
+    plain = _TEXT_COMMAND.sub("", text)
+    if size_problem(text) is not None or not _EXPRESSION.search(text) or _WORDS.search(plain):
+        return None
+    return text.strip() if _one_value(text) or "=" in str(reference.value) else None
+
+
+def _one_value(text: str) -> bool:
+    # "y = x+1" names its value; "3 = 5" and "a = 3 = 5" offer several.
+    left, *right = re.split(r"(?<![\\<>!])=", text)
+    return not right or (len(right) == 1 and not any(c.isdigit() for c in left))
 
 
 def _compare_number(value: Any, reference: Answer, switches: Switches) -> Verdict:
@@ -141,12 +150,12 @@ def _choice_problem(answer: Answer) -> str | None:
 def _read_choice(text: str, reference: Answer, whole: bool) -> Any:
     if reference.options:
         return extract.read_choice(text, reference.options, whole=whole)
-    if len(reference.value) > 1:
+    if reference.value not in _LETTERS:
         return _read_text(text, reference, whole)
     if whole:
         found = extract.read_text(text)
         return found and (found.strip("()[]") or found)
-    return extract.read_choice(text, dict.fromkeys("ABCDEFGHIJKLMNOPQRSTUVWXYZ", ""), whole=False)
+    return extract.read_choice(text, _LETTERS, whole=False)
 
 
 def _compare_choice(value: Any, reference: Answer, switches: Switches) -> Verdict:

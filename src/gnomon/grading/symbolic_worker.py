@@ -52,23 +52,34 @@ def _answer(request: dict[str, Any]) -> list[str]:
 
 
 def compare_latex(prediction: str, reference: str) -> tuple[str, str]:
-    """Outcome of math-verify on two LaTeX expressions; each may also be plain text."""
-    from math_verify import LatexExtractionConfig, parse, verify
+    """Outcome of math-verify on two LaTeX expressions, each of them a whole text."""
+    from math_verify import verify
 
-    options: dict[str, Any] = {
-        "extraction_config": [LatexExtractionConfig()],
-        "fallback_mode": "no_fallback",
-        "parsing_timeout": None,
-    }
-    gold = parse(f"${reference}$", **options)
-    if not gold:
+    gold = _parse_latex(reference)
+    if gold is None:
         return "unparseable reference", "the reference is no expression that can be read"
-    found = parse(f"${prediction}$", **options)
-    if not found:
+    found = _parse_latex(prediction)
+    if found is None:
         return "unparseable answer", "the answer is no expression that can be read"
     if verify(gold, found, timeout_seconds=None, raise_on_error=True):
         return "correct", "symbolically equal"
     return "wrong", "symbolically different"
+
+
+def _parse_latex(text: str) -> Any:
+    # math_verify.parse takes a lack of memory for "nothing found"; its two steps, called here,
+    # let it pass (as a SystemError where C code ran out of it).
+    from latex2sympy2_extended.latex2sympy2 import normalize_latex  # type: ignore[import-untyped]
+    from math_verify import LatexExtractionConfig
+    from math_verify.parser import parse_latex_cached
+
+    try:
+        plain = normalize_latex(text, config=LatexExtractionConfig().normalization_config)
+        return parse_latex_cached(plain) if plain else None
+    except (MemoryError, RecursionError, SystemError):
+        raise
+    except Exception:  # noqa: BLE001  the grammar raises many kinds on text that is no LaTeX
+        return None
 
 
 def compare_difference(prediction: str, reference: str) -> tuple[str, str]:

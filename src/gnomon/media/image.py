@@ -42,7 +42,7 @@ _FAULTS = (
 )
 """What Pillow's decoders raise for damaged files."""
 
-# Filters of warnings belong to the whole process: two threads changing them at once could leave them changed.
+# Filters of warnings belong to the whole process: two threads at once could leave them changed.
 _WARNINGS = threading.Lock()
 
 
@@ -53,7 +53,7 @@ def open_image(
     max_pixels: int = MAX_PIXELS,
     max_bytes: int = MAX_BYTES,
 ) -> Image.Image:
-    """Decode an image to RGB, upright, on white where it is transparent; of an animation, the first frame.
+    """Decode an image to RGB: upright, on white where transparent, the first frame of several.
 
     Reads PNG, JPEG, WebP, GIF, BMP and TIFF by content, whatever the file is called. Relative paths
     are under ``root``; with a ``root``, no path and no link may leave it. 16-bit grey is scaled to
@@ -83,9 +83,10 @@ def open_image(
 
 
 def resolve_path(path: Path, root: Path) -> Path:
-    """The real place of ``path`` under ``root``; raises `BadRecord` when it leads out of it, also by a link.
+    """The real place of ``path`` under ``root``; raises `BadRecord` when it leads out of it.
 
-    An absolute path is accepted when it lies under ``root``. The file need not exist.
+    Links are followed. An absolute path is accepted when it lies under ``root``. The file need not
+    exist.
     """
     _refuse_address(path)
     try:
@@ -94,7 +95,8 @@ def resolve_path(path: Path, root: Path) -> Path:
         raise BadRecord(f"image {str(path)!r}: not a usable path ({error}); correct it") from None
     if not place.is_relative_to(base):
         raise BadRecord(
-            f"image {str(path)!r} lies outside the data folder {base}; move it there or set the root"
+            f"image {str(path)!r} lies outside the data folder {base};"
+            " move it there or set the root"
         )
     return place
 
@@ -173,7 +175,8 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
     width, height = size
     if width * height > max_pixels:
         raise BadRecord(
-            f"{width} x {height} pixels, the limit is {max_pixels}; scale it down or raise max_pixels"
+            f"{width} x {height} pixels, the limit is {max_pixels};"
+            " scale it down or raise max_pixels"
         )
     if max(size) > MAX_ASPECT * min(size):
         raise BadRecord(

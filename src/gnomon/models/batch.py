@@ -1,12 +1,12 @@
 """Batches in which every image occurs once: row -> image.
 
-Dimension suffixes: N rows, L tokens of the longest row, U unique images, F features of all unique images.
+Dimension suffixes: N rows, L tokens of the longest row, K image placeholders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -18,10 +18,11 @@ from gnomon.models.encode import ROPE_AXES, Encoded, Picture, feature_count
 class Batch:
     """Rows of tokens with their images, each image once.
 
-    ``segments`` [N, L] is 0 on padding and otherwise numbers the sequences that share a packed row;
-    ``features_index`` [K] names, for the K image placeholders in row-major order, the feature that fills
-    each, counting over the concatenated features of ``pictures``. Construction checks that placeholders
-    and features agree.
+    ``token_ids``, ``train`` and ``placeholders`` are [N, L], ``positions`` [3, N, L]. ``segments``
+    [N, L] is 0 on padding and otherwise numbers the sequences that share a packed row.
+    ``features_index`` [K] names, for the K image placeholders in row-major order, the feature that
+    fills each, counting over the concatenated features of ``pictures``. Construction checks that
+    placeholders and features agree, and raises ValueError when they do not.
     """
 
     token_ids: Tensor
@@ -50,11 +51,10 @@ class Batch:
         return float((self.segments == 0).float().mean())
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch with its tensors on ``device``; the pictures follow when they are encoded."""
-        moved = {
-            name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)
-        }
-        return Batch(pictures=self.pictures, **moved)
+        """The same batch on ``device``; the pictures follow when they are encoded."""
+        values = vars(self).items()
+        moved = {name: value.to(device) for name, value in values if isinstance(value, Tensor)}
+        return replace(self, **moved)
 
 
 def make_batch(
@@ -62,8 +62,11 @@ def make_batch(
 ) -> Batch:
     """Batch of ``rows``, each one or more sequences end to end, padded on the right.
 
-    A row of several sequences is a packed row: its sequences do not see each other.
+    A row of several sequences is a packed row: its sequences do not see each other. The first token
+    of a sequence follows nothing, so it is never trained. Raises ValueError when there is no row.
     """
+    if not rows:
+        raise ValueError("a batch needs at least one row")
     width = max(sum(len(sequence) for sequence in row) for row in rows)
     token_ids = torch.full((len(rows), width), pad_id)
     train = torch.zeros(len(rows), width, dtype=torch.bool)
@@ -79,6 +82,7 @@ def make_batch(
             span = slice(place, place + len(sequence))
             token_ids[n, span] = sequence.token_ids
             train[n, span] = sequence.train
+            train[n, place : place + 1] = False
             positions[:, n, span] = sequence.positions
             segments[n, span] = number
             placeholders[n, span] = sequence.token_ids == image_token_id

@@ -6,6 +6,7 @@ Dimension suffixes: L tokens of one sequence, P patches of one image, D values p
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -78,29 +79,31 @@ class Encoder:
         self.image_token_id = int(processor.image_token_id)
         self.merge_size = int(processor.image_processor.merge_size)
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
-        self._picture = functools.lru_cache(maxsize=1024)(self._process_image)
+        self._picture = functools.lru_cache(maxsize=64)(self._process_image)
 
     def prompt(self, sample: Sample, style: Format) -> Encoded:
         """The question of ``sample``, up to where the model is to answer."""
         text = self._render(_with_instruction(sample.messages, style), generate=True)
-        encoded = self._encode(sample, text, train=None)
-        return encoded
+        return self._encode(sample, text, train=[])
 
     def example(self, sample: Sample, style: Format) -> Encoded:
         """A worked example; exactly the tokens of the assistant's turns are trained, end token included.
 
-        When the last turn is the user's, the answer is what ``style`` renders from the thought and the
-        answer text in ``sample.meta``.
+        When the last turn is the user's, the answer is what ``style`` renders from the thought and
+        the answer text in ``sample.meta``. The tokens before a response are those of its prompt.
         """
         messages = _with_instruction(_with_answer(sample, style), style)
+        if messages[0].role == "assistant":
+            raise BadRecord(f"sample {sample.id} starts with the assistant; a user's turn comes first")
+        text = self._render(messages, generate=False).rstrip("\n")
         spans = []
         for index, message in enumerate(messages):
             if message.role == "assistant":
                 before = self._render(messages[:index], generate=True)
                 after = self._render(messages[: index + 1], generate=False).rstrip("\n")
                 _require_prefix(before, after)
+                _require_prefix(after, text)
                 spans.append((len(before), len(after)))
-        text = self._render(messages, generate=False).rstrip("\n")
         return self._encode(sample, text, train=spans)
 
     def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
@@ -114,14 +117,10 @@ class Encoder:
         )
         return rendered
 
-    def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]] | None) -> Encoded:
+    def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]]) -> Encoded:
         pictures = tuple(self._picture(medium) for medium in sample.media)
-        batch = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        marks = [
-            any(start <= begin and end <= stop for start, stop in train or ())
-            for begin, end in batch["offset_mapping"]
-        ]
-        ids, kept = self._expand(sample, batch["input_ids"], marks, pictures)
+        ids, marks = self._tokenize(text, train)
+        ids, kept = self._expand(sample, ids, marks, pictures)
         if len(ids) > self.max_tokens:
             raise BadRecord(
                 f"sample {sample.id} is {len(ids)} tokens long and {self.max_tokens} fit; "
@@ -137,6 +136,21 @@ class Encoder:
             pictures,
             following,
         )
+
+    def _tokenize(self, text: str, train: list[tuple[int, int]]) -> tuple[list[int], list[bool]]:
+        """Token ids of ``text`` and whether each lies in a trained span.
+
+        The text is cut at the edges of the spans, because a token across an edge would give the
+        prompt other tokens than it has when the model is asked.
+        """
+        ids: list[int] = []
+        marks: list[bool] = []
+        edges = [0, *itertools.chain.from_iterable(train), len(text)]
+        for number, (start, end) in enumerate(itertools.pairwise(edges)):
+            piece = self.tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
+            ids += piece
+            marks += [number % 2 == 1] * len(piece)
+        return ids, marks
 
     def _expand(
         self, sample: Sample, ids: list[int], marks: list[bool], pictures: tuple[Picture, ...]
@@ -209,7 +223,7 @@ def rope_positions(
             raise BadRecord("there are more image placeholders than images")
         time, height, width = grid[0], grid[1] // merge_size, grid[2] // merge_size
         count = time * height * width
-        if set(token_ids[place : place + count]) != {image_token_id}:
+        if list(token_ids[place : place + count]) != [image_token_id] * count:
             raise BadRecord(f"an image of {count} features has fewer placeholders")
         cells = torch.cartesian_prod(torch.arange(time), torch.arange(height), torch.arange(width))
         parts.append(cells.reshape(-1, ROPE_AXES).T + following)

@@ -1,6 +1,7 @@
 """Log-probabilities and entropies of chosen tokens, never of a whole prompt.
 
-Dimension suffixes: N rows, L tokens of a row, T tokens of the longest response, K trained tokens, V vocabulary.
+Dimension suffixes: N rows, L tokens of a row, T tokens of the longest response, K trained tokens,
+V vocabulary.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from gnomon.models.batch import Batch
 from gnomon.models.policy import Policy
 
 CHUNK = 4096
-"""Positions whose logits exist at one time: 4,096 x 152k x 4 bytes = 2.5 GB for a full Qwen2.5 vocabulary."""
+"""Positions whose logits exist at one time: 4,096 x 152k x 4 bytes = 2.5 GB for Qwen2.5."""
 
 
 @dataclass(frozen=True)
 class TokenScores:
-    """``logp`` and ``entropy`` (nats, of the full next-token distribution) [K] of the trained tokens, row-major."""
+    """``logp`` and ``entropy`` [K] of the trained tokens, row-major, in nats.
+
+    The entropy is that of the full next-token distribution.
+    """
 
     logp: Tensor
     entropy: Tensor
@@ -36,11 +40,11 @@ def score_tokens(
 ) -> TokenScores:
     """Score the trained tokens of a batch, in float32.
 
-    The logits of a position predict the next token, so the hidden state left of each trained token is used
-    and no logits are made for any other position. ``temperature`` divides the logits, as in sampling.
-    The entropy carries a gradient only when ``entropy`` asks for one.
-    Chunks of `CHUNK` positions are recomputed in the backward pass, so that memory does not grow with the
-    vocabulary times the number of tokens.
+    The logits of a position predict the next token, so the hidden state left of each trained token
+    is used and no logits are made for any other position. ``temperature`` divides the logits, as in
+    sampling. The entropy carries a gradient only when ``entropy`` asks for one.
+    Chunks of `CHUNK` positions are recomputed in the backward pass, so that memory does not grow
+    with the vocabulary times the number of tokens.
     """
     hidden = policy.hidden(batch, features_FH)
     chosen = batch.train[:, 1:]
@@ -64,7 +68,7 @@ def score_tokens(
 
 
 def by_row(values_K: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Lay values of the trained tokens out as [N, T] with their mask, padded on the right with zeros."""
+    """Values of the trained tokens as [N, T], zero on the padding at the right, and their mask."""
     counts = batch.train[:, 1:].sum(1)
     width = int(counts.max()) if len(counts) else 0
     mask = torch.arange(width, device=counts.device) < counts[:, None]

@@ -5,6 +5,7 @@ Dimension suffixes: N rows, L tokens, F image features, H hidden width, V vocabu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,15 +23,16 @@ PARTS = {
     "embeddings": "model.language_model.embed_tokens.",
     "head": "lm_head.",
 }
-"""Names of the parts of a Qwen2.5-VL that a recipe can freeze, as prefixes of parameter names."""
+"""Parts of a Qwen2.5-VL that a recipe can freeze, as prefixes of parameter names. The connector
+belongs to vision, the embeddings to language; a tied head is the embeddings under another name."""
 
 
 @dataclass
 class Policy:
     """A loaded Qwen2.5-VL model, possibly with adapters, and its processor.
 
-    ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in it.
-    ``mixed_precision`` runs the forward passes in bfloat16 and keeps the trained weights in float32.
+    ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in
+    it. ``mixed_precision`` runs the forward passes in bfloat16 and keeps the weights in float32.
     """
 
     model: Any
@@ -41,7 +43,8 @@ class Policy:
     @property
     def device(self) -> torch.device:
         """Device of the weights."""
-        return next(self.core.parameters()).device
+        device: torch.device = next(self.core.parameters()).device
+        return device
 
     @property
     def image_token_id(self) -> int:
@@ -53,17 +56,22 @@ class Policy:
         """Patches along one side of an image feature."""
         return int(self.core.config.vision_config.spatial_merge_size)
 
-    @property
+    @functools.cached_property
     def end_token_ids(self) -> tuple[int, ...]:
         """Tokens that end a response."""
         return (int(self.processor.tokenizer.eos_token_id),)
 
-    @property
+    @functools.cached_property
     def forbidden_token_ids(self) -> tuple[int, ...]:
-        """Tokens that only a prompt may hold: image, video, and turn markers other than the end."""
+        """Tokens that no response may hold.
+
+        They are those that only a prompt may hold (image, video, and turn markers other than the
+        end), and the rows that pad the embedding matrix past the tokenizer's last token.
+        """
         tokenizer = self.processor.tokenizer
         special = set(tokenizer.all_special_ids) - set(self.end_token_ids)
-        return tuple(sorted(special))
+        padding = range(len(tokenizer), self.core.lm_head.out_features)
+        return (*sorted(special), *padding)
 
     def batch(self, rows: Sequence[Sequence[Encoded]]) -> Batch:
         """`make_batch` with this model's constants, on its device."""
@@ -86,7 +94,7 @@ class Policy:
     def embed(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
         """Input embeddings [N, L, H] with image features in their places.
 
-        ``features_FH`` may be given when they are known; otherwise the pictures are encoded, each once.
+        ``features_FH`` may be given when they are known; otherwise each picture is encoded once.
         """
         embeds = self.core.get_input_embeddings()(batch.token_ids)
         if not batch.pictures:
@@ -100,8 +108,8 @@ class Policy:
     def hidden(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
         """Last hidden states [N, L, H].
 
-        Rows are padded on the right, so causal attention alone keeps padding out of every real token;
-        packed rows get a block-diagonal mask.
+        Rows are padded on the right, so causal attention alone keeps padding out of every real
+        token; packed rows get a block-diagonal mask.
         """
         mask = _packed_mask(batch.segments) if batch.packed else None
         return self.forward(self.embed(batch, features_FH), batch.positions, mask)
@@ -109,7 +117,13 @@ class Policy:
     def forward(
         self, embeds: Tensor, positions: Tensor, mask: Tensor | None, cache: Any = None
     ) -> Tensor:
-        """Last hidden states of the language model; ``mask`` None means causal attention to everything."""
+        """Last hidden states of the language model.
+
+        ``mask`` [N, 1, L, S] is true where a token may look; None means causal attention to
+        everything, the cache included. A cache that is given grows by L.
+        """
+        if self.core.model.language_model.config._attn_implementation == "eager":
+            mask = _additive_mask(mask, embeds)
         with self._precision():
             output = self.core.model.language_model(
                 inputs_embeds=embeds,
@@ -131,9 +145,16 @@ class Policy:
     def freeze(self, parts: Sequence[str]) -> None:
         """Stop training the named `PARTS`; everything else that was trainable stays so."""
         prefixes = tuple(PARTS[name] for name in parts)
-        for name, parameter in self.core.named_parameters():
+        # With duplicates, because a tied head is listed under the name of the embeddings alone.
+        for name, parameter in self.core.named_parameters(remove_duplicate=False):
             if name.startswith(prefixes):
                 parameter.requires_grad_(False)
+
+    def checkpoint_activations(self) -> None:
+        """Keep no activations inside layers and compute them again in the backward pass."""
+        # Older versions of transformers know only the one name, newer ones warn about it.
+        old, new = "gradient_checkpointing_enable", "activation_checkpointing_enable"
+        getattr(self.core, new if hasattr(self.core, new) else old)()
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Trained parameters by name."""
@@ -145,8 +166,22 @@ class Policy:
 
 
 def _packed_mask(segments: Tensor) -> Tensor:
-    """[N, 1, L, L], true where a token may look: its own sequence, not ahead. Padding sees itself."""
+    """[N, 1, L, L], true where a token may look: its own sequence, not ahead.
+
+    Padding sees padding, because attention over nothing is not a number.
+    """
     same = segments[:, :, None] == segments[:, None, :]
     width = segments.shape[1]
     causal = torch.ones(width, width, dtype=torch.bool, device=segments.device).tril()
     return (same & causal)[:, None]
+
+
+def _additive_mask(mask: Tensor | None, embeds: Tensor) -> Tensor | None:
+    """The mask that eager attention adds to its scores; unlike SDPA it has no causal default."""
+    width = embeds.shape[1]
+    if mask is None and width > 1:
+        mask = torch.ones(1, 1, width, width, dtype=torch.bool, device=embeds.device).tril()
+    if mask is None:
+        return None
+    scores = torch.zeros(mask.shape, dtype=embeds.dtype, device=embeds.device)
+    return scores.masked_fill(~mask, torch.finfo(embeds.dtype).min)

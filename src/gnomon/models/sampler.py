@@ -1,4 +1,4 @@
-"""Sample responses: the image and the prompt of a group are encoded once, and ended rows stop costing.
+"""Sample responses: image and prompt of a group are encoded once, and ended rows stop costing.
 
 Dimension suffixes: B prompts, N live rows, S cached tokens, V vocabulary.
 """
@@ -22,7 +22,8 @@ from gnomon.records import Rollout, StopReason
 class SamplingSettings:
     """How to decode. ``temperature`` 0 is greedy; ``top_p`` 1 and ``top_k`` 0 keep every token.
 
-    ``stop`` are strings that end a response, and stay in its text. ``chunk`` is how many rows decode at a time.
+    ``stop`` are strings that end a response, and stay in its text. ``chunk`` is how many rows
+    decode at a time; the rows of one prompt are never divided.
     """
 
     max_new_tokens: int
@@ -58,12 +59,30 @@ def sample(
 ) -> list[list[Rollout]]:
     """Write ``count`` responses to each prompt.
 
-    Log-probabilities are those of the tempered distribution in float32, before top-p and top-k cut it, which is
-    what the policy ratio needs. Tokens that only a prompt may hold (image placeholders, turn markers) are never
-    sampled. The same prompts, settings, weights and generator state give the same responses.
+    Log-probabilities are those of the tempered distribution in float32, before top-p and top-k cut
+    it, which is what the policy ratio needs. Tokens that only a prompt may hold (image
+    placeholders, turn markers) are never sampled. The same prompts, settings, weights and generator
+    state give the same responses. The model keeps its training mode. Raises ValueError for a
+    ``count`` below one.
     """
+    if count < 1:
+        raise ValueError(f"count={count}: each prompt needs at least one response")
     training = policy.model.training
     policy.model.eval()
+    try:
+        return _sample_in_chunks(policy, prompts, count, settings, generator)
+    finally:
+        policy.model.train(training)
+
+
+def _sample_in_chunks(
+    policy: Policy,
+    prompts: Sequence[Encoded],
+    count: int,
+    settings: SamplingSettings,
+    generator: torch.Generator,
+) -> list[list[Rollout]]:
+    """The responses by prompt; prompts of like length are decoded together, to pad little."""
     per_chunk = max(1, settings.chunk // count)
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers: dict[int, list[Rollout]] = {}
@@ -74,7 +93,6 @@ def sample(
             answers[index] = [
                 _rollout(policy, row) for row in rows[place * count : (place + 1) * count]
             ]
-    policy.model.train(training)
     return [answers[index] for index in range(len(prompts))]
 
 
@@ -120,8 +138,8 @@ def _decode(
 def _prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Any, Tensor]:
     """Next-token logits [B, V], cache and visibility [B, S] of prompts padded on the left.
 
-    The batch pads on the right; rolling each row moves its padding to the left, so that all rows end
-    together and the cache grows evenly.
+    The batch pads on the right; rolling each row moves its padding to the left, so that all rows
+    end together and the cache grows evenly.
     """
     from transformers import DynamicCache
 
@@ -133,9 +151,7 @@ def _prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Any, T
     visible = (batch.segments > 0)[rows, index]
     causal = torch.ones(width, width, dtype=torch.bool, device=policy.device).tril()
     # A padding position sees itself, because attention over nothing is not a number.
-    mask = (causal & visible[:, None, :]) | torch.eye(
-        width, dtype=torch.bool, device=policy.device
-    )
+    mask = (causal & visible[:, None, :]) | torch.eye(width, dtype=torch.bool, device=policy.device)
     cache = DynamicCache(config=policy.core.config.get_text_config())
     hidden = policy.forward(
         policy.embed(batch)[rows, index],
@@ -185,8 +201,9 @@ def _choose(
 def truncate(logits_NV: Tensor, top_p: float, top_k: int) -> Tensor:
     """Logits with all but the kept tokens at minus infinity.
 
-    ``top_k`` keeps the k largest (0: all). ``top_p`` keeps the smallest set of most probable tokens whose mass
-    reaches p (nucleus sampling, arXiv 1904.09751), at least one; it looks at what top-k left.
+    ``top_k`` keeps the k largest (0: all), and those equal to the k-th. ``top_p`` keeps the smallest
+    set of most probable tokens whose mass reaches p (nucleus sampling, arXiv 1904.09751), at least
+    one; it looks at what top-k left.
     """
     if 0 < top_k < logits_NV.shape[-1]:
         smallest = logits_NV.topk(top_k, dim=-1).values[:, -1:]
@@ -205,8 +222,10 @@ def _ended(policy: Policy, row: _Row, stop: tuple[str, ...]) -> bool:
         row.stop = "end"
         return True
     if stop:
-        text = policy.processor.tokenizer.decode(row.token_ids, skip_special_tokens=True)
-        if any(text.find(word) >= 0 for word in stop):
+        # A token is at least a byte, so a string that the last token completes starts in this tail.
+        tail = row.token_ids[-max(len(word.encode()) for word in stop) :]
+        text = policy.processor.tokenizer.decode(tail, skip_special_tokens=True)
+        if any(word in text for word in stop):
             row.stop = "stop"
             return True
     return False

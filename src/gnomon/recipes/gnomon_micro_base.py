@@ -7,6 +7,8 @@ form and has room to learn.
 
 from __future__ import annotations
 
+from typing import Any
+
 from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
 
 
@@ -19,29 +21,8 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("gnomon-micro")),
         stages=(
-            Sft(
-                name="pretrain",
-                data=Use(
-                    "microworld-chat",
-                    split="train",
-                    modality="mixed",
-                    turns=ours(5),
-                    describe=ours(0.8),
-                    share_multi=ours(0.08),
-                    size=10_000_000,
-                ),
-                format=Use("direct"),
-                steps=ours(2400),
-                batch_size=ours(48),
-                pack_tokens=ours(288),
-                max_tokens=288,
-                optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=ours(2e-3), warmup=100, floor=2e-5),
-                    betas=(0.9, 0.98),
-                    weight_decay=ours(0.05),
-                ),
-                save_every=100,
-            ),
+            _conversations("small-scenes", ours(400), side=2, turns=2, describe=1.0),
+            _conversations("scenes", ours(2800), side=4, turns=4, describe=0.9),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -52,4 +33,38 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
             grader=Use("lenient"),
             max_new_tokens=48,
         ),
+    )
+
+
+def _conversations(
+    name: str, steps: Any, *, side: int, turns: int, describe: float
+) -> Sft:
+    """Conversations about scenes of ``side`` x ``side`` cells; few cells teach which feature is which cell."""
+    return Sft(
+        name=name,
+        data=Use(
+            "microworld-chat",
+            split="train",
+            modality="mixed",
+            rows=side,
+            columns=side,
+            turns=ours(turns),
+            describe=ours(describe),
+            share_multi=ours(0.08),
+            size=10_000_000,
+        ),
+        format=Use("direct"),
+        steps=steps,
+        batch_size=ours(256),
+        pack_tokens=ours(288),
+        max_tokens=288,
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
+            betas=(0.9, 0.98),
+            weight_decay=ours(0.05),
+        ),
+        micro_batch_rows=ours(128),
+        save_every=200,
+        workers=ours(14),
+        evaluate=side == 4,
     )

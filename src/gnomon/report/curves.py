@@ -1,10 +1,11 @@
-"""Curves of a run as small SVG panels: one per quantity, all stages of a kind side by side in it."""
+"""Curves of a run as small SVG panels: one per quantity, the stages of a kind side by side."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -13,11 +14,14 @@ from gnomon.report.text import finite, number, visible
 
 WIDTH, HEIGHT = 360.0, 178.0
 LEFT, RIGHT, TOP, BOTTOM = 44.0, 10.0, 20.0, 30.0
+MAX_EXTRA = 24
 MAX_POINTS = 240
 """Longer series of one stage are drawn as the mean and the range of this many bins (ours)."""
 COLOURS = 6
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Values beyond these cannot be drawn (ours)."""
 
-# Title, unit or explanation, metric names (one ending in '/' takes all names that start with it), from zero.
+# Title, unit or explanation, metric names (one ending in '/': all that start with it), from zero.
 PANELS: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
     ("Reward", "mean of all rollouts", ("reward",), False),
     ("Reward terms", "mean of each term", ("reward/",), False),
@@ -25,24 +29,24 @@ PANELS: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
     ("Length", "tokens", ("length",), True),
     ("Truncated", "share of rollouts", ("truncated",), True),
     ("Entropy", "nats per token", ("entropy",), True),
-    ("Groups without a signal", "share with equal rewards", ("zero_variance",), True),
+    ("Groups without a signal", "equal rewards", ("zero_variance",), True),
     ("Kept", "share after resampling", ("kept",), True),
     ("Clipped", "share of tokens", ("clip_high", "clip_low", "dual_clip"), True),
     ("KL", "nats per token", ("kl",), True),
-    ("Spread of reward terms", "standard deviation", ("reward_std/",), True),
+    ("Spread of reward terms", "std", ("reward_std/",), True),
     ("Loss", "", ("loss",), False),
     ("Gradient norm", "before clipping", ("grad_norm",), True),
     ("Learning rate", "", ("lr",), True),
     ("Tokens", "trained per step", ("tokens",), True),
     ("Padding", "share of tokens", ("padding",), True),
-    ("Mismatch", "largest |log p| gap of sampler and trainer", ("mismatch",), True),
+    ("Mismatch", "largest gap of log p", ("mismatch",), True),
 )
 _NOT_METRICS = frozenset({"index", "step"})
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One quantity over the steps of one stage: ``steps`` ascend, ``values`` are finite, equally many."""
+    """One quantity over the ascending steps of one stage, a finite value for each."""
 
     stage: str
     index: int
@@ -83,6 +87,15 @@ class Panel:
 
 
 @dataclass(frozen=True)
+class Section:
+    """The panels of one kind of stage; ``left_out`` counts metrics that found no place."""
+
+    title: str
+    panels: tuple[Panel, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
 class Scale:
     """Linear map of values from ``low`` .. ``high`` to pixels from ``start`` to ``end``."""
 
@@ -92,36 +105,38 @@ class Scale:
     end: float
 
     def __call__(self, value: float) -> float:
+        """The pixel of a value."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return self.start + share * (self.end - self.start)
 
 
-def make_panels(metrics: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Panel]]]:
-    """Panels from the lines of ``metrics.jsonl``, under a heading per kind of stage (ours).
+def make_sections(metrics: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """Panels from the lines of ``metrics.jsonl``, in one section per kind of stage (ours).
 
-    Stages with a reward and stages without are drawn apart, because their losses have different scales.
-    Several lines of one step are averaged. Values that are not finite numbers are left out, and so is a
-    panel without values. Metrics that no panel names get one each.
+    Stages with a reward and stages without are drawn apart, because their losses have different
+    scales. Several lines of one step are averaged. Values that are not finite numbers are left out,
+    and so is a panel without values. Metrics that no panel names get one each, at most `MAX_EXTRA`.
     """
     rewarded = {line.get("index") for line in metrics if finite(line.get("reward")) is not None}
     kinds = {
         "Reinforcement learning": [line for line in metrics if line.get("index") in rewarded],
         "Supervised fine-tuning": [line for line in metrics if line.get("index") not in rewarded],
     }
-    made = ((heading, _panels_of(lines)) for heading, lines in kinds.items())
-    ordered = sorted(made, key=lambda item: min((p.stages[0][0] for p in item[1]), default=0))
-    return [(heading, panels) for heading, panels in ordered if panels]
+    made = [_section(title, lines) for title, lines in kinds.items()]
+    filled = [section for section in made if section.panels]
+    return sorted(filled, key=lambda section: section.panels[0].stages[0][0])
 
 
-def _panels_of(lines: Sequence[Mapping[str, Any]]) -> list[Panel]:
+def _section(title: str, lines: Sequence[Mapping[str, Any]]) -> Section:
     series = _collect(lines)
     panels = []
-    for title, unit, names, from_zero in PANELS:
-        chosen = [name for wanted in names for name in _matching(series, wanted)]
-        curves = tuple(_named(series.pop(name)) for name in chosen)
+    for name, unit, metrics, from_zero in PANELS:
+        chosen = [metric for wanted in metrics for metric in _matching(series, wanted)]
+        curves = tuple(_named(series.pop(metric)) for metric in chosen)
         if curves:
-            panels.append(Panel(title, unit, curves, from_zero))
-    return panels + [Panel(name, "", (curve,)) for name, curve in sorted(series.items())]
+            panels.append(Panel(name, unit, curves, from_zero))
+    extra = [Panel(name, "", (curve,)) for name, curve in sorted(series.items())]
+    return Section(title, (*panels, *extra[:MAX_EXTRA]), len(extra[MAX_EXTRA:]))
 
 
 def _matching(names: Iterable[str], wanted: str) -> list[str]:
@@ -139,7 +154,8 @@ def _collect(lines: Sequence[Mapping[str, Any]]) -> dict[str, Series]:
     for line in lines:
         stage = (int(line.get("index") or 0), str(line.get("stage")))
         for name, value in line.items():
-            if name not in _NOT_METRICS and (known := finite(value)) is not None:
+            known = finite(value)
+            if name not in _NOT_METRICS and known is not None and abs(known) < LARGEST / 4:
                 steps = found.setdefault(name, {}).setdefault(stage, {})
                 steps.setdefault(int(line.get("step") or 0), []).append(known)
     return {
@@ -154,18 +170,18 @@ def _segment(index: int, stage: str, values: Mapping[int, Sequence[float]]) -> S
 
 
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """About ``count`` round values within ``low`` .. ``high``, both finite; one when they are equal.
+    """About ``count`` round values within ``low`` .. ``high``; ``low`` alone when they are equal.
 
     Steps are 1, 2 or 5 times a power of ten (ours).
 
     >>> nice_ticks(0.0, 0.97, 4)
     [0.0, 0.2, 0.4, 0.6, 0.8]
     """
-    if not high > low:
+    if not SMALLEST < high - low < LARGEST:
         return [low]
     rough = (high - low) / max(count, 1)
     power = 10.0 ** math.floor(math.log10(rough))
-    width = next(power * unit for unit in (1, 2, 5, 10) if power * unit >= rough * 0.999)
+    width = next(power * unit for unit in (1, 2, 5, 10) if power * unit >= 0.7 * rough)
     first, last = math.ceil(low / width - 1e-9), math.floor(high / width + 1e-9)
     digits = max(0, -math.floor(math.log10(width)))
     return [round(index * width, digits) + 0.0 for index in range(first, last + 1)]
@@ -189,6 +205,13 @@ def smooth(values: Sequence[float], window: int) -> list[float]:
     return [sum(part) / len(part) for part in parts]
 
 
+def is_noisy(values: Sequence[float]) -> bool:
+    """Whether more than a tenth of the steps turn around; a schedule is not noisy (ours)."""
+    moves = [after - before for before, after in pairwise(values)]
+    turns = sum(one * other < 0 for one, other in pairwise(moves))
+    return turns > len(values) / 10
+
+
 def value_scale(panel: Panel) -> Scale:
     """The vertical scale: the range of all values with a margin, never empty."""
     values = [value for series in panel.series for value in series.values]
@@ -202,11 +225,11 @@ def value_scale(panel: Panel) -> Scale:
 
 def stage_scales(panel: Panel) -> dict[int, Scale]:
     """The horizontal scale of each stage by its index: widths follow the numbers of steps."""
-    total = sum(last for _, _, last in panel.stages) or 1
+    total = sum(max(last, 1) for _, _, last in panel.stages)
     scales, at = {}, LEFT
     for index, _, last in panel.stages:
-        width = (WIDTH - LEFT - RIGHT) * (last / total if total > 1 or last else 1.0)
-        scales[index] = Scale(0.0, float(last), at, at + width)
+        width = (WIDTH - LEFT - RIGHT) * max(last, 1) / total
+        scales[index] = Scale(0.0, float(max(last, 1)), at, at + width)
         at += width
     return scales
 
@@ -218,7 +241,7 @@ def summary_line(panel: Panel) -> str:
 
 
 def hover_data(panel: Panel) -> list[dict[str, Any]]:
-    """What the page needs to show values under the pointer: per series its name and ``[x, step, value]``."""
+    """Values for the pointer: of each series its name and ``[x, step, value]`` of its points."""
     scales = stage_scales(panel)
     return [
         {"name": visible(series.name), "points": _hover_points(series, scales)}
@@ -256,24 +279,23 @@ def _draw_value_tick(value: float, up: Scale) -> Markup:
 
 
 def _draw_stages(panel: Panel, across: Mapping[int, Scale]) -> list[Markup]:
-    """Step ticks, the axis' name, and where more than one stage is shown their boundaries and names."""
+    """Step ticks, the name of the axis, and with several stages their boundaries and names."""
     text = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
     rule = Markup('<line class="boundary" x1="{x:.1f}" x2="{x:.1f}" y1="{:.1f}" y2="{:.1f}"/>')
     bottom = HEIGHT - BOTTOM
-    several = len(panel.stages) > 1
+    count = len(panel.stages)
     made = [text.format("axis", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "middle", "step")]
-    for index, name, last in panel.stages:
+    for place, (index, name, last) in enumerate(panel.stages):
         scale = across[index]
-        ticks = [
-            tick for tick in nice_ticks(0, last, max(1, 5 // len(panel.stages))) if tick % 1 == 0
+        first = 1 if place else 0  # the step 0 of a later stage is the end of the one before
+        made += [
+            text.format("tick", scale(tick), bottom + 14, "middle", number(tick))
+            for tick in nice_ticks(0, last, max(1, 5 // count))
+            if tick % 1 == 0 and tick >= first
         ]
-        for tick in ticks[
-            several and scale.start > LEFT :
-        ]:  # a tick 0 would touch the last stage's end
-            made.append(text.format("tick", scale(tick), bottom + 14, "middle", number(tick)))
-        if several:
-            if scale.start > LEFT:
-                made.append(rule.format(TOP - 8, bottom, x=scale.start))
+        if place:
+            made.append(rule.format(TOP - 8, bottom, x=scale.start))
+        if count > 1:
             shown = _fit(visible(name), scale.end - scale.start)
             made.append(text.format("stage", scale.start + 3, TOP - 9, "start", shown))
     return made
@@ -307,7 +329,7 @@ def _draw_segment(segment: Segment, across: Scale, up: Scale) -> Markup:
     else:
         ground = _path([(x, up(y)) for x, y in zip(xs, means, strict=True)], "raw")
     window = len(means) // 12
-    line = smooth(means, window) if window > 1 else means
+    line = smooth(means, window) if window > 1 and is_noisy(means) else means
     return ground + _path([(x, up(y)) for x, y in zip(xs, line, strict=True)], "mean")
 
 

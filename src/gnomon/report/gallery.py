@@ -1,7 +1,7 @@
 """Which rollouts the page shows: few, and as different from each other as possible.
 
-Training rollouts come as groups, from early, middle and late steps of each stage. Evaluated responses
-come as questions, each with the answers of all stages beside each other.
+Training rollouts come as groups, from early, middle and late steps of each stage. Evaluated
+responses come as questions, each with the answers of all stages beside each other.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ class Card:
 class Gallery:
     """The cards, ready for JSON, with how many rollouts they show and how many there are.
 
-    ``images`` are the names of the images of the cards, ``problems`` name files that could not be read.
+    ``images`` are the names of the images of the cards; ``problems`` name files that could not be
+    read.
     """
 
     cards: list[dict[str, Any]]
@@ -208,7 +209,9 @@ def _evaluation_features(card: Card) -> tuple[Hashable, ...]:
 def pick_varied(
     items: Sequence[Item], count: int, features: Callable[[Item], tuple[Hashable, ...]]
 ) -> list[Item]:
-    """At most ``count`` items, each time the one whose features were picked least often; ties go to the first.
+    """At most ``count`` items, each time the one whose features were picked least often so far.
+
+    Of several, the first.
 
     >>> pick_varied("aaabbc", 3, lambda letter: (letter,))
     ['a', 'b', 'c']
@@ -252,33 +255,34 @@ def _within(cards: Sequence[dict[str, Any]], max_bytes: int) -> list[dict[str, A
 
 def _plain_card(card: Card) -> dict[str, Any]:
     first = card.rows[0]
-    prompts = {row.get("prompt") for row in card.rows}
+    prompt = Counter(row.get("prompt") for row in card.rows).most_common(1)[0][0]
     values = {
         "kind": card.kind,
         "id": first.get("sample_id"),
         "group": first.get("group"),
         "size": card.size,
         "right": card.right,
-        "prompt": first.get("prompt") if len(prompts) == 1 else None,
+        "prompt": prompt,
         "images": list(first.get("images") or ()),
-        "members": [_plain_member(row, len(prompts) > 1) for row in card.rows],
+        "members": [_plain_member(row, prompt) for row in card.rows],
         **{name: first.get(name) for name in _SHARED},
     }
     plain: dict[str, Any] = readable(values)
     return plain
 
 
-def _plain_member(row: Row, own_prompt: bool) -> dict[str, Any]:
+def _plain_member(row: Row, prompt: Any) -> dict[str, Any]:
     member = {name: row.get(name) for name in _OF_MEMBER}
-    if own_prompt:
+    if row.get("prompt") != prompt:
         member["prompt"] = row.get("prompt")
     return {**member, "scores": read_scores(row.get("scores"))}
 
 
 def read_scores(text: Any) -> dict[str, float | None]:
-    """Reward terms from the JSON object in a row; empty for anything else, also beyond `MAX_SCORES_CHARS`.
+    """Reward terms from the JSON object in a row; empty for anything else.
 
-    A value that is no finite number is None, as is the score of a term that does not apply.
+    Texts over `MAX_SCORES_CHARS` are not read. A value that is no finite number is None, as is the
+    score of a term that does not apply.
     """
     if not isinstance(text, str) or len(text) > MAX_SCORES_CHARS:
         return {}

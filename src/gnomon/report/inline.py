@@ -21,7 +21,7 @@ _ESCAPES = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 
 def json_for_script(value: Any) -> str:
-    """``value`` as JSON that cannot end a script element or a line: the five characters that could are escaped.
+    """``value`` as JSON in which no character can end a script element or a line.
 
     Raises ValueError for numbers that are not finite (`gnomon.report.text.readable` removes them).
     """

@@ -145,7 +145,7 @@ class RichWatcher(Watcher):
         if self.bars is not None and work.bar is not None:
             self.bars.update(work.bar, completed=done, numbers=work.numbers)
             self._show_phases(work)
-        elif _tenths(work) > before:
+        elif _tenths(work) > before and done < work.total:
             self._line(_progress_line(work, self.clock()))
 
     def finished(self, summary: str = "") -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gnomon.records import Outcome
 from gnomon.report.text import finite
 
 MAX_SKIP_ROWS = 40
 EXAMPLES = 3
+PHASES = ("rollout", "grade", "update")
+_OUTCOMES = [outcome.value for outcome in Outcome]
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class StageRow:
-    """One line of the table of stages. ``change`` is against the base; ``clear`` when intervals are apart."""
+    """One line of the table of stages.
+
+    ``change`` is against the base; ``clear`` says that the two intervals are apart.
+    """
 
     index: int
     name: str
@@ -46,6 +53,7 @@ class Heat:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Estimate | None, ...]], ...]
+    percent: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class SkipRow:
 
 
 def estimate_of(values: Any) -> Estimate | None:
-    """An `Estimate` from a mapping with ``accuracy``, ``low``, ``high`` and ``n``; None without accuracy."""
+    """The estimate that a mapping with ``accuracy``, ``low``, ``high`` and ``n`` holds, if any."""
     if not isinstance(values, Mapping) or (accuracy := finite(values.get("accuracy"))) is None:
         return None
     n = finite(values.get("n"))
@@ -166,13 +174,13 @@ def _spent(
 
 def _with_skips(row: StageRow, entry: Mapping[str, Any], counted: int) -> StageRow:
     known = finite(entry.get("skipped"))
-    return _replace(row, skipped=counted if known is None else int(known))
+    return replace(row, skipped=counted if known is None else int(known))
 
 
 def _with_change(row: StageRow, base: Estimate | None) -> StageRow:
     if row.index == 0 or base is None or row.estimate is None:
         return row
-    return _replace(
+    return replace(
         row, change=row.estimate.accuracy - base.accuracy, clear=_apart(row.estimate, base)
     )
 
@@ -183,17 +191,13 @@ def _apart(one: Estimate, other: Estimate) -> bool:
     return bool(one.low > other.high or other.low > one.high)  # type: ignore[operator]
 
 
-def _replace(row: StageRow, **changes: Any) -> StageRow:
-    return StageRow(**{**row.__dict__, **changes})
-
-
 # -- heat tables ----------------------------------------------------------------------------------
 
 
 def heat_tables(evaluations: Sequence[Mapping[str, Any]]) -> list[Heat]:
     """Accuracy by benchmark, by task and by difficulty, other metrics and outcomes, across stages.
 
-    Tables with nothing in them are left out, and so is the one of benchmarks when there is only one.
+    Tables with nothing in them are left out, as is that of benchmarks when there is only one.
     """
     columns = tuple(str(each.get("stage", "")) for each in evaluations)
     results = [benchmarks_of(each) for each in evaluations]
@@ -201,7 +205,7 @@ def heat_tables(evaluations: Sequence[Mapping[str, Any]]) -> list[Heat]:
     whole = _heat("Benchmarks", columns, [dict(result) for result in results])
     made = [whole] if len(names) > 1 else []
     for name in names:
-        prefix = f"{name}: " if len(names) > 1 else ""
+        prefix = f"{name} · " if len(names) > 1 else ""
         made += _tables_of(prefix, columns, [result.get(name, {}) for result in results])
     return [heat for heat in made if heat.rows]
 
@@ -209,21 +213,17 @@ def heat_tables(evaluations: Sequence[Mapping[str, Any]]) -> list[Heat]:
 def _tables_of(
     prefix: str, columns: tuple[str, ...], results: Sequence[Mapping[str, Any]]
 ) -> list[Heat]:
-    parts: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
-        "by task": lambda result: _mapping(result.get("by_task")),
-        "by difficulty": lambda result: _mapping(result.get("by_difficulty")),
-        "outcomes": _outcome_shares,
-        "other metrics": lambda result: {
-            name: {"accuracy": value} for name, value in _mapping(result.get("metrics")).items()
-        },
-    }
+    tasks = [_mapping(result.get("by_task")) for result in results]
+    difficulties = [_mapping(result.get("by_difficulty")) for result in results]
+    metrics = [
+        {name: {"accuracy": value} for name, value in _mapping(result.get("metrics")).items()}
+        for result in results
+    ]
     return [
-        _heat(
-            (prefix + title).capitalize() if not prefix else prefix + title,
-            columns,
-            list(map(read, results)),
-        )
-        for title, read in parts.items()
+        _heat(f"{prefix}By task", columns, tasks),
+        _heat(f"{prefix}By difficulty", columns, difficulties),
+        _heat(f"{prefix}Outcomes", columns, list(map(_outcome_shares, results))),
+        _heat(f"{prefix}Other metrics", columns, metrics, percent=False),
     ]
 
 
@@ -237,17 +237,25 @@ def _outcome_shares(result: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: {"accuracy": count / total, "n": count} for name, count in counts.items()}
 
 
-def _heat(title: str, columns: tuple[str, ...], cells: Sequence[Mapping[str, Any]]) -> Heat:
-    names = sorted({str(name) for column in cells for name in column}, key=_natural)
+def _heat(
+    title: str,
+    columns: tuple[str, ...],
+    cells: Sequence[Mapping[str, Any]],
+    percent: bool = True,
+) -> Heat:
+    names = sorted({str(name) for column in cells for name in column}, key=_rank)
     rows = ((name, tuple(estimate_of(column.get(name)) for column in cells)) for name in names)
-    return Heat(title, columns, tuple(row for row in rows if any(row[1])))
+    return Heat(title, columns, tuple(row for row in rows if any(row[1])), percent)
 
 
-def _natural(name: str) -> tuple[float, str]:
+def _rank(name: str) -> tuple[float, str]:
+    """Numbers by value, outcomes in their own order, other names by letter."""
+    if name in _OUTCOMES:
+        return _OUTCOMES.index(name), name
     try:
         return float(name), name
     except ValueError:
-        return float("inf"), name
+        return math.inf, name
 
 
 # -- time and skipped records ---------------------------------------------------------------------
@@ -275,8 +283,9 @@ def phase_bars(timings: Sequence[Mapping[str, Any]]) -> list[PhaseBar]:
 
 
 def phase_names(bars: Sequence[PhaseBar]) -> list[str]:
-    """All phases in the order in which they first occur."""
-    return list(dict.fromkeys(name for bar in bars for name, _ in bar.phases))
+    """All phases, those of a step in their order, then others as they first occur."""
+    found = dict.fromkeys(name for bar in bars for name, _ in bar.phases)
+    return [name for name in PHASES if name in found] + [n for n in found if n not in PHASES]
 
 
 def skip_rows(skipped: Sequence[Mapping[str, Any]]) -> list[SkipRow]:

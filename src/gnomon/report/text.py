@@ -1,4 +1,4 @@
-"""Text and numbers as a reader sees them: nothing invisible, nothing endless, no false precision."""
+"""Text and numbers for a reader: nothing invisible, nothing endless, no false precision."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 CLIP_HEAD, CLIP_TAIL = 12_000, 4_000
-"""Characters that are kept of a long text, at its start and at its end, where the answer stands (ours)."""
+"""Characters kept of a long text, at its start and at its end, where the answer stands (ours)."""
 
 NOTHING = "–"
 
-# Controls, bidirectional overrides, zero-width marks, lone surrogates, non-characters, tag characters.
+# Controls, bidirectional overrides, zero-width marks, lone surrogates, non-characters, tags.
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e007f]"
@@ -22,7 +22,8 @@ _HIDDEN = re.compile(
 def visible(text: str) -> str:
     r"""``text`` with every character that hides or reorders text shown by its name (ours).
 
-    C0 controls become their pictures, others ``⟨U+202E⟩``; newlines and tabs stay, ``\r\n`` is a newline.
+    C0 controls become their pictures, others ``⟨U+202E⟩``; newlines and tabs stay, ``\r\n`` is a
+    newline.
     The result can be encoded as UTF-8 whatever the input held.
 
     >>> visible("a\x00b\x1b[31m \u202eabc")
@@ -51,7 +52,7 @@ def clip(text: str, head: int = CLIP_HEAD, tail: int = CLIP_TAIL) -> str:
 
 
 def readable(value: Any) -> Any:
-    """``value`` ready for JSON: all texts `visible` and clipped, numbers that are not finite None."""
+    """``value`` ready for JSON: texts `visible` and clipped, numbers that are not finite None."""
     if isinstance(value, str):
         return visible(clip(value))
     if isinstance(value, float):
@@ -64,14 +65,14 @@ def readable(value: Any) -> Any:
 
 
 def finite(value: Any) -> float | None:
-    """``value`` as a float if it is a finite number, None for everything else, booleans included."""
+    """``value`` as a float if it is a finite number, None for all else, booleans included."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def number(value: Any) -> str:
-    """Three significant digits, or all digits of a large number; a dash for what is no finite number.
+    """Three significant digits, or all of a large number; a dash for what is no finite number.
 
     >>> number(0.123456), number(12345.6), number(0), number(2e-6), number(None)
     ('0.123', '12,346', '0', '2e-06', '–')

@@ -107,11 +107,12 @@ def _but(text: str, cursor: int) -> tuple[int, int] | None:
 def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
     but = None
     for match in _SO_MAYBE.finditer(text, cursor):
-        if but is None or but.start() < match.end():
-            but = _BUT_WAIT.search(text, match.end())
+        after = match.end() + 1  # one blank belongs to "maybe", another one to "but"
+        if but is None or but.start() < after:
+            but = _BUT_WAIT.search(text, after)
         if but is None:
             return None
-        if "\n" not in text[match.end() : but.start()].strip():
+        if "\n" not in text[after : but.start()].strip():
             return match.start(), but.end()
     return None
 

@@ -1,8 +1,8 @@
 """How many tokens a stage reads and writes, and the arithmetic that takes.
 
-Model FLOPs follow the usual count (Kaplan et al., arXiv 2001.08361, section 2.1; PaLM, arXiv 2204.02311,
-appendix B): 2N for a token's forward pass, twice that for a backward pass that trains all N weights, so 6N.
-Attention scores are left out: at 16,384 tokens they would add about a fifth.
+Model FLOPs follow the usual count (Kaplan et al., arXiv 2001.08361, section 2.1; PaLM, arXiv
+2204.02311, appendix B): 2N for a token's forward pass, twice that for a backward pass that trains
+all N weights, so 6N. Attention scores are left out: at 16,384 tokens they would add about a fifth.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from gnomon.scale.shape import Parameters, Shape, Trained
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of one sample: ``text`` and ``image`` of what is given, ``response`` of what is to be written."""
+    """Tokens of one sample: ``text`` and ``image`` of what is given, ``response`` of what is to be
+    written.
+    """
 
     text: float
     image: float
@@ -33,8 +35,9 @@ class Lengths:
 
 @dataclass(frozen=True)
 class Amount:
-    """How often a stage does what: ``samples`` are read, each with ``rollouts`` responses (0: supervised);
-    ``passes`` is how often a row is trained on; ``reference`` says whether a frozen model scores the rows."""
+    """How often a stage does what: ``samples`` are read, each with ``rollouts`` responses (0:
+    supervised); ``passes`` is how often a row is trained on; ``reference`` says whether a frozen
+    model scores the rows."""
 
     samples: int
     rollouts: int
@@ -44,7 +47,7 @@ class Amount:
 
 @dataclass(frozen=True)
 class Work:
-    """Tokens and model FLOPs of a whole stage. ``recompute`` is what gradient checkpointing adds."""
+    """Tokens and model FLOPs of a stage. ``recompute`` is what gradient checkpointing adds."""
 
     trained: float
     sampled: float
@@ -69,7 +72,8 @@ def stage_work(
 ) -> Work:
     """Tokens and FLOPs of a stage.
 
-    A response needs its prompt once per group when it is sampled and once per row when it is trained.
+    A response needs its prompt once per group when it is sampled and once per row when it is
+    trained.
     """
     rows = amount.samples * (amount.rollouts or 1)
     forward_row = forward_flops(shape, parameters, lengths.text + lengths.response, lengths.image)
@@ -82,7 +86,7 @@ def stage_work(
         sampled=rows * lengths.response if amount.rollouts else 0.0,
         update=rows * amount.passes * (forward_row + backward),
         sampling=sampling,
-        reference=rows * forward_row if amount.reference else 0.0,
+        reference=rows * amount.passes * forward_row if amount.reference else 0.0,
         recompute=rows * amount.passes * forward_row,
     )
 

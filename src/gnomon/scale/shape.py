@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -69,7 +70,7 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a stage trains: parameters, the tensors they lie in, and how many of them are adapters."""
+    """What a stage trains: parameters, their tensors, and how many of them are adapters'."""
 
     parameters: int
     tensors: int
@@ -81,8 +82,8 @@ class Trained:
 def model_config(path: str) -> Any:
     """Configuration of a model folder, of the bundled model, or of a hub id that the package knows.
 
-    Nothing is downloaded. Raises `ModelError` for a folder that is no supported model and for a hub id
-    whose configuration is not shipped, with what to do.
+    Nothing is downloaded. Raises `ModelError` for a folder that is no supported model and for a hub
+    id whose configuration is not shipped, with what to do.
     """
     from transformers import Qwen2_5_VLConfig
 
@@ -154,10 +155,11 @@ def part_of(name: str) -> str:
 
 
 def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | None) -> Trained:
-    """What a stage trains when ``freeze`` names its frozen parts, with adapters if ``lora`` is given.
+    """What a stage trains when ``freeze`` names its frozen parts, with adapters if ``lora`` is
+    given.
 
-    Freezing and adapters are those of a run, done on the meta device. Raises `ModelError` when the adapters
-    fit no module.
+    Freezing and adapters are those of a run, done on the meta device. Raises `ModelError` when the
+    adapters fit no module.
     """
     core = build_on_meta(config)
     model = core if lora is None else _with_adapters(core, lora)
@@ -177,7 +179,9 @@ def _with_adapters(core: Any, lora: Lora) -> Any:
     from peft import LoraConfig, get_peft_model
 
     settings = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, target_modules=lora.targets)
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        # peft asks transformers for a property under its old name.
+        warnings.simplefilter("ignore", FutureWarning)
         try:
             return get_peft_model(core, settings)
         except ValueError as error:
@@ -204,7 +208,7 @@ def _shipped(path: str) -> str:
     file = _configurations() / f"{name}.json"
     if owner != "Qwen" or not file.is_file():
         raise ModelError(
-            f"a dry run needs the configuration of {path!r} and downloads nothing: give a folder that "
-            f"holds its config.json, or one of {', '.join(shipped_models())}"
+            f"a dry run needs the configuration of {path!r} and downloads nothing: give a folder "
+            f"that holds its config.json, or one of {', '.join(shipped_models())}"
         )
     return str(file.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +131,8 @@ def open_stream(stage: AnyStage, encoder: Encoder, seed: int, position: int) -> 
     """The stage's samples in their seeded order from ``position`` on, each with its encoding."""
     style = build("format", stage.format)()
     encode = encoder.example if isinstance(stage, Sft) else encoder.prompt
-    source = Prepare(build("source", stage.data)(), lambda sample: encode(sample, style))
-    return Stream(source, seed=seed, position=position, on_skip=lambda id, reason: None)
+    source = Prepare(build("source", stage.data)(), partial(encode, style=style))
+    return Stream(source, seed=seed, position=position, workers=stage.workers)
 
 
 def planned_updates(stage: AnyStage) -> int:

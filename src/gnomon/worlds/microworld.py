@@ -187,7 +187,7 @@ def microworld_chat(
     With chance ``describe`` one turn, at a random place, asks to describe the scene; of the other
     turns a share ``share_multi`` takes several steps. The picture (or the written scene) stands in
     the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4 digits and
-    a word; ``difficulty`` sets the questions, not the scene. ``mixed`` shows 70 % as images. No
+    a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene. ``mixed`` shows 70 % as images. No
     question comes twice, so a scene of few objects can have fewer turns. ``meta``: ``scene``,
     ``modality``, ``tasks`` of the turns.
 
@@ -200,7 +200,7 @@ def microworld_chat(
             f"turns={turns}, share_multi={share_multi}, describe={describe}: use 1 turn or more, "
             "and shares from 0 to 1"
         )
-    check_room(Wish(shapes=6, digits=4, words=1), rows, columns)
+    check_room(Wish(words=1), rows, columns)
     manner = _Manner(modality, turns, share_multi, describe)
     return SampleSource(size, partial(_chat_sample, world, manner))
 
@@ -221,7 +221,7 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
         manner.modality == "mixed" and rng.random() < IMAGE_SHARE
     )
     shown: Modality = "image" if image else "text"
-    wish = _chat_wish(rng)
+    wish = _chat_wish(rng, world.rows * world.columns)
     scene = draw_scene(rng, wish, split=world.split, rows=world.rows, columns=world.columns)
     asked = _conversation(world, manner, scene, shown, rng)
     prompt, media = _show(scene, asked[0].text, shown)
@@ -242,10 +242,12 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
     )
 
 
-def _chat_wish(rng: np.random.Generator) -> Wish:
+def _chat_wish(rng: np.random.Generator, cells: int) -> Wish:
     if rng.random() < SINGLE_OBJECT_SHARE:
         return pick(rng, (Wish(shapes=1), Wish(shapes=1), Wish(digits=1), Wish(words=1)))
-    shapes, digits, words = between(rng, 0, 6), between(rng, 0, 4), between(rng, 0, 1)
+    shapes = between(rng, 0, min(6, cells // 2))
+    digits = between(rng, 0, min(4, (cells - shapes) // 2))
+    words = between(rng, 0, int(cells - shapes - digits >= 2))
     kinds, colours = between(rng, 2, 4), between(rng, 2, 6)
     if shapes + digits + words == 0:
         return Wish(shapes=1)

@@ -1,0 +1,44 @@
+# make quickstart: install, train the main recipe at micro scale, print the accuracy after each stage
+# make test:       install what the tests need and run them all
+# make check:      format, lint and types
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+# The plain name would bring gigabytes of CUDA libraries to a machine without a GPU.
+TORCH  ?= torch==2.13.0
+
+.PHONY: quickstart install test check format docs clean
+
+quickstart: install
+	$(BIN)/gnomon train revisual-r1 --scale micro
+
+install: $(BIN)/.installed
+
+test: $(BIN)/.installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term:skip-covered --cov-fail-under=90
+
+check: $(BIN)/.installed-test
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+
+format: $(BIN)/.installed-test
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+docs: $(BIN)/.installed-test
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+
+$(BIN)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -c "import torch" 2>/dev/null || $(BIN)/pip install -q $(TORCH)
+	$(BIN)/pip install -q -e .
+	touch $@
+
+$(BIN)/.installed-test: $(BIN)/.installed
+	$(BIN)/pip install -q -e ".[test]"
+	touch $@

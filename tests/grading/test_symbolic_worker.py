@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import json
+import threading
+from multiprocessing import Pipe
+
+import pytest
+import sympy
+
+from gnomon.grading import symbolic_worker
+from gnomon.grading.symbolic_worker import compare_difference, compare_latex, parse_plain, serve
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1+2*3", 7),
+        ("2(3)", 6),
+        ("1/2/2", sympy.Rational(1, 4)),
+        ("-2^2", -4),
+        ("2^-1", sympy.Rational(1, 2)),
+        ("2^3^2", 512),
+        ("--5", 5),
+        (".5", sympy.Rational(1, 2)),
+        ("sqrt(4)", 2),
+        ("sqrt12", 2 * sympy.sqrt(3)),
+        ("2pi", 2 * sympy.pi),
+        ("xy", sympy.Symbol("x") * sympy.Symbol("y")),
+    ],
+)
+def test_plain_expressions_are_parsed(text: str, value: object) -> None:
+    assert sympy.simplify(parse_plain(text) - value) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1+", "(1", "1)", "*1", "1,2", "x.y", "__import__('os')", "a[0]", "^2", "sqrt"]
+)
+def test_anything_else_is_refused_by_the_closed_grammar(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        parse_plain(text)
+
+
+def test_a_difference_of_zero_is_correct() -> None:
+    assert compare_difference("(x+1)^2", "x^2+2x+1")[0] == "correct"
+    assert compare_difference("x", "y")[0] == "wrong"
+    assert compare_difference("x..", "y")[0] == "wrong"
+    assert compare_difference("1/0", "1/0")[0] == "wrong"
+
+
+def test_latex_is_compared_by_math_verify() -> None:
+    assert compare_latex(r"\sqrt{12}", r"2\sqrt{3}")[0] == "correct"
+    assert compare_latex(r"\sqrt{11}", r"2\sqrt{3}")[0] == "wrong"
+    assert compare_latex("x+", "5")[0] == "unparseable answer"
+    assert compare_latex("5", "x+")[0] == "unparseable reference"
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, SystemError])
+def test_a_lack_of_memory_while_parsing_is_no_unreadable_text(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(text: str) -> object:
+        raise error("out")
+
+    monkeypatch.setattr("math_verify.parser.parse_latex_cached", fail)
+    with pytest.raises(error):
+        compare_latex("5", "5")
+
+
+@pytest.mark.parametrize("error", [MemoryError, RecursionError, OSError])
+def test_whatever_a_library_raises_is_a_typed_crash(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(prediction: str, reference: str) -> tuple[str, str]:
+        raise error("odd")
+
+    monkeypatch.setattr(symbolic_worker, "compare_latex", fail)
+    answer = symbolic_worker._answer({"mode": "latex", "prediction": "1", "reference": "1"})
+    assert answer[0] == "crash"
+
+
+def test_the_worker_says_ready_answers_and_ends_with_the_pipe(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(symbolic_worker.resource, "setrlimit", lambda *limits: None)
+    monkeypatch.setattr(symbolic_worker.logging, "disable", lambda level: None)
+    request = {"mode": "difference", "prediction": "x", "reference": "x", "seconds": 2.0}
+    received: list[bytes] = []
+    ours, theirs = Pipe()
+
+    def ask() -> None:
+        with ours:
+            received.append(ours.recv_bytes())
+            ours.send_bytes(json.dumps(request).encode())
+            received.append(ours.recv_bytes())
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    with theirs:
+        serve(theirs, 512)
+    asking.join()
+    assert received == [b"ready", b'["correct", "the difference simplifies to 0"]']

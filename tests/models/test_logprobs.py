@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnomon.formats.grammar import direct
+from gnomon.models import logprobs
+from gnomon.models.batch import Batch
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.logprobs import by_row, score_tokens
+from gnomon.models.policy import Policy
+from gnomon.records import Media, Message, Sample
+
+Paint = Callable[..., Media]
+
+
+@pytest.fixture
+def rows(tiny_encoder: Encoder, paint: Paint) -> list[list[Encoded]]:
+    def asking(text: str, *media: Media) -> Encoded:
+        sample = Sample("s", (Message("user", "<image>" * len(media) + text),), media)
+        return tiny_encoder.prompt(sample, direct())
+
+    return [
+        [asking("How many?", paint()).extend([20, 40, 60, 2], [1, 1, 0, 1])],
+        [asking("What is the colour of the square?").extend([70, 80], [1, 1])],
+        [asking("a").extend([90], [1]), asking("b", paint("blue")).extend([91, 92], [1, 1])],
+    ]
+
+
+def naive(
+    policy: Policy, batch: Batch, temperature: float = 1.0, *, entropy: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Log-softmax of every position over the whole vocabulary."""
+    logp_NLV = (policy.logits(policy.hidden(batch)) / temperature).log_softmax(-1)
+    taken = logp_NLV[:, :-1].gather(-1, batch.token_ids[:, 1:, None]).squeeze(-1)
+    spread = -(logp_NLV.exp() * logp_NLV).sum(-1)[:, :-1]
+    chosen = batch.train[:, 1:]
+    return taken[chosen], spread[chosen]
+
+
+def gradient(policy: Policy, loss: Tensor) -> Tensor:
+    policy.model.zero_grad()
+    loss.backward()
+    return torch.cat([p.grad.flatten() for p in policy.trainable().values() if p.grad is not None])
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_scores_equal_the_full_log_softmax(
+    tiny_policy: Policy, rows: list[list[Encoded]], temperature: float
+) -> None:
+    batch = tiny_policy.batch(rows)
+    with torch.no_grad():
+        scores = score_tokens(tiny_policy, batch, temperature=temperature)
+        logp, spread = naive(tiny_policy, batch, temperature)
+    torch.testing.assert_close(scores.logp, logp, atol=1e-5, rtol=0)
+    torch.testing.assert_close(scores.entropy, spread, atol=1e-5, rtol=1e-5)
+    assert scores.logp.shape == (8,)
+    assert scores.logp.dtype == torch.float32
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("chunk", [1, 3, 8])
+def test_chunks_change_neither_values_nor_gradients(
+    fresh_policy: Policy,
+    rows: list[list[Encoded]],
+    monkeypatch: pytest.MonkeyPatch,
+    chunk: int,
+    entropy: bool,
+) -> None:
+    batch = fresh_policy.batch(rows)
+    logp, spread = naive(fresh_policy, batch)
+    expected = gradient(fresh_policy, logp.sum() + (0.3 * spread.sum() if entropy else 0.0))
+    monkeypatch.setattr(logprobs, "CHUNK", chunk)
+    scores = score_tokens(fresh_policy, batch, entropy=entropy)
+    torch.testing.assert_close(scores.logp, logp, atol=1e-5, rtol=0)
+    torch.testing.assert_close(scores.entropy, spread, atol=1e-5, rtol=1e-5)
+    found = gradient(fresh_policy, scores.logp.sum() + 0.3 * scores.entropy.sum())
+    assert (found - expected).norm() / expected.norm() < 1e-5
+
+
+def test_the_entropy_has_a_gradient_only_when_asked(
+    tiny_policy: Policy, rows: list[list[Encoded]]
+) -> None:
+    batch = tiny_policy.batch(rows)
+    assert not score_tokens(tiny_policy, batch).entropy.requires_grad
+    assert score_tokens(tiny_policy, batch, entropy=True).entropy.requires_grad
+    with torch.no_grad():
+        assert not score_tokens(tiny_policy, batch, entropy=True).entropy.requires_grad
+
+
+@pytest.mark.parametrize("chunk", [3, 4096])
+def test_no_logits_are_made_for_prompt_positions(
+    tiny_policy: Policy, rows: list[list[Encoded]], monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(logprobs, "CHUNK", chunk)
+    sizes: list[tuple[int, ...]] = []
+    hook = tiny_policy.core.lm_head.register_forward_pre_hook(
+        lambda _, args: sizes.append(tuple(args[0].shape))
+    )
+    with torch.no_grad():
+        score_tokens(tiny_policy, tiny_policy.batch(rows))
+    hook.remove()
+    assert sum(size[0] for size in sizes) == 8
+    assert all(len(size) == 2 and size[0] <= chunk for size in sizes)
+
+
+def test_given_features_are_used(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+    batch = tiny_policy.batch(rows)
+    with torch.no_grad():
+        features = tiny_policy.features(batch.pictures)
+        given = score_tokens(tiny_policy, batch, features_FH=features).logp
+        assert given.equal(score_tokens(tiny_policy, batch).logp)
+        assert not given.equal(score_tokens(tiny_policy, batch, features_FH=2 * features).logp)
+
+
+def test_a_batch_that_trains_nothing_scores_nothing_and_still_has_a_gradient(
+    fresh_policy: Policy, tiny_encoder: Encoder
+) -> None:
+    prompt = tiny_encoder.prompt(Sample("s", (Message("user", "a"),)), direct())
+    batch = fresh_policy.batch([[prompt]])
+    scores = score_tokens(fresh_policy, batch)
+    assert scores.logp.shape == scores.entropy.shape == (0,)
+    assert not gradient(fresh_policy, scores.logp.sum()).any()
+    assert by_row(scores.logp, batch)[0].shape == (1, 0)
+
+
+def test_values_are_laid_out_by_row(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+    batch = tiny_policy.batch(rows)
+    values_NT, mask_NT = by_row(torch.arange(1.0, 9.0), batch)
+    assert values_NT.tolist() == [[1, 2, 3], [4, 5, 0], [6, 7, 8]]
+    assert mask_NT.tolist() == [[True] * 3, [True, True, False], [True] * 3]
+
+
+def test_the_layout_passes_gradients_back(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+    values = torch.ones(8, requires_grad=True)
+    values_NT, _ = by_row(values, tiny_policy.batch(rows))
+    (values_NT * torch.arange(9.0).view(3, 3)).sum().backward()
+    assert values.grad is not None
+    assert values.grad.tolist() == [0, 1, 2, 3, 4, 6, 7, 8]

@@ -1,0 +1,278 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnomon.formats.grammar import direct
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.load import load_policy
+from gnomon.models.policy import Policy
+from gnomon.records import Media, Message, Sample
+
+Paint = Callable[..., Media]
+Sizes = list[int]
+
+
+def example(encoder: Encoder, question: str, answer: str, *media: Media) -> Encoded:
+    turns = (Message("user", "<image>" * len(media) + question), Message("assistant", answer))
+    return encoder.example(Sample("s", turns, media), direct())
+
+
+@pytest.fixture
+def examples(tiny_encoder: Encoder, paint: Paint) -> list[Encoded]:
+    red, blue = paint("red", 84, 56), paint("blue", 56, 112)
+    return [
+        example(tiny_encoder, "How many circles?", "Three.", red),
+        example(tiny_encoder, "What?", "The square is blue and the circle is red."),
+        example(tiny_encoder, "Both?", "Yes.", blue, red),
+        example(tiny_encoder, "Which is red, this one or the other one?", "1", blue),
+    ]
+
+
+@contextmanager
+def counted(module: Any) -> Iterator[Sizes]:
+    """Lengths of the first argument of every call of ``module``."""
+    sizes: Sizes = []
+    hook = module.register_forward_pre_hook(lambda _, args: sizes.append(len(args[0])))
+    yield sizes
+    hook.remove()
+
+
+def by_sequence(policy: Policy, rows: Sequence[Sequence[Encoded]]) -> list[Tensor]:
+    """Log-probabilities of each sequence's next tokens, from one batch."""
+    batch = policy.batch(rows)
+    logp = policy.logits(policy.hidden(batch)).log_softmax(-1)
+    pieces = []
+    for n, row in enumerate(rows):
+        start = 0
+        for sequence in row:
+            span = slice(start, start + len(sequence) - 1)
+            targets = sequence.token_ids[1:, None]
+            pieces.append(logp[n, span].gather(-1, targets).squeeze(-1))
+            start += len(sequence)
+    return pieces
+
+
+def by_transformers(policy: Policy, sequence: Encoded) -> Tensor:
+    """The same for one sequence, by transformers' own forward pass."""
+    ids = sequence.token_ids[None]
+    images: dict[str, Tensor] = {}
+    if sequence.pictures:
+        images = {
+            "pixel_values": torch.cat([picture.patches_PD for picture in sequence.pictures]),
+            "image_grid_thw": torch.tensor([picture.grid for picture in sequence.pictures]),
+            "mm_token_type_ids": (ids == policy.image_token_id).int(),
+        }
+    output = policy.core(input_ids=ids, attention_mask=torch.ones_like(ids), **images)
+    logp = output.logits[0, :-1].log_softmax(-1)
+    return logp.gather(-1, ids[0, 1:, None]).squeeze(-1)
+
+
+def gradients(policy: Policy, rows: Sequence[Sequence[Encoded]]) -> dict[str, Tensor]:
+    policy.model.zero_grad()
+    torch.cat(by_sequence(policy, rows)).sum().backward()
+    return {name: p.grad.clone() for name, p in policy.trainable().items() if p.grad is not None}
+
+
+def assert_close_gradients(one: dict[str, Tensor], other: dict[str, Tensor], limit: float) -> None:
+    assert one.keys() == other.keys()
+    for name in one:
+        gap = (one[name] - other[name]).norm() / other[name].norm().clamp_min(1e-6)
+        assert gap < limit, (name, float(gap))
+
+
+def test_padded_rows_score_as_transformers_does_one_by_one(
+    tiny_policy: Policy, examples: list[Encoded]
+) -> None:
+    with torch.no_grad():
+        padded = by_sequence(tiny_policy, [[one] for one in examples])
+        for one, logp in zip(examples, padded, strict=True):
+            torch.testing.assert_close(logp, by_transformers(tiny_policy, one), atol=1e-5, rtol=0)
+
+
+def test_packed_rows_score_as_padded_ones(tiny_policy: Policy, examples: list[Encoded]) -> None:
+    with torch.no_grad():
+        padded = by_sequence(tiny_policy, [[one] for one in examples])
+        packed = by_sequence(tiny_policy, [examples[:3], examples[3:]])
+    torch.testing.assert_close(torch.cat(packed), torch.cat(padded), atol=1e-5, rtol=0)
+
+
+def test_packed_padded_and_single_sequences_give_the_same_gradients(
+    fresh_policy: Policy, examples: list[Encoded]
+) -> None:
+    padded = gradients(fresh_policy, [[one] for one in examples])
+    packed = gradients(fresh_policy, [examples[:3], examples[3:]])
+    fresh_policy.model.zero_grad()
+    for one in examples:
+        by_transformers(fresh_policy, one).sum().backward()
+    single = {name: p.grad for name, p in fresh_policy.trainable().items()}
+    assert_close_gradients(padded, single, 1e-5)
+    assert_close_gradients(packed, single, 1e-5)
+
+
+@pytest.mark.parametrize("layout", ["padded", "packed"])
+def test_eager_attention_scores_as_sdpa(
+    tiny_folder: Path, tiny_policy: Policy, examples: list[Encoded], layout: str
+) -> None:
+    eager = load_policy(str(tiny_folder), attention="eager")
+    rows = [[one] for one in examples] if layout == "padded" else [examples[:3], examples[3:]]
+    with torch.no_grad():
+        one, other = (torch.cat(by_sequence(policy, rows)) for policy in (eager, tiny_policy))
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+
+
+def test_an_image_that_rows_share_is_encoded_once(
+    tiny_policy: Policy, examples: list[Encoded]
+) -> None:
+    rows = [[examples[0]]] * 4 + [[examples[2]], [examples[3], examples[0]]]
+    with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
+        tiny_policy.hidden(tiny_policy.batch(rows))
+    assert patches == [24 + 32]
+
+
+def test_text_alone_does_not_call_the_vision_tower(
+    tiny_policy: Policy, examples: list[Encoded]
+) -> None:
+    with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
+        tiny_policy.hidden(tiny_policy.batch([[examples[1]]]))
+    assert patches == []
+
+
+def test_sharing_an_image_gives_the_gradients_of_encoding_it_again(
+    fresh_policy: Policy, examples: list[Encoded]
+) -> None:
+    policy = fresh_policy.core.double() and fresh_policy
+    row = [[examples[2]]]
+    shared = gradients(policy, row * 4)
+    policy.model.zero_grad()
+    for _ in range(4):
+        by_sequence(policy, row)[0].sum().backward()
+    repeated = {name: p.grad for name, p in policy.trainable().items()}
+    assert_close_gradients(shared, repeated, 1e-6)
+
+
+def test_features_that_are_given_are_used(tiny_policy: Policy, examples: list[Encoded]) -> None:
+    batch = tiny_policy.batch([[one] for one in examples])
+    with torch.no_grad():
+        features = tiny_policy.features(batch.pictures)
+        with counted(tiny_policy.core.model.visual) as patches:
+            given = tiny_policy.hidden(batch, features)
+        assert patches == []
+        assert given.equal(tiny_policy.hidden(batch))
+        assert not given.equal(tiny_policy.hidden(batch, features * 2))
+
+
+def test_several_images_at_once_have_the_features_of_each_alone(
+    tiny_policy: Policy, examples: list[Encoded]
+) -> None:
+    pictures = examples[2].pictures
+    with torch.no_grad():
+        together = tiny_policy.features(pictures)
+        alone = torch.cat([tiny_policy.features([picture]) for picture in pictures])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)
+
+
+def test_the_constants_are_those_of_the_model(tiny_policy: Policy) -> None:
+    tokenizer = tiny_policy.processor.tokenizer
+    assert tiny_policy.device == torch.device("cpu")
+    assert tiny_policy.merge_size == 2
+    assert tokenizer.decode([tiny_policy.image_token_id]) == "<|image_pad|>"
+    assert tokenizer.decode(list(tiny_policy.end_token_ids)) == "<|im_end|>"
+
+
+def test_every_special_token_but_the_end_is_forbidden(tiny_policy: Policy) -> None:
+    forbidden = tiny_policy.processor.tokenizer.decode(list(tiny_policy.forbidden_token_ids))
+    for token in ("<|endoftext|>", "<|im_start|>", "<|image_pad|>", "<|video_pad|>"):
+        assert token in forbidden
+    assert not set(tiny_policy.end_token_ids) & set(tiny_policy.forbidden_token_ids)
+
+
+def test_tokens_that_the_tokenizer_does_not_have_are_forbidden(fresh_policy: Policy) -> None:
+    known = len(fresh_policy.processor.tokenizer)
+    fresh_policy.core.resize_token_embeddings(known + 3)
+    assert {known, known + 1, known + 2} <= set(fresh_policy.forbidden_token_ids)
+
+
+# Freezing
+
+
+def frozen(policy: Policy) -> set[str]:
+    return {name for name, p in policy.core.named_parameters() if not p.requires_grad}
+
+
+@pytest.mark.parametrize(
+    ("part", "prefix"),
+    [
+        ("vision", "model.visual."),
+        ("connector", "model.visual.merger."),
+        ("language", "model.language_model."),
+        ("embeddings", "model.language_model.embed_tokens."),
+    ],
+)
+def test_a_frozen_part_is_exactly_its_parameters(
+    fresh_policy: Policy, part: str, prefix: str
+) -> None:
+    every = {name for name, _ in fresh_policy.core.named_parameters()}
+    fresh_policy.freeze([part])
+    assert frozen(fresh_policy) == {name for name in every if name.startswith(prefix)} != set()
+    assert fresh_policy.trainable().keys() == every - frozen(fresh_policy)
+
+
+def test_freezing_a_tied_head_freezes_the_weight_it_shares(fresh_policy: Policy) -> None:
+    fresh_policy.freeze(["head"])
+    assert frozen(fresh_policy) == {"model.language_model.embed_tokens.weight"}
+
+
+def test_freezing_nothing_leaves_everything_trained(fresh_policy: Policy) -> None:
+    fresh_policy.freeze([])
+    assert frozen(fresh_policy) == set()
+
+
+def test_frozen_parts_get_no_gradient_and_the_others_do(
+    fresh_policy: Policy, examples: list[Encoded]
+) -> None:
+    fresh_policy.freeze(["vision"])
+    found = gradients(fresh_policy, [[examples[0]]])
+    assert found.keys() == fresh_policy.trainable().keys()
+    assert not any("visual" in name for name in found)
+
+
+# Precision and memory
+
+
+def test_mixed_precision_keeps_float32_weights_gradients_and_logits(
+    fresh_policy: Policy, examples: list[Encoded]
+) -> None:
+    exact = by_sequence(fresh_policy, [[one] for one in examples])
+    fresh_policy.mixed_precision = True
+    batch = fresh_policy.batch([[one] for one in examples])
+    assert fresh_policy.features(batch.pictures).dtype == torch.bfloat16
+    assert fresh_policy.logits(fresh_policy.hidden(batch)).dtype == torch.float32
+    rough = by_sequence(fresh_policy, [[one] for one in examples])
+    assert 0 < (torch.cat(rough) - torch.cat(exact)).abs().max() < 0.5
+    torch.cat(rough).sum().backward()
+    for name, parameter in fresh_policy.trainable().items():
+        assert parameter.dtype == parameter.grad.dtype == torch.float32, name
+        assert parameter.grad.isfinite().all(), name
+
+
+@pytest.mark.parametrize("parts", [[], ["embeddings"], ["vision"]])
+def test_gradient_checkpointing_gives_the_same_gradients(
+    fresh_policy: Policy, examples: list[Encoded], parts: list[str]
+) -> None:
+    fresh_policy.freeze(parts)
+    fresh_policy.model.train()
+    rows = [[examples[0]], examples[1:3]]
+    plain = gradients(fresh_policy, rows)
+    fresh_policy.checkpoint_activations()
+    layer = fresh_policy.core.model.language_model.layers[0].mlp
+    with counted(layer) as calls:
+        again = gradients(fresh_policy, rows)
+    assert len(calls) == 2  # once forward and once more in the backward pass
+    assert_close_gradients(again, plain, 1e-6)
