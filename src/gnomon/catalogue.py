@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import inspect
 import pkgutil
 import sys
-import zlib
+import traceback
+import typing
 from collections.abc import Callable
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
-from typing import Any
-
-import yaml
+from types import CodeType, ModuleType
 
 import gnomon.recipes
-from gnomon.parts import nearest
-from gnomon.recipe import Recipe, RecipeError, Scale, make_recipe
+from gnomon.overrides import read_yaml_file
+from gnomon.parts import forget
+from gnomon.problems import RecipeError, nearest
+from gnomon.recipe import Recipe, Scale, make_recipe
 
 RecipeFunction = Callable[[Scale], Recipe]
 
@@ -36,54 +38,95 @@ def recipe_names() -> dict[str, str]:
 def load_recipe(name: str, scale: Scale = "micro") -> Recipe:
     """The recipe called ``name``, validated.
 
-    ``name`` is a published recipe ("revisual-r1"), a function in a file ("mine.py:my_recipe"), whose parts
-    are registered on the way, or the path of a resolved recipe ("runs/.../recipe.yaml"), which has its own
-    scale. Raises `RecipeError` with the nearest name.
+    ``name`` is a published recipe ("revisual-r1"), a function in a file ("mine.py:my_recipe"),
+    whose parts are registered on the way, or the path of a resolved recipe
+    ("runs/.../recipe.yaml"), which has its own scale. Raises `RecipeError` with the nearest name,
+    or with file, line and reason.
     """
+    if scale not in typing.get_args(Scale):
+        raise RecipeError(f"there is no scale {scale!r}{nearest(scale, typing.get_args(Scale))}")
     if name.endswith((".yaml", ".yml")):
         return recipe_from_yaml(Path(name))
     if ".py:" in name or name.endswith(".py"):
-        file, _, function = name.partition(":")
-        return _call(_file_function(Path(file), function), scale, imports=(str(Path(file)),))
-    module = name.replace("-", "_")
-    if name not in recipe_names():
-        raise RecipeError(f"there is no recipe named {name!r}{nearest(name, recipe_names())}")
-    return _call(getattr(importlib.import_module(f"gnomon.recipes.{module}"), module), scale)
+        file, _, function = name.partition(".py")
+        path = Path(f"{file}.py")
+        recipe = _call(_file_function(path, function.removeprefix(":")), scale, path)
+        return recipe.model_copy(update={"imports": (*recipe.imports, str(path))})
+    published = recipe_names()
+    if name not in published:
+        raise RecipeError(f"there is no recipe named {name!r}{nearest(name, published)}")
+    module = importlib.import_module(f"gnomon.recipes.{name.replace('-', '_')}")
+    return _call(getattr(module, name.replace("-", "_")), scale, Path(str(module.__file__)))
 
 
 def recipe_from_yaml(path: Path) -> Recipe:
-    """The resolved recipe in a YAML file; the user's files that it names are imported first."""
-    try:
-        data = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise RecipeError(f"there is no file {path}") from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not YAML: {error}") from None
+    """The resolved recipe in a YAML file; the user's files that it names are imported first.
+
+    Raises `RecipeError` for a file that is missing, no YAML or no recipe.
+    """
+    data = read_yaml_file(path)
     if not isinstance(data, dict):
         raise RecipeError(f"{path} holds no recipe: expected a mapping with name, model and stages")
-    for file in data.get("imports") or ():
+    imports = data.get("imports") or []
+    if not isinstance(imports, list) or not all(isinstance(file, str) for file in imports):
+        raise RecipeError(f"imports: {imports!r}: must be a list of Python files")
+    for file in imports:
         import_file(Path(file))
     return make_recipe(data)
 
 
+class _Loader(SourceFileLoader):
+    """Reads the source each time: a cached compilation can be older than the file."""
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
+
+
 def import_file(path: Path) -> ModuleType:
-    """Import a user's file once, so that the parts in it register; raises `RecipeError` when it is not there."""
+    """Import a user's file, so that the parts in it register; again only when its text has changed.
+
+    Raises `RecipeError` when it is not there, and with line and reason when it cannot be imported.
+    """
     path = path.resolve()
     if not path.is_file():
-        raise RecipeError(f"there is no file {path}: the recipe needs the parts that it defines")
-    module_name = f"gnomon_user_{path.stem}_{zlib.crc32(str(path).encode()):x}"
-    if module_name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(module_name, path)
-        if spec is None or spec.loader is None:
-            raise RecipeError(f"{path} is not a Python file")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[module_name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[module_name]
+        raise RecipeError(
+            f"there is no file {path}{nearest(path.name, _python_files(path))}; "
+            "it defines the recipe or parts of it"
+        )
+    module_name = f"gnomon_user_{path.stem}_{_digest(str(path).encode())}"
+    version = _digest(path.read_bytes())
+    known = sys.modules.get(module_name)
+    if known is not None and known.__dict__.get("__gnomon_version__") == version:
+        return known
+    forget(module_name)
+    return _execute(module_name, path, version)
+
+
+def _execute(module_name: str, path: Path, version: str) -> ModuleType:
+    loader = _Loader(module_name, str(path))
+    spec = importlib.util.spec_from_file_location(module_name, path, loader=loader)
+    assert spec is not None  # as a loader is given
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[module_name]
+        forget(module_name)
+        if not isinstance(error, Exception):
             raise
-    return sys.modules[module_name]
+        raise _complaint(error, path, "importing it") from error
+    module.__dict__["__gnomon_version__"] = version
+    return module
+
+
+def _python_files(path: Path) -> list[str]:
+    return [item.name for item in path.parent.glob("*.py")]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def _file_function(path: Path, name: str) -> RecipeFunction:
@@ -101,17 +144,40 @@ def _file_function(path: Path, name: str) -> RecipeFunction:
     return function
 
 
-def _call(function: Any, scale: Scale, imports: tuple[str, ...] = ()) -> Recipe:
-    from pydantic import ValidationError
-
+def _call(function: RecipeFunction, scale: Scale, path: Path) -> Recipe:
+    """Make the recipe; whatever goes wrong names the line of ``path``, the function's file."""
+    name = getattr(function, "__name__", "recipe")
+    try:
+        inspect.signature(function).bind(scale)
+    except TypeError as error:
+        raise RecipeError(f"{path}: {name}: {error}; write def {name}(scale)") from None
     try:
         recipe = function(scale)
-    except ValidationError as error:
-        place = f"{inspect.getsourcefile(function)}:{function.__name__}"
-        problems = "\n".join(
-            f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()
-        )
-        raise RecipeError(f"{place}\n{problems}") from None
+    except Exception as error:  # a user's function can raise anything
+        raise _complaint(error, path, f"{name}({scale!r})") from error
     if not isinstance(recipe, Recipe):
-        raise RecipeError(f"{function.__name__} returned {type(recipe).__name__}, not a Recipe")
-    return recipe.model_copy(update={"imports": (*recipe.imports, *imports)}) if imports else recipe
+        raise RecipeError(f"{path}: {name} returned {type(recipe).__name__}, not a Recipe")
+    return recipe
+
+
+def _complaint(error: Exception, path: Path, doing: str) -> RecipeError:
+    """What a user's file raised, with its line; our own errors speak for themselves."""
+    place = f"{path.name}, line {_line(error, path)}"
+    own = isinstance(error, ValueError) and type(error).__module__.startswith("gnomon.")
+    reason = str(error) if own else f"{doing}: {type(error).__name__}: {_text(error)}"
+    problems = reason.splitlines()
+    return RecipeError("\n".join(f"{place}: {problem}" for problem in problems))
+
+
+def _line(error: Exception, path: Path) -> int | str:
+    """The line of the file that the error came through last."""
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).name == path.name:
+        return error.lineno or "?"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if Path(frame.filename).name == path.name]
+    return (lines[-1] if lines else None) or "?"
+
+
+def _text(error: Exception) -> str:
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    return " ".join(str(text).split())

@@ -1,31 +1,53 @@
 """Parts: documented functions that recipes reach by kind and name.
 
-A part is one plain function. Its positional parameters are *inputs*, values that the caller supplies while a
-run goes on; its keyword-only parameters are *settings*, values that a recipe fixes and that are checked before
-anything runs::
+A part is one plain function. Its positional parameters are *inputs*, values that the caller
+supplies while a run goes on; its keyword-only parameters are *settings*, values that a recipe fixes
+and that are checked before anything runs::
 
     @register("reward")
     def iou(prediction: Box, reference: Box, *, threshold: float = 0.0) -> float: ...
 
-    part("reward", "iou", threshold=0.5)(box, other)      # settings checked, inputs given by position or name
+    part("reward", "iou", threshold=0.5)(box, other)    # inputs by position or by name
 
-Registering makes a part available to recipes, to ``gnomon parts`` and to the generated reference. Nothing
-else has to change. Inputs are matched by name, so a part names only what it needs; what a kind can supply is
-listed in ``INPUTS``.
+Registering makes a part available to recipes, to ``gnomon parts`` and to the generated reference.
+Nothing else has to change. Inputs are matched by name, so a part names only what it needs; what a
+kind can supply is listed in ``INPUTS``.
 """
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
+
+from gnomon.problems import nearest, place_of, reason_of, refuse_truth, show
+
+__all__ = [
+    "INPUTS",
+    "BoundPart",
+    "Part",
+    "PartError",
+    "find",
+    "forget",
+    "kinds",
+    "load_kind",
+    "nearest",
+    "part",
+    "register",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -44,7 +66,7 @@ INPUTS: dict[str, dict[str, str]] = {
         "reference": "the value of the reference answer",
         "sample": "the Sample that was asked",
         "stop": "why the response ended: 'end', 'length' or 'stop'",
-        "groups": "every graded group of the batch; the part then returns one list of scores per group",
+        "groups": "every graded group of the batch; the part then returns a list for each group",
     },
     "combination": {
         "scores": "[terms, N] scores, NaN where a term does not apply",
@@ -102,12 +124,36 @@ _MODULES: dict[str, tuple[str, ...]] = {
 
 
 class PartError(ValueError):
-    """A part, a kind or a setting that does not exist or does not fit; the message says what would."""
+    """A part, a kind or a setting that does not exist or fit; the message says what would."""
+
+
+class Settings(BaseModel):
+    """The keywords of one part, with their types and defaults."""
+
+    # Defaults are converted too, so that 0 for a float is written as 0.0 the first time already.
+    model_config = ConfigDict(
+        extra="forbid",
+        arbitrary_types_allowed=True,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_truth(value, cls.model_fields[str(info.field_name)].annotation)
+
+
+RESERVED = ("part", "origins", "settings")
+"""What a recipe writes beside the settings of a part, so that no setting can have these names."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One registered function: ``inputs`` are its positional names, ``settings`` the model of its keywords."""
+    """One registered function.
+
+    ``inputs`` are its positional names, ``settings`` the model of its keywords.
+    """
 
     kind: str
     name: str
@@ -121,24 +167,30 @@ class Part:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def check(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Complete and convert ``settings``; raises `PartError` with place, value, reason and nearest name."""
-        known = self.settings.model_fields
-        for name in settings:
-            if name not in known:
-                raise PartError(
-                    f"{self.kind} {self.name!r} has no setting {name!r}{nearest(name, known)}"
-                )
+        """Complete and convert ``settings``.
+
+        Raises `PartError` with every problem: setting, value, reason, nearest name.
+        """
         try:
             model = self.settings.model_validate(dict(settings))
         except ValidationError as error:
-            raise PartError("; ".join(self._explain(item) for item in error.errors())) from None
-        return {name: getattr(model, name) for name in known}
+            raise PartError("; ".join(self._problems(error, settings))) from None
+        return {name: getattr(model, name) for name in self.settings.model_fields}
 
-    def _explain(self, item: Any) -> str:
-        place = ".".join(str(step) for step in item["loc"])
-        if item["type"] == "missing":
-            return f"{self.kind} {self.name!r} needs a value for {place!r}"
-        return f"{self.kind} {self.name!r}: {place}={item['input']!r}: {item['msg']}"
+    def _problems(self, error: ValidationError, settings: Mapping[str, Any]) -> list[str]:
+        """One text for each setting that is wrong; the members of a union each give a reason."""
+        reasons: dict[str, list[str]] = {}
+        for item in error.errors(include_url=False):
+            place = place_of(item, settings)
+            if item["type"] == "extra_forbidden":
+                known = nearest(place, self.settings.model_fields)
+                reasons[f"{self.kind} {self.name!r} has no setting {place!r}{known}"] = []
+            elif item["type"] == "missing":
+                reasons[f"{self.kind} {self.name!r} needs a value for {place!r}"] = []
+            else:
+                head = f"{self.kind} {self.name!r}: {place}={show(item['input'])}: "
+                reasons.setdefault(head, []).append(reason_of(item))
+        return [head + " or ".join(dict.fromkeys(each)) for head, each in reasons.items()]
 
 
 @dataclass(frozen=True)
@@ -149,6 +201,7 @@ class BoundPart:
     settings: dict[str, Any] = field(default_factory=dict)
 
     def __call__(self, *args: Any, **inputs: Any) -> Any:
+        """Call the part on plain values."""
         return self.part.function(*args, **inputs, **self.settings)
 
     def supply(self, available: Mapping[str, Any]) -> Any:
@@ -164,16 +217,22 @@ _REGISTRY: dict[str, dict[str, Part]] = {kind: {} for kind in INPUTS}
 def register(kind: str, name: str | None = None) -> Callable[[Function], Function]:
     """Register a function as a part of ``kind``; the name defaults to the function's, with hyphens.
 
-    Raises `PartError` for an unknown kind, an input that the kind cannot supply, a setting without a type
-    hint, or a name that another module has taken.
+    The same function of the same file may register again, as when a file is read anew. Raises
+    `PartError` for an unknown kind, an input that the kind cannot supply, a setting without a type
+    hint or with a reserved name, and a name that another function has taken.
     """
+    _inputs_of(kind)
 
     def decorate(function: Function) -> Function:
-        _inputs_of(kind)
         made = _make_part(kind, name or function.__name__.replace("_", "-"), function)
+        if not function.__module__.startswith("gnomon."):
+            _import_kind(kind)  # so that a name of ours is taken, whoever comes first
         other = _REGISTRY[kind].get(made.name)
         if other is not None and not _same_definition(other.function, function):
-            raise PartError(f"{kind} {made.name!r} is already defined in {other.function.__module__}")
+            raise PartError(
+                f"{kind} {made.name!r} is already defined in {_home(other.function)}: give yours "
+                f"another name, such as @register({kind!r}, 'my-{made.name}')"
+            )
         _REGISTRY[kind][made.name] = made
         return function
 
@@ -203,6 +262,13 @@ def kinds() -> tuple[str, ...]:
     return tuple(INPUTS)
 
 
+def forget(module: str) -> None:
+    """Remove the parts that ``module`` has defined, as before its file is read anew."""
+    for known in _REGISTRY.values():
+        for name in [name for name, made in known.items() if made.function.__module__ == module]:
+            del known[name]
+
+
 @functools.cache
 def _import_kind(kind: str) -> None:
     for module in _MODULES.get(kind, ()):
@@ -216,20 +282,9 @@ def load_kind(kind: str) -> dict[str, Part]:
     return _REGISTRY[kind]
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """The end of an error message: the nearest known name, or all of them when none is near.
-
-    >>> nearest("gpro", ["grpo", "rloo"])
-    "; did you mean 'grpo'?"
-    """
-    known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; known: {', '.join(known)}" if known else "; none is known"
-
-
 def _inputs_of(kind: str) -> dict[str, str]:
+    if not isinstance(kind, str):
+        raise PartError("write the kind of the part: @register('reward'), not @register alone")
     if kind not in INPUTS:
         raise PartError(f"there is no kind of part named {kind!r}{nearest(kind, INPUTS)}")
     return INPUTS[kind]
@@ -237,28 +292,56 @@ def _inputs_of(kind: str) -> dict[str, str]:
 
 def _make_part(kind: str, name: str, function: Callable[..., Any]) -> Part:
     place = f"{kind} {name!r}"
-    hints = typing.get_type_hints(function)
+    hints = _type_hints(place, function)
     inputs: list[str] = []
     fields: dict[str, Any] = {}
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
-            if parameter.name not in hints:
-                raise PartError(f"{place}: setting {parameter.name!r} needs a type hint")
             default = ... if parameter.default is parameter.empty else parameter.default
-            fields[parameter.name] = (hints[parameter.name], default)
-        elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            raise PartError(f"{place}: a part names its parameters, it takes no *{parameter.name}")
-        elif parameter.name not in INPUTS[kind]:
-            raise PartError(
-                f"{place}: a {kind} cannot be given {parameter.name!r}"
-                f"{nearest(parameter.name, INPUTS[kind])} (settings are keyword-only, after a '*')"
-            )
+            fields[parameter.name] = (_setting_type(place, parameter.name, hints), default)
         else:
-            inputs.append(parameter.name)
-    config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-    settings = create_model(f"{name} settings", __config__=config, **fields)
+            inputs.append(_input_name(place, kind, parameter))
+    settings = create_model(f"{name} settings", __base__=Settings, **fields)
     return Part(kind, name, function, tuple(inputs), settings)
+
+
+def _type_hints(place: str, function: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except NameError as error:
+        raise PartError(
+            f"{place}: a type hint cannot be read: {error}; import it at the top of the file, "
+            "outside of 'if TYPE_CHECKING'"
+        ) from None
+
+
+def _setting_type(place: str, name: str, hints: Mapping[str, Any]) -> Any:
+    if name in RESERVED or name.startswith("_") or hasattr(BaseModel, name):
+        raise PartError(f"{place}: {name!r} cannot be a setting's name; choose another")
+    if name not in hints:
+        raise PartError(f"{place}: setting {name!r} needs a type hint, such as {name}: float")
+    return hints[name]
+
+
+def _input_name(place: str, kind: str, parameter: inspect.Parameter) -> str:
+    name = parameter.name
+    if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        raise PartError(f"{place}: a part names its parameters; replace *{name} by those it takes")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise PartError(f"{place}: inputs are given by name; remove the '/' after {name!r}")
+    if name not in INPUTS[kind]:
+        raise PartError(
+            f"{place}: a {kind} cannot be given {name!r}{nearest(name, INPUTS[kind])} "
+            "(settings are keyword-only, after a '*')"
+        )
+    return name
 
 
 def _same_definition(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
     return (one.__module__, one.__qualname__) == (other.__module__, other.__qualname__)
+
+
+def _home(function: Callable[..., Any]) -> str:
+    """Where a function stands: its module, or the file of a user."""
+    module = function.__module__
+    return module if module.startswith("gnomon.") else inspect.getfile(function)

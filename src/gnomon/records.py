@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,12 +18,12 @@ MediaKind = Literal["image", "video", "audio"]
 
 
 class BadRecord(ValueError):
-    """One record of a source that cannot be used: it is counted, named in the report, and skipped."""
+    """A record of a source that cannot be used: it is counted, named in the report and skipped."""
 
 
 @dataclass(frozen=True)
 class Media:
-    """An image, video or sound, by path or by its encoded bytes; decoded lazily and under limits."""
+    """An image, video or sound, by path or by encoded bytes; decoded lazily and under limits."""
 
     kind: MediaKind
     path: Path | None = None
@@ -45,9 +45,9 @@ class Media:
 class Answer:
     """A typed reference answer.
 
-    ``value`` is an int for ``integer``, a float for ``number``, the label for ``choice`` (``options`` maps
-    labels to texts, or is empty when the label is the text), a string for ``text``, a `Box` for ``box``
-    and a bool for ``yes-no``.
+    ``value`` is an int for ``integer``, a float for ``number``, the label for ``choice``
+    (``options`` maps labels to texts, or is empty when the label is the text), a string for
+    ``text``, a `Box` for ``box`` and a bool for ``yes-no``.
     """
 
     kind: AnswerKind
@@ -82,8 +82,8 @@ class Sample:
             )
 
 
-class Outcome(str, Enum):
-    """What grading one response came to. Only ``correct`` and ``wrong`` are statements about the answer."""
+class Outcome(StrEnum):
+    """What grading one response came to. Only ``correct`` and ``wrong`` are about the answer."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -96,7 +96,7 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of grading: outcome, score in [0, 1], the text that was graded, its value, and the reason."""
+    """Result of grading: outcome, score in [0, 1], the text that was graded, value, reason."""
 
     outcome: Outcome
     score: float
@@ -111,7 +111,7 @@ class Verdict:
 
     @property
     def graded(self) -> bool:
-        """Whether the outcome says something about the response, not about the grader or the reference."""
+        """Whether the outcome is about the response, not about the grader or the reference."""
         return self.outcome not in (
             Outcome.TIMEOUT,
             Outcome.CRASH,
@@ -143,7 +143,10 @@ class Rollout:
 
 @dataclass(frozen=True)
 class Graded:
-    """A rollout with its verdict, the score of each reward term (None: does not apply) and their combination."""
+    """A rollout with its verdict, its scores by reward term, and their combination.
+
+    A score of None says that the term does not apply.
+    """
 
     rollout: Rollout
     verdict: Verdict

@@ -107,8 +107,9 @@ def test_eager_attention_writes_what_sdpa_writes(
 ) -> None:
     eager = load_policy(str(tiny_folder), attention="eager")
     settings = SamplingSettings(8, temperature=0)
-    one, other = (sample(p, prompts, 2, settings, seeded()) for p in (eager, tiny_policy))
-    assert tokens(one) == tokens(other)
+    for some in (prompts, prompts[:1]):  # with padding and without
+        one, other = (sample(p, some, 2, settings, seeded()) for p in (eager, tiny_policy))
+        assert tokens(one) == tokens(other)
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.7, 1.0])
@@ -252,6 +253,13 @@ def test_a_stop_string_outside_ascii_is_found(fresh_policy: Policy, prompts: lis
 
 def test_no_prompts_have_no_responses(tiny_policy: Policy) -> None:
     assert sample(tiny_policy, [], 4, SamplingSettings(5), seeded()) == []
+
+
+def test_a_limit_of_no_tokens_gives_empty_responses(
+    tiny_policy: Policy, prompts: list[Encoded]
+) -> None:
+    ((rollout,),) = sample(tiny_policy, prompts[:1], 1, SamplingSettings(0), seeded())
+    assert (rollout.text, rollout.token_ids, rollout.stop) == ("", (), "length")
 
 
 def test_a_count_below_one_is_refused(tiny_policy: Policy, prompts: list[Encoded]) -> None:

@@ -83,13 +83,11 @@ class Stream:
             index = self.index_at(self.position)
             if self.position % len(self.source) == 0:
                 self._bad_in_epoch = 0
-            try:
-                item = self.source[index]
-            except BadRecord as error:
-                self.position += 1
-                self._count_bad(index, str(error))
+            item = next(self._ahead) if self._ahead is not None else _read(self.source, index)
+            self.position += 1
+            if isinstance(item, BadRecord):
+                self._count_bad(index, str(item))
             else:
-                self.position += 1
                 self._bad.append(False)
                 return item
 
@@ -141,15 +139,16 @@ class _Indexed:
 
 def _read_ahead(stream: Stream, workers: int) -> Iterator[Any]:
     """The items from the stream's position on, read by ``workers`` processes in the stream's order."""
+    import torch
     from torch.utils.data import DataLoader
 
-    order = map(stream.index_at, itertools.count(stream.position))
     loader = DataLoader(
         _Indexed(stream.source),  # type: ignore[arg-type]
-        sampler=order,  # type: ignore[arg-type]
+        sampler=map(stream.index_at, itertools.count(stream.position)),  # type: ignore[arg-type]
         batch_size=None,
         num_workers=workers,
         prefetch_factor=READ_AHEAD,
+        pin_memory=torch.cuda.is_available(),  # a thread then takes the items from the processes
     )
     return iter(loader)
 

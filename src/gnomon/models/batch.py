@@ -6,7 +6,7 @@ Dimension suffixes: N rows, L tokens of the longest row, K image placeholders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Batch:
         """The same batch on ``device``; the pictures follow when they are encoded."""
         values = vars(self).items()
         moved = {name: value.to(device) for name, value in values if isinstance(value, Tensor)}
-        return replace(self, **moved)
+        return Batch(pictures=self.pictures, **moved)
 
 
 def make_batch(

@@ -27,19 +27,22 @@ ROPE_AXES = 3
 
 @dataclass(frozen=True)
 class Picture:
-    """One processed image: its identity, patches [P, D] and grid (time, height, width) in patches."""
+    """One processed image: identity, patches [P, D] and grid (time, height, width) in patches."""
 
     key: str
     patches_PD: Tensor
     grid: tuple[int, int, int]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpack_picture, (self.key, self.patches_PD.numpy(), self.grid)
 
 
 @dataclass(frozen=True)
 class Encoded:
     """One sequence ready for a model.
 
-    ``token_ids`` [L]; ``train`` [L] is true on tokens whose prediction is trained; ``positions`` [3, L];
-    ``pictures`` in the order of their placeholders. Text continues at ``next_position``.
+    ``token_ids`` [L]; ``train`` [L] is true on tokens whose prediction is trained; ``positions``
+    [3, L]; ``pictures`` in the order of their placeholders. Text continues at ``next_position``.
     """
 
     token_ids: Tensor
@@ -50,6 +53,10 @@ class Encoded:
 
     def __len__(self) -> int:
         return int(self.token_ids.numel())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        arrays = (self.token_ids.numpy(), self.train.numpy(), self.positions.numpy())
+        return _unpack_encoded, (*arrays, self.pictures, self.next_position)
 
     def extend(self, token_ids: Sequence[int], train: Sequence[int]) -> Encoded:
         """This prompt followed by sampled tokens; ``train`` marks those that the policy wrote."""
@@ -64,11 +71,21 @@ class Encoded:
         )
 
 
+def _unpack_picture(key: str, patches: Any, grid: tuple[int, int, int]) -> Picture:
+    """Between processes arrays travel as bytes, much faster than many small tensors in shared memory."""
+    return Picture(key, torch.from_numpy(patches), grid)
+
+
+def _unpack_encoded(ids: Any, train: Any, positions: Any, pictures: Any, following: int) -> Encoded:
+    tensors = (torch.from_numpy(array) for array in (ids, train, positions))
+    return Encoded(*tensors, pictures, following)
+
+
 class Encoder:
     """Encodes prompts and worked examples with a processor's own chat template and image processor.
 
-    ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that image paths may
-    not leave. A sample that cannot be encoded raises `BadRecord` with the reason.
+    ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that image paths
+    may not leave. A sample that cannot be encoded raises `BadRecord` with the reason.
     """
 
     def __init__(self, processor: Any, *, max_tokens: int, root: Path | None = None) -> None:
@@ -87,14 +104,16 @@ class Encoder:
         return self._encode(sample, text, train=[])
 
     def example(self, sample: Sample, style: Format) -> Encoded:
-        """A worked example; exactly the tokens of the assistant's turns are trained, end token included.
+        """A worked example; exactly the assistant's tokens are trained, its end tokens included.
 
         When the last turn is the user's, the answer is what ``style`` renders from the thought and
         the answer text in ``sample.meta``. The tokens before a response are those of its prompt.
         """
         messages = _with_instruction(_with_answer(sample, style), style)
         if messages[0].role == "assistant":
-            raise BadRecord(f"sample {sample.id} starts with the assistant; a user's turn comes first")
+            raise BadRecord(
+                f"sample {sample.id} starts with the assistant; a user's turn comes first"
+            )
         text = self._render(messages, generate=False).rstrip("\n")
         spans = []
         for index, message in enumerate(messages):
@@ -201,9 +220,9 @@ def rope_positions(
 ) -> tuple[Tensor, int]:
     """Multimodal rotary positions [3, L] of a sequence and the position at which text goes on.
 
-    Text advances all three axes by one; an image spreads over height and width from where the text stopped,
-    and text resumes after its larger side (Qwen2-VL, arXiv 2409.12191, section 2.1). Raises `BadRecord`
-    when the run of placeholders does not fill the grids.
+    Text advances all three axes by one; an image spreads over height and width from where the text
+    stopped, and text resumes after its larger side (Qwen2-VL, arXiv 2409.12191, section 2.1).
+    Raises `BadRecord` when the placeholders are more or fewer than the grids have features.
     """
     parts: list[Tensor] = []
     following = place = 0
@@ -237,7 +256,8 @@ def rope_positions(
 def _require_prefix(before: str, after: str) -> None:
     if not after.startswith(before):
         raise BadRecord(
-            "the chat template rewrites earlier turns, so the assistant's tokens cannot be told apart"
+            "the chat template rewrites earlier turns, "
+            "so the assistant's tokens cannot be told apart"
         )
 
 
@@ -254,7 +274,8 @@ def _with_answer(sample: Sample, style: Format) -> tuple[Message, ...]:
         response = style.render(sample.meta["thought"], sample.meta["answer_text"])
     except KeyError as error:
         raise BadRecord(
-            f"sample {sample.id} has neither an assistant turn nor {error} in its meta to make one of"
+            f"sample {sample.id} has neither an assistant turn "
+            f"nor {error} in its meta to make one of"
         ) from None
     return (*sample.messages, Message("assistant", response))
 

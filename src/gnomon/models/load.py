@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -16,6 +17,9 @@ from gnomon.models.policy import Policy
 
 SUPPORTED = ("qwen2_5_vl",)
 """Model types whose forward passes `Policy` knows."""
+DTYPES = ("float32", "bfloat16")
+ATTENTIONS = ("sdpa", "eager")
+"""Attention implementations that take the masks of packed and of left-padded rows."""
 BUNDLED = "gnomon-micro"
 """Name of the model that ships with the package."""
 
@@ -25,7 +29,7 @@ class ModelError(ValueError):
 
 
 def model_folder(path: str) -> str:
-    """Folder or hub id that ``path`` names; the bundled model's name gives its folder in the package."""
+    """Folder or hub id that ``path`` names; the bundled model's name gives its own folder."""
     if path == BUNDLED:
         return str(resources.files("gnomon.models") / BUNDLED)
     return path
@@ -36,28 +40,22 @@ def load_policy(
 ) -> Policy:
     """Load a Hugging Face folder or hub id as a `Policy`.
 
-    ``dtype`` 'bfloat16' keeps float32 weights and runs the forward passes in bfloat16. Raises `ModelError` when
-    the path holds no model, the architecture is not supported, or the checkpoint's tensors and the model's
-    parameters are not exactly the same set: transformers alone would only warn and go on with random weights.
+    ``dtype`` 'bfloat16' keeps float32 weights and runs the forward passes in bfloat16. Raises
+    `ModelError` when the path holds no model, the architecture is not supported, or the
+    checkpoint's tensors and the model's parameters are not exactly the same set: transformers alone
+    would only warn and go on with random weights.
     """
-    from transformers import AutoModelForImageTextToText
-
+    _require_known("dtype", dtype, DTYPES)
+    _require_known("attention", attention, ATTENTIONS)
     check_model(path)
     folder = model_folder(path)
-    with quiet_transformers():
-        model, info = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=torch.float32,
-            attn_implementation=attention,
-            output_loading_info=True,
-            use_safetensors=True,
-        )
+    model, info = _read_model(path, folder, attention)
     _require_complete(path, info)
     return Policy(model.to(device), model, load_processor(folder), dtype == "bfloat16")
 
 
 def check_model(path: str) -> None:
-    """Raise `ModelError` unless ``path`` is a folder with a supported model, or looks like a hub id."""
+    """Raise `ModelError` unless ``path`` is a folder with a supported model or may be a hub id."""
     folder = Path(model_folder(path))
     if not folder.exists():
         if path.count("/") == 1 and not path.startswith((".", "~")):
@@ -69,30 +67,42 @@ def check_model(path: str) -> None:
     config = folder / "config.json"
     if not config.is_file():
         raise ModelError(f"{path!r} holds no config.json, so it is no Hugging Face model folder")
-    kind = json.loads(config.read_text()).get("model_type")
-    if kind not in SUPPORTED:
-        raise ModelError(
-            f"{path!r} is a {kind!r} model; Gnomon trains and samples {', '.join(SUPPORTED)}"
-        )
+    try:
+        content = json.loads(config.read_text())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{config} cannot be read ({error}); fetch the model again") from None
+    _require_supported(path, content.get("model_type") if isinstance(content, dict) else None)
 
 
 def load_processor(folder: str) -> Any:
-    """The processor of a model folder, padding on the left, without torchvision where that is missing."""
+    """The processor of a model folder, padding on the left; torchvision may be missing.
+
+    Raises `ModelError` when the folder holds no image processor or no tokenizer.
+    """
     from transformers import AutoProcessor
 
     from gnomon.models.micro import processor_without_video
 
     with quiet_transformers():
         try:
-            processor = AutoProcessor.from_pretrained(folder)
-        except ImportError:
-            processor = processor_without_video(folder)
+            try:
+                processor = AutoProcessor.from_pretrained(folder)
+            except ImportError:
+                processor = processor_without_video(folder)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f"{folder!r} holds no processor that can be read ({error}); copy the tokenizer and "
+                "the processor files of the model that it was trained from into it"
+            ) from error
     processor.tokenizer.padding_side = "left"
     return processor
 
 
 def save_policy(policy: Policy, folder: Path) -> None:
-    """Write ``policy`` as an ordinary Hugging Face folder, adapters merged into a copy of the weights."""
+    """Write ``policy`` as an ordinary Hugging Face folder, its adapters merged into the weights.
+
+    The policy stays as it is. Source: ours.
+    """
     with quiet_transformers():
         if policy.model is policy.core:
             policy.core.save_pretrained(folder)
@@ -102,29 +112,47 @@ def save_policy(policy: Policy, folder: Path) -> None:
 
 
 def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
-    """State of the core with its low-rank adapters added in, under the names that it has without them."""
-    policy.model.merge_adapter()
-    try:
-        return {
-            name.replace(".base_layer.", "."): value.detach().clone()
-            for name, value in policy.core.state_dict().items()
-            if ".lora_" not in name
-        }
-    finally:
-        policy.model.unmerge_adapter()
+    """State of the core with its low-rank adapters added in, under the names it has without them.
+
+    The policy is left bitwise as it is: adding the adapters and taking them off again would not.
+    Tensors without adapters are shared with the policy.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    state = {
+        name.replace(".base_layer.", "."): value.detach()
+        for name, value in policy.core.state_dict().items()
+        if ".lora_" not in name
+    }
+    with torch.no_grad():
+        for name, module in policy.core.named_modules():
+            if isinstance(module, LoraLayer):
+                for adapter in module.active_adapters:
+                    weight = f"{name}.weight"
+                    state[weight] = state[weight] + module.get_delta_weight(adapter)
+    return state
 
 
 def add_lora(policy: Policy, *, rank: int, alpha: float, targets: str, seed: int) -> Policy:
-    """``policy`` with low-rank adapters (LoRA, arXiv 2106.09685) on the modules matching ``targets``.
+    """``policy`` with low-rank adapters (LoRA, arXiv 2106.09685) on modules matching ``targets``.
 
-    The base weights are frozen. The adapters are initialised from ``seed``.
+    The base weights are frozen. The adapters are initialised from ``seed``. ``policy`` itself gets
+    the adapters too. Raises `ModelError` when no module matches.
     """
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=0.0)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        # peft asks for a property under the name that it has in older versions of transformers.
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         torch.manual_seed(seed)
-        model = get_peft_model(policy.core, config)
+        try:
+            model = get_peft_model(policy.core, config)
+        except ValueError as error:
+            raise ModelError(
+                f"lora.targets={targets!r} does not fit the model ({error}); it is a regular "
+                "expression for names such as 'model.language_model.layers.0.self_attn.q_proj'"
+            ) from error
     return Policy(model, policy.core, policy.processor, policy.mixed_precision)
 
 
@@ -144,6 +172,45 @@ def quiet_transformers() -> Iterator[None]:
             messages.enable_progress_bar()
 
 
+def _read_model(path: str, folder: str, attention: str) -> tuple[Any, dict[str, Any]]:
+    """The model in float32 and what transformers noticed about its tensors."""
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    try:
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(folder)
+            _require_supported(path, config.model_type)
+            read: tuple[Any, dict[str, Any]] = AutoModelForImageTextToText.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                output_loading_info=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # they are reported, and refused with the others
+            )
+            return read
+    except (OSError, SafetensorError) as error:
+        raise ModelError(
+            f"{path!r} holds no model that can be read ({error}); give a folder with config.json "
+            "and whole safetensors files, or a hub id while there is a connection"
+        ) from error
+
+
+def _require_known(name: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ModelError(f"{name}={value!r} is not supported; choose {' or '.join(known)}")
+
+
+def _require_supported(path: str, kind: Any) -> None:
+    if kind not in SUPPORTED:
+        raise ModelError(
+            f"{path!r} is a {kind!r} model by its config.json; "
+            f"Gnomon trains and samples {', '.join(SUPPORTED)}"
+        )
+
+
 def _require_complete(path: str, info: dict[str, Any]) -> None:
     problems = [
         f"{kind.replace('_', ' ')}: {sorted(map(str, info[kind]))[:3]} ({len(info[kind])} in all)"
@@ -152,6 +219,7 @@ def _require_complete(path: str, info: dict[str, Any]) -> None:
     ]
     if problems:
         raise ModelError(
-            f"the checkpoint at {path!r} does not fit its own configuration; {'; '.join(problems)}. "
-            "It was probably saved under other key prefixes, by another version, or cut short"
+            f"the checkpoint at {path!r} does not fit its own configuration; "
+            f"{'; '.join(problems)}. It was probably saved under other key prefixes, by another "
+            "version, or cut short"
         )

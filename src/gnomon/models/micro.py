@@ -71,8 +71,9 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Any:
 def make_processor(tokenizer: Any, *, max_pixels: int = 28 * 28 * 256) -> Any:
     """Processor of images and text that needs no torchvision.
 
-    `Qwen2_5_VLProcessor` insists on a video processor and that on torchvision. `PaddleOCRVLProcessor` does the
-    same for an image processor and a tokenizer alone, and `AutoProcessor` loads it in any process.
+    `Qwen2_5_VLProcessor` insists on a video processor and that on torchvision.
+    `PaddleOCRVLProcessor` does the same for an image processor and a tokenizer alone, and
+    `AutoProcessor` loads it in any process.
     """
     from transformers import PaddleOCRVLProcessor
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
@@ -92,7 +93,10 @@ def processor_without_video(folder: str) -> Any:
     tokenizer.image_token = SPECIAL_TOKENS["image"]
     tokenizer.image_token_id = tokenizer.convert_tokens_to_ids(SPECIAL_TOKENS["image"])
     images = Qwen2VLImageProcessorPil.from_pretrained(folder)
-    return PaddleOCRVLProcessor(images, tokenizer, chat_template=tokenizer.chat_template)
+    # Older folders keep the template in a file that only processors read.
+    stored, _ = PaddleOCRVLProcessor.get_processor_dict(folder)
+    template = stored.get("chat_template") or tokenizer.chat_template
+    return PaddleOCRVLProcessor(images, tokenizer, chat_template=template)
 
 
 @register("architecture")
@@ -111,9 +115,9 @@ def gnomon_micro(
 ) -> tuple[Any, Any]:
     """A new Qwen2.5-VL of about two million parameters and its processor, from scratch.
 
-    The tokenizer is trained on ``texts`` samples of the worlds' training text and has at most ``vocabulary``
-    tokens. Attention heads have ``hidden / heads`` dimensions, those of the vision tower 32. Returns model
-    and processor; the same ``seed`` gives the same weights. Source: ours.
+    The tokenizer is trained on ``texts`` samples of the worlds' training text and has at most
+    ``vocabulary`` tokens. Attention heads have ``hidden / heads`` dimensions, those of the vision
+    tower 32. Returns model and processor; the same ``seed`` gives the same weights. Source: ours.
     """
     tokenizer = train_tokenizer(world_text(texts), vocabulary=vocabulary)
     model = make_model(
@@ -132,7 +136,7 @@ def gnomon_micro(
 
 
 def world_text(count: int) -> Iterator[str]:
-    """Training text of the worlds: conversations about scenes, and worked reasoning in every format."""
+    """Training text of the worlds: talk about scenes, and worked reasoning in every format."""
     from gnomon.worlds.questions import multi_step_tasks
 
     formats = [part("format", name)() for name in ("think-boxed", "think-answer")]
@@ -148,10 +152,8 @@ def world_text(count: int) -> Iterator[str]:
         yield style.render(sample.meta["thought"], sample.meta["answer_text"])
 
 
-def make_model(
-    tokenizer: Any, *, seed: int, text: dict[str, int], vision: dict[str, int]
-) -> Any:
-    """A freshly initialised `Qwen2_5_VLForConditionalGeneration` in float32, reproducible by ``seed``.
+def make_model(tokenizer: Any, *, seed: int, text: dict[str, int], vision: dict[str, int]) -> Any:
+    """A new `Qwen2_5_VLForConditionalGeneration` in float32, the same for the same ``seed``.
 
     ``text`` and ``vision`` are fields of the two halves of its configuration.
     """

@@ -201,9 +201,9 @@ def _choose(
 def truncate(logits_NV: Tensor, top_p: float, top_k: int) -> Tensor:
     """Logits with all but the kept tokens at minus infinity.
 
-    ``top_k`` keeps the k largest (0: all), and those equal to the k-th. ``top_p`` keeps the smallest
-    set of most probable tokens whose mass reaches p (nucleus sampling, arXiv 1904.09751), at least
-    one; it looks at what top-k left.
+    ``top_k`` keeps the k largest (0: all), and those equal to the k-th. ``top_p`` keeps the
+    smallest set of most probable tokens whose mass reaches p (nucleus sampling, arXiv 1904.09751),
+    at least one; it looks at what top-k left.
     """
     if 0 < top_k < logits_NV.shape[-1]:
         smallest = logits_NV.topk(top_k, dim=-1).values[:, -1:]

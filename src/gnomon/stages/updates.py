@@ -1,4 +1,4 @@
-"""One optimiser step, guarded: gradients accumulate over micro-batches, and nothing non-finite gets in."""
+"""One optimiser step, guarded: micro-batches accumulate, and nothing non-finite gets in."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class Diverged(RuntimeError):
 
 @dataclass(frozen=True)
 class Update:
-    """What one optimiser step did. ``applied`` is false when the step was skipped; ``reason`` says why."""
+    """What one optimiser step did; if it was skipped, ``applied`` is false and ``reason`` says why.
+
+    ``grad_norm`` is the norm before clipping, not a number when no gradient was made.
+    """
 
     loss: float
     grad_norm: float
@@ -36,11 +39,14 @@ class Update:
 class Updater:
     """AdamW over a policy's trainable parameters, following a learning-rate schedule.
 
-    ``done`` counts updates, skipped ones included, so that a skipped update does not shift the schedule.
+    ``done`` counts updates, skipped ones included, so that a skipped update does not shift the
+    schedule. Raises ValueError when no parameter is trainable.
     """
 
     def __init__(self, policy: Policy, settings: Optimizer, planned: int) -> None:
         self.parameters = policy.trainable()
+        if not self.parameters:
+            raise ValueError("every parameter is frozen, so nothing can be trained; freeze less")
         self.settings = settings
         self.planned = planned
         self.schedule: BoundPart = build("schedule", settings.learning_rate)
@@ -97,15 +103,19 @@ class Updater:
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if reason else 0
         if self.skipped_in_a_row >= self.settings.max_skipped:
             raise Diverged(
-                f"{self.skipped_in_a_row} updates in a row were skipped, the last because {reason}: "
-                "lower the learning rate, or look at the last rollouts and rewards of this run"
+                f"{self.skipped_in_a_row} updates in a row were skipped, the last because "
+                f"{reason}: lower the learning rate, "
+                "or look at the last rollouts and rewards of this run"
             )
 
 
 def step_generator(
     seed: int, index: int, step: int, purpose: str, device: str = "cpu"
 ) -> torch.Generator:
-    """Random numbers of one step for one purpose, the same whatever ran before: resuming needs no saved state."""
+    """Random numbers of one step for one purpose, the same whatever ran before.
+
+    So resuming a run needs no saved state of random numbers.
+    """
     digest = hashlib.sha256(f"{seed}/{index}/{step}/{purpose}".encode()).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
