@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.blocks import plain
 from gnomon.catalogue import load_recipe, recipe_names
-from gnomon.overrides import read_yaml
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -35,6 +34,7 @@ from gnomon.recipe import (
     paper,
     vary,
 )
+from gnomon.yaml_text import read_yaml
 
 SCALES: tuple[Scale, ...] = ("micro", "full")
 PUBLISHED = [(name, scale) for name in recipe_names() for scale in SCALES]
@@ -113,6 +113,7 @@ def test_the_resolved_form_writes_out_every_field_of_every_block(base: Recipe) -
         assert set(values) == set(block.model_fields)
 
 
+@settings(max_examples=40)
 @given(
     value=st.floats(allow_nan=False, allow_infinity=False),
     text=st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
@@ -178,7 +179,10 @@ def test_each_mark_states_its_origin(mark: Any, origin: str) -> None:
 
 
 def test_origins_are_unwrapped_in_blocks_that_are_written_as_mappings() -> None:
-    optimizer: Any = {"learning_rate": {"part": "constant", "value": paper(1.0)}, "grad_clip": code(2)}
+    optimizer: Any = {
+        "learning_rate": {"part": "constant", "value": paper(1.0)},
+        "grad_clip": code(2),
+    }
     made = small(optimizer=optimizer).stages[0].optimizer
     assert made.origins == {"grad_clip": "code"}
     assert made.learning_rate.origins == {"value": "paper"}
@@ -188,7 +192,6 @@ def test_a_whole_block_and_the_name_of_a_part_can_have_an_origin() -> None:
     reward = Reward(part=ours(Use(paper("accuracy"))), weight=1)
     assert reward.origins == {"part": "ours"}
     assert reward.part.origins == {"part": "paper"}
-    assert Recipe.model_fields  # origins of a part's name stay out of its settings
     assert reward.part.settings == {"partial": False}
 
 
@@ -240,9 +243,14 @@ def test_a_mark_is_stronger_than_the_user(base: Recipe) -> None:
 
 
 def test_a_block_can_be_given_as_a_part_or_as_terms(base: Recipe) -> None:
-    terms = (Reward(part=Use("accuracy"), weight=ours(0.9)), Reward(part=Use("format-match"), weight=0.1))
+    terms = (
+        Reward(part=Use("accuracy"), weight=ours(0.9)),
+        Reward(part=Use("format-match"), weight=0.1),
+    )
     changed = stage(
-        vary(base, {f"{RL}.rewards": terms, f"{RL}.resample": None, f"{RL}.loss": Use("reinforce")}),
+        vary(
+            base, {f"{RL}.rewards": terms, f"{RL}.resample": None, f"{RL}.loss": Use("reinforce")}
+        ),
         "multimodal-rl",
     )
     assert [(term.part.part, term.weight) for term in changed.rewards] == [
@@ -255,7 +263,6 @@ def test_a_block_can_be_given_as_a_part_or_as_terms(base: Recipe) -> None:
 
 def test_a_variant_leaves_its_base_alone(base: Recipe) -> None:
     before = base.to_yaml()
-    vary(base, {"stages": ["text-rl"], f"{RL}.loss.clip_high": 0.5} | {}) if False else None
     override(base, {f"{RL}.loss": "reinforce", "stages": ["text-rl"]})
     assert base.to_yaml() == before
 
@@ -281,16 +288,20 @@ def test_a_block_in_python_lists_all_that_is_wrong_with_it() -> None:
 def test_a_stage_in_python_is_called_by_its_name() -> None:
     assert complaint(lambda: small(steps=0)) == [
         "Sft('sft'): steps: 0: must be greater than or equal to 1"
-    ] or complaint(lambda: small(steps=0))[0].startswith("Sft(")
+    ]
 
 
 def test_settings_without_a_name_are_refused() -> None:
-    assert complaint(lambda: Use("constant", 3.0)) == ["Use('constant'): write the settings as name=value"]
+    assert complaint(lambda: Use("constant", 3.0)) == [
+        "Use('constant'): write the settings as name=value"
+    ]
     assert complaint(lambda: Sampling(3)) == ["Sampling(3): write its settings as name=value"]
 
 
 def test_a_part_needs_a_name() -> None:
-    assert complaint(lambda: Use()) == ["Use: a part needs its name, {part: NAME, setting: value, ...}"]
+    assert complaint(lambda: Use()) == [
+        "Use: a part needs its name, {part: NAME, setting: value, ...}"
+    ]
 
 
 def test_nan_is_no_setting() -> None:

@@ -77,7 +77,8 @@ def _unwrap(values: Mapping[Any, Any]) -> dict[Any, Any]:
     Blocks as mappings unwrap their own; in any other collection an origin has no place.
     """
     bare = dict(values)
-    origins = dict(bare.get("origins") or {})
+    stated = bare.get("origins")
+    origins = dict(stated) if isinstance(stated, Mapping) else {}
     for name, value in bare.items():
         if isinstance(value, Sourced):
             bare[name], origins[name] = value.value, value.origin

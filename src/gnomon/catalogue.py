@@ -16,10 +16,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 import gnomon.recipes
-from gnomon.overrides import read_yaml_file
 from gnomon.parts import forget
 from gnomon.problems import RecipeError, nearest
 from gnomon.recipe import Recipe, Scale, make_recipe
+from gnomon.yaml_text import read_yaml_file
 
 RecipeFunction = Callable[[Scale], Recipe]
 
@@ -91,8 +91,8 @@ def import_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise RecipeError(
-            f"there is no file {path}{nearest(path.name, _python_files(path))}; "
-            "it defines the recipe or parts of it"
+            f"there is no file {path}, which would define the recipe or parts of it"
+            f"{nearest(path.name, _python_files(path))}"
         )
     module_name = f"gnomon_user_{path.stem}_{_digest(str(path).encode())}"
     version = _digest(path.read_bytes())

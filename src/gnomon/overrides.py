@@ -1,73 +1,14 @@
-"""Changes to a recipe by path, as ``--set stages.cold-start.steps=10`` makes them; safe YAML."""
+"""Changes to a recipe by path, as ``--set stages.cold-start.steps=10`` makes them."""
 
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-import yaml
 
 from gnomon.blocks import Origin, Sourced, plain
 from gnomon.problems import RecipeError, name_of, nearest
-
-MAX_YAML_BYTES = 2**20
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with 1e-4 as a number, keys once, and no aliases, with which a small file grows huge."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.MarkedYAMLError(
-                problem="write the block out, '*' is not read", problem_mark=mark
-            )
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if str(key.value) in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"{key.value!r} stands there twice", problem_mark=key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
-
-
-def read_yaml(text: str, place: str) -> Any:
-    """The plain data in ``text``; raises `RecipeError` with ``place`` and line.
-
-    Tags that make objects, aliases, and keys that stand twice are refused.
-    """
-    if len(text) > MAX_YAML_BYTES:
-        raise RecipeError(f"{place}: more than {MAX_YAML_BYTES} characters are no recipe")
-    try:
-        return yaml.load(text, _Loader)  # a safe loader with fewer rights
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{place}{_yaml_problem(error)}") from None
-    except RecursionError:
-        raise RecipeError(f"{place}: too deeply nested to be a recipe") from None
-    except ValueError as error:  # such as a month of 13 in a date
-        raise RecipeError(f"{place}: cannot be read: {error}") from None
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return f": cannot be read as YAML: {' '.join(str(error).split())}"
-    mark = error.problem_mark
-    line = f", line {mark.line + 1}" if mark is not None else ""
-    return f"{line}: cannot be read as YAML: {error.problem}"
+from gnomon.yaml_text import read_yaml
 
 
 def parse_changes(assignments: list[str]) -> dict[str, Any]:
@@ -168,19 +109,3 @@ def _choose_stages(stages: list[Any], names: Any) -> list[Any]:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RecipeError(f"stages={names!r}: write a list of stage names in the order to run")
     return [copy.deepcopy(stages[_list_index(stages, name, "stages")]) for name in names]
-
-
-def read_yaml_file(path: Path) -> Any:
-    """The plain data in a file, as `read_yaml`; raises `RecipeError` too when there is none."""
-    try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise RecipeError(f"{path}: more than {MAX_YAML_BYTES} bytes are no recipe")
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        beside = [item.name for item in path.parent.glob("*.y*ml")]
-        raise RecipeError(f"there is no file {path}{nearest(path.name, beside)}") from None
-    except OSError as error:
-        raise RecipeError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise RecipeError(f"{path} is not a text file") from None
-    return read_yaml(text, str(path))

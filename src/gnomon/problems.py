@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 Location = tuple[int | str, ...]
 SHOWN_NAMES = 20
+SHOWN_LENGTH = 120
 _SHORT = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 80
 
@@ -126,7 +127,8 @@ def show(value: Any) -> str:
     >>> show("ten")
     "'ten'"
     """
-    return " ".join(_SHORT.repr(value).split())
+    text = " ".join(_SHORT.repr(value).split())
+    return text if len(text) <= SHOWN_LENGTH else f"{text[: SHOWN_LENGTH - 4]} ..."
 
 
 def _shown(item: Any) -> str:

@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Discriminator, Field, ValidationError, field_validator, model_validator
 
 from gnomon.blocks import (
@@ -47,6 +46,7 @@ from gnomon.blocks import (
 )
 from gnomon.overrides import change, parse_changes
 from gnomon.problems import RecipeError, problems
+from gnomon.yaml_text import write_yaml
 
 __all__ = [
     "AnyStage",
@@ -282,7 +282,7 @@ class Recipe(Block):
 
     def to_yaml(self) -> str:
         """The resolved recipe, complete: every default written out."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return write_yaml(self.model_dump(mode="json"))
 
 
 def make_recipe(data: Mapping[str, Any]) -> Recipe:
@@ -318,5 +318,10 @@ def vary(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 def _changed(recipe: Recipe, changes: Mapping[str, Any], origin: Origin | None) -> Recipe:
     data = recipe.model_dump(mode="json")
     for path, value in changes.items():
-        change(data, path, value, origin)
+        try:
+            change(data, path, value, origin)
+        except RecipeError:
+            # A block that was just set whole lacks the settings that it takes by default.
+            data = make_recipe(data).model_dump(mode="json")
+            change(data, path, value, origin)
     return make_recipe(data)

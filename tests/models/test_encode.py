@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -314,3 +315,17 @@ def test_no_sampled_tokens_leave_a_prompt_as_it_is(tiny_encoder: Encoder) -> Non
     same: Any = prompt.extend([], [])
     assert same.token_ids.equal(prompt.token_ids)
     assert same.positions.equal(prompt.positions)
+
+
+def test_an_encoding_is_the_same_in_another_process(tiny_encoder: Encoder, paint: Paint) -> None:
+    sample = chat("<image>How many?", "Two.", media=(paint("red", 84, 56),))
+    encoded = tiny_encoder.example(sample, direct())
+    other = pickle.loads(pickle.dumps(encoded))
+    for name in ("token_ids", "train", "positions"):
+        assert getattr(other, name).equal(getattr(encoded, name))
+        assert getattr(other, name).dtype == getattr(encoded, name).dtype
+    assert other.next_position == encoded.next_position
+    (one,), (two,) = encoded.pictures, other.pictures
+    assert (one.key, one.grid) == (two.key, two.grid)
+    assert one.patches_PD.equal(two.patches_PD)
+    two.patches_PD[0, 0] = 0  # the copy can be written to

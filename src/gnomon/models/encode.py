@@ -72,13 +72,13 @@ class Encoded:
 
 
 def _unpack_picture(key: str, patches: Any, grid: tuple[int, int, int]) -> Picture:
-    """Between processes arrays travel as bytes, much faster than many small tensors in shared memory."""
+    """Arrays travel between processes as bytes, which beats many tensors in shared memory."""
     return Picture(key, torch.from_numpy(patches), grid)
 
 
 def _unpack_encoded(ids: Any, train: Any, positions: Any, pictures: Any, following: int) -> Encoded:
-    tensors = (torch.from_numpy(array) for array in (ids, train, positions))
-    return Encoded(*tensors, pictures, following)
+    token_ids, marks, places = (torch.from_numpy(array) for array in (ids, train, positions))
+    return Encoded(token_ids, marks, places, pictures, following)
 
 
 class Encoder:

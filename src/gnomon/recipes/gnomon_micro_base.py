@@ -12,6 +12,10 @@ from typing import Any
 from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
 
 
+PLACES = ["locate", "box", "read-word"] * 2 + ["colour", "shape", "size", "read-digit"]
+"""The last stage asks most often for what is hardest to see: where things are, and letters."""
+
+
 def gnomon_micro_base(scale: Scale) -> Recipe:
     """The base model of every micro recipe, from random weights."""
     return Recipe(
@@ -22,7 +26,8 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
         model=Model(path="new", architecture=Use("gnomon-micro")),
         stages=(
             _conversations("small-scenes", ours(400), side=2, turns=2, describe=1.0),
-            _conversations("scenes", ours(2800), side=4, turns=4, describe=0.9),
+            _conversations("scenes", ours(1100), side=4, turns=4, describe=0.9),
+            _conversations("places", ours(450), side=4, turns=6, describe=0.7, tasks=PLACES),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -37,7 +42,13 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
 
 
 def _conversations(
-    name: str, steps: Any, *, side: int, turns: int, describe: float
+    name: str,
+    steps: Any,
+    *,
+    side: int,
+    turns: int,
+    describe: float,
+    tasks: list[str] | None = None,
 ) -> Sft:
     """Conversations about scenes of ``side`` x ``side`` cells; few cells teach which feature is which cell."""
     return Sft(
@@ -48,6 +59,7 @@ def _conversations(
             modality="mixed",
             rows=side,
             columns=side,
+            tasks=tasks,
             turns=ours(turns),
             describe=ours(describe),
             share_multi=ours(0.08),
@@ -66,5 +78,5 @@ def _conversations(
         micro_batch_rows=ours(128),
         save_every=200,
         workers=ours(14),
-        evaluate=side == 4,
+        evaluate=tasks is not None,
     )

@@ -174,6 +174,7 @@ def microworld_chat(
     split: Split = "train",
     modality: Literal["image", "text", "mixed"] = "image",
     difficulty: tuple[int, int] = (1, 5),
+    tasks: list[str] | None = None,
     turns: int = 5,
     share_multi: float = 0.1,
     describe: float = 0.7,
@@ -185,7 +186,8 @@ def microworld_chat(
     """Conversations for pretraining: one scene, several questions with direct answers (ours).
 
     With chance ``describe`` one turn, at a random place, asks to describe the scene; of the other
-    turns a share ``share_multi`` takes several steps. The picture (or the written scene) stands in
+    turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step ones when None;
+    a task that is named twice comes twice as often). The picture (or the written scene) stands in
     the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4 digits and
     a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene. ``mixed`` shows 70 % as images. No
     question comes twice, so a scene of few objects can have fewer turns. ``meta``: ``scene``,
@@ -201,7 +203,12 @@ def microworld_chat(
             "and shares from 0 to 1"
         )
     check_room(Wish(words=1), rows, columns)
-    manner = _Manner(modality, turns, share_multi, describe)
+    single = tuple(tasks or (name for name in single_step_tasks() if name != "caption"))
+    for name in single:
+        check_task(name)
+        if name in PROBLEMS:
+            raise PartError(f"task {name!r} has no scene to talk about: leave it out")
+    manner = _Manner(modality, single, turns, share_multi, describe)
     return SampleSource(size, partial(_chat_sample, world, manner))
 
 
@@ -210,6 +217,7 @@ class _Manner:
     """How the conversations of a source go."""
 
     modality: Literal["image", "text", "mixed"]
+    single: tuple[str, ...]
     turns: int
     share_multi: float
     describe: float
@@ -257,11 +265,7 @@ def _chat_wish(rng: np.random.Generator, cells: int) -> Wish:
 def _conversation(
     world: _World, manner: _Manner, scene: Scene, shown: Modality, rng: np.random.Generator
 ) -> list[Question]:
-    single = [
-        name
-        for name in single_step_tasks()
-        if name != "caption" and not (shown == "text" and TASKS[name].needs_image)
-    ]
+    single = [n for n in manner.single if not (shown == "text" and TASKS[n].needs_image)]
     multi = multi_step_tasks()
     asked: dict[str, Question] = {}
     described = rng.random() < manner.describe

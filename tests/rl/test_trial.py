@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.parts import INPUTS, forget, register
+from gnomon.recipe import Recipe, Use, override
+from gnomon.rl.trial import _made_numbers, formula_problems
+
+RL = "stages.multimodal-rl"
+KL = "stages.text-rl.regularisers.kl"
+
+
+@pytest.fixture(scope="module")
+def base() -> Recipe:
+    return load_recipe("revisual-r1", "micro")
+
+
+@pytest.fixture(autouse=True)
+def leaves_no_parts() -> Iterator[None]:
+    yield
+    forget(__name__)
+
+
+@pytest.mark.parametrize("scale", ["micro", "full"])
+@pytest.mark.parametrize("name", recipe_names())
+def test_the_formulas_of_every_published_recipe_take_their_settings(name: str, scale: Any) -> None:
+    assert formula_problems(load_recipe(name, scale)) == []
+
+
+def test_every_input_of_a_formula_is_made(base: Recipe) -> None:
+    made = _made_numbers(base.stages[1])
+    for kind in ("schedule", "combination", "advantage", "resampler", "loss", "aggregation",
+                 "regulariser"):  # fmt: skip
+        assert set(INPUTS[kind]) <= set(made), kind
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({f"{RL}.loss.dual_clip": 0.5}, f"{RL}.loss: loss 'ppo-clip': dual_clip=0.5 must be"),
+        ({f"{RL}.loss.clip_low": -1.0}, f"{RL}.loss: loss 'ppo-clip': clip_low=-1.0 and"),
+        (
+            {f"{RL}.resample.temperature": 0.3},
+            f"{RL}.resample: resampler 'pad': ",
+        ),
+        (
+            {f"{RL}.optimizer.learning_rate": {"part": "cosine", "peak": 1.0, "warmup": 2.0}},
+            f"{RL}.optimizer.learning_rate: schedule 'cosine': warmup=2.0 is a share of the steps",
+        ),
+        (
+            {"stages.cold-start.optimizer.learning_rate.warmup": -1},
+            "stages.cold-start.optimizer.learning_rate: schedule 'cosine': warmup=-1 must be",
+        ),
+        (
+            {f"{KL}.coefficient": {"part": "cosine", "peak": 1.0, "warmup": -1}},
+            f"{KL}.coefficient: schedule 'cosine': warmup=-1",
+        ),
+    ],
+)
+def test_a_setting_that_a_formula_refuses_is_told_by_its_place(
+    base: Recipe, changes: dict[str, Any], told: str
+) -> None:
+    [line] = formula_problems(override(base, changes))
+    assert line.startswith(told)
+
+
+def test_all_refusals_come_at_once(base: Recipe) -> None:
+    changes = {f"{RL}.loss.dual_clip": 0.5, "stages.text-rl.loss.clip_low": -1.0}
+    assert len(formula_problems(override(base, changes))) == 2
+
+
+def test_a_stage_without_a_resampler_is_tried(base: Recipe) -> None:
+    assert formula_problems(override(base, {f"{RL}.resample": None})) == []
+
+
+def test_a_loss_that_returns_no_pair_is_told_what_to_return(base: Recipe) -> None:
+    @register("loss", "test-trial")
+    def bare(logp: Tensor) -> Tensor:
+        return -logp
+
+    assert formula_problems(override(base, {f"{RL}.loss": Use("test-trial")})) == [
+        f"{RL}.loss: loss 'test-trial' must return ([N, T] losses, {{name: [N, T] statistics}}); "
+        "it gave Tensor [8, 3]"
+    ]
+
+
+def test_an_advantage_of_another_shape_is_told_what_to_return(base: Recipe) -> None:
+    @register("advantage", "test-trial")
+    def single(rewards: Tensor) -> Tensor:
+        return rewards[:1]
+
+    assert formula_problems(override(base, {f"{RL}.advantage": "test-trial"})) == [
+        f"{RL}.advantage: advantage 'test-trial' must return [N] advantages; it gave Tensor [1]"
+    ]
+
+
+def test_a_schedule_that_returns_nothing_is_told_what_to_return(base: Recipe) -> None:
+    @register("schedule", "test-trial")
+    def nothing(step: int) -> None:
+        return None
+
+    [line] = formula_problems(override(base, {f"{RL}.optimizer.learning_rate": "test-trial"}))
+    assert line.endswith("schedule 'test-trial' must return a number; it gave NoneType")
+
+
+def test_a_trial_leaves_the_random_numbers_of_the_process_alone(base: Recipe) -> None:
+    before = torch.get_rng_state()
+    formula_problems(base)
+    assert torch.equal(torch.get_rng_state(), before)
