@@ -226,10 +226,10 @@ def test_a_model_folder_gives_the_pixel_budget_of_its_processor(tmp_path: Path, 
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
     shape = shape_of(model_config(tiny))
-    assert pixel_budget(tiny, shape).most == 4_194_304
+    assert pixel_budget(Model(path=tiny), shape).most == 4_194_304
     size = {"shortest_edge": 784, "longest_edge": 200_704}
     Qwen2VLImageProcessorPil(size=size).save_pretrained(tmp_path)
-    assert pixel_budget(str(tmp_path), shape).most == 200_704
+    assert pixel_budget(Model(path=str(tmp_path)), shape).most == 200_704
 
 
 def test_a_new_model_is_planned_from_its_architecture() -> None:

@@ -168,8 +168,6 @@ class Use(BaseModel, metaclass=_PartFirst):
             raise ValueError("a part needs its name, {part: NAME, setting: value, ...}")
         origins = values.pop("origins", {})
         name = values.pop("part")
-        if set(values) == {"settings"} and isinstance(values["settings"], dict):
-            values = values["settings"]
         return {"part": name, "settings": values, "origins": origins}
 
     @model_serializer

@@ -107,7 +107,7 @@ INPUTS: dict[str, dict[str, str]] = {
 }
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "source": ("gnomon.worlds.microworld", "gnomon.data.sources"),
+    "source": ("gnomon.worlds.microworld", "gnomon.data.sources", "gnomon.data.mixture"),
     "format": ("gnomon.formats.grammar",),
     "grader": ("gnomon.grading.grade",),
     "reward": ("gnomon.rewards.terms", "gnomon.rewards.lexicons", "gnomon.rewards.visual"),

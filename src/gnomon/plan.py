@@ -114,7 +114,7 @@ def plan(recipe: Recipe) -> Plan:
     config = _config(recipe.model, recipe.seed)
     shape = shape_of(config)
     parameters = count_parameters(build_on_meta(config))
-    pixels = pixel_budget(recipe.model.path, shape)
+    pixels = pixel_budget(recipe.model, shape)
     planner = _Planner(recipe, config, shape, parameters, pixels)
     stages = tuple(planner.stage(stage) for stage in recipe.stages)
     return Plan(
@@ -132,12 +132,12 @@ def plan(recipe: Recipe) -> Plan:
     )
 
 
-def pixel_budget(path: str, shape: Shape) -> Pixels:
-    """The image processor's budget: that of a model folder, else the recipe default of 262,144 to
-    4,194,304.
-    """
+def pixel_budget(model: Model, shape: Shape) -> Pixels:
+    """The image processor's budget: the recipe's, else that of a model folder, else 262,144 to 4,194,304."""
     factor = shape.patch_size * shape.merge_size
-    folder = Path(model_folder(path))
+    if model.image_pixels is not None:
+        return Pixels(*model.image_pixels, factor)
+    folder = Path(model_folder(model.path))
     names = ("preprocessor_config.json", "processor_config.json")
     if not any((folder / name).is_file() for name in names):
         return Pixels(MIN_PIXELS, MAX_PIXELS, factor)

@@ -91,14 +91,18 @@ class Lora(Block):
 
 
 class Model(Block):
-    """The model to start from: a folder, a hub id, or a new one of an ``architecture``."""
+    """The model to start from: a folder, a hub id, or a new one of an ``architecture``.
+
+    ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the processor's.
+    """
 
     path: str
     architecture: UseArchitecture | None = None  # type: ignore[valid-type]
     dtype: Literal["float32", "bfloat16"] = "float32"
-    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    attention: Literal["sdpa", "eager"] = "sdpa"
     gradient_checkpointing: bool = False
     lora: Lora | None = None
+    image_pixels: tuple[Count, Count] | None = None
 
 
 class Optimizer(Block):
@@ -115,13 +119,14 @@ class Optimizer(Block):
 
 
 class Sampling(Block):
-    """How rollouts are sampled; ``top_k`` 0 keeps all tokens."""
+    """How rollouts are sampled; ``top_k`` 0 keeps all tokens, ``chunk`` rows decode at a time."""
 
     max_new_tokens: Count
     temperature: Number = Field(1.0, ge=0)
     top_p: Number = Field(1.0, gt=0, le=1)
     top_k: Whole = Field(0, ge=0)
     stop: tuple[str, ...] = ()
+    chunk: Count = 128
 
 
 class Reward(Block):

@@ -9,12 +9,13 @@ from typing import Any
 from gnomon.catalogue import recipe_from_yaml
 from gnomon.checkpoint import write_checkpoint
 from gnomon.evaluation.evaluate import EvaluationSettings, evaluate_policy
-from gnomon.models.load import check_model, load_policy
+from gnomon.models.load import check_model
 from gnomon.models.micro import save_micro
 from gnomon.recipe import Evaluation, Recipe, RecipeError, Use, build
 from gnomon.records import BadRecord
+from gnomon.rl.trial import formula_problems
 from gnomon.run import Run
-from gnomon.stages.drive import device, run_stage
+from gnomon.stages.drive import device, load_start, run_stage
 from gnomon.stages.updates import step_generator
 from gnomon.watch import Watcher
 
@@ -55,6 +56,9 @@ def check(recipe: Recipe) -> None:
             check_model(recipe.model.path)
         except ValueError as error:
             problems.append(f"model.path: {error}")
+    if recipe.data_root is not None and not recipe.data_root.is_dir():
+        problems.append(f"data_root: there is no folder {recipe.data_root}")
+    problems += formula_problems(recipe)
     for stage in recipe.stages:
         problem = _source_problem(stage.data, stage.modality)
         if problem:
@@ -74,20 +78,23 @@ def _source_problem(use: Use, modality: str, looked_at: int = 8) -> str:
         source = build("source", use)()
         if len(source) == 0:
             return "the source is empty"
-        bare = 0
+        pictured: list[bool] = []
+        reason = ""
         for index in range(min(looked_at, len(source))):
             try:
-                bare += not source[index].media
-            except BadRecord:
-                continue
+                pictured.append(bool(source[index].media))
+            except BadRecord as error:
+                reason = reason or str(error)
     except (ValueError, OSError) as error:
         return str(error)
-    if modality == "image" and bare:
+    if not pictured:
+        return f"none of the first records can be used; {reason}"
+    if modality == "image" and not all(pictured):
         return (
             "the stage needs an image with every sample and this source yields text alone; "
             "choose a source with images, or set modality=any"
         )
-    if modality == "text" and bare < min(looked_at, len(source)):
+    if modality == "text" and any(pictured):
         return "the stage is text-only and this source yields images; set modality=any"
     return ""
 
@@ -133,7 +140,7 @@ def _evaluate(
     base = index == 0
     style = build("format", plan.base_format if base else plan.format)()
     grader = build("grader", plan.base_grader if base else plan.grader)
-    policy = load_policy(model, dtype=recipe.model.dtype, device=device())
+    policy = load_start(recipe.model, model)
     results: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     images: dict[str, bytes] = {}

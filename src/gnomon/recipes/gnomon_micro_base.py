@@ -27,7 +27,16 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
         stages=(
             _conversations("small-scenes", ours(400), side=2, turns=2, describe=1.0),
             _conversations("scenes", ours(1100), side=4, turns=4, describe=0.9),
-            _conversations("places", ours(450), side=4, turns=6, describe=0.7, tasks=PLACES),
+            _conversations(
+                "places",
+                ours(380),
+                side=4,
+                turns=6,
+                describe=0.7,
+                tasks=PLACES,
+                rate=Use("cosine", peak=ours(1.5e-3), warmup=20, floor=ours(1e-5)),
+            ),
+            _habits(ours(150)),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -49,6 +58,7 @@ def _conversations(
     turns: int,
     describe: float,
     tasks: list[str] | None = None,
+    rate: Use = Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
 ) -> Sft:
     """Conversations about scenes of ``side`` x ``side`` cells; few cells teach which feature is which cell."""
     return Sft(
@@ -71,7 +81,7 @@ def _conversations(
         pack_tokens=ours(288),
         max_tokens=288,
         optimizer=Optimizer(
-            learning_rate=Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
+            learning_rate=rate,
             betas=(0.9, 0.98),
             weight_decay=ours(0.05),
         ),
@@ -79,4 +89,36 @@ def _conversations(
         save_every=200,
         workers=ours(14),
         evaluate=tasks is not None,
+    )
+
+
+def _habits(steps: Any) -> Sft:
+    """Half conversations, half single-step questions in the think-boxed form, where the thought only describes.
+
+    So the form is known before the cold start, with pictures and without; reasoning is not.
+    """
+    tasks = [name for name in PLACES if name != "box"]
+    worked = {"part": "microworld", "tasks": tasks, "answers": "worked", "difficulty": [1, 5]}
+    return Sft(
+        name="habits",
+        data=Use(
+            "mixture",
+            sources=[
+                {"part": "microworld-chat", "modality": "mixed", "describe": 0.8, "seed": 1},
+                {**worked, "modality": "image"},
+                {**worked, "modality": "text"},
+            ],
+            weights=ours([0.5, 0.3, 0.2]),
+        ),
+        format=Use("direct"),
+        steps=steps,
+        batch_size=ours(128),
+        pack_tokens=ours(288),
+        max_tokens=288,
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=ours(8e-4), warmup=10, floor=ours(1e-5)),
+            betas=(0.9, 0.98),
+            weight_decay=ours(0.05),
+        ),
+        save_every=50,
     )

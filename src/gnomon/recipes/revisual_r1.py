@@ -157,14 +157,17 @@ def _full() -> Recipe:
         "optimizer": rl,
         "steps": code(200),
         "micro_batch_rows": ours(4),
-        "max_tokens": paper(16384),
+        "max_tokens": paper(8192),
     }
     return Recipe(
         name="revisual-r1",
         description="Text cold start, multimodal RL with PAD, text RL (arXiv 2506.04207).",
         scale="full",
         model=Model(
-            path="Qwen/Qwen2.5-VL-7B-Instruct", dtype="bfloat16", gradient_checkpointing=True
+            path="Qwen/Qwen2.5-VL-7B-Instruct",
+            dtype="bfloat16",
+            gradient_checkpointing=True,
+            image_pixels=code((262144, 4194304)),
         ),
         data_root="data/revisual-r1",
         stages=(
@@ -204,6 +207,6 @@ def _full() -> Recipe:
             grader=Use("revisual"),
             max_new_tokens=paper(8192),
             temperature=paper(0.3),
-            max_tokens=paper(16384),
+            max_tokens=paper(8192),
         ),
     )

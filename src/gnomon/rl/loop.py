@@ -191,23 +191,28 @@ def _micro_loss(
 ) -> MicroLoss:
     def compute() -> Tensor:
         policy = context.policy
-        batch = policy.batch([[experience.rows[i]] for i in chosen])
+        # A rollout that a resampler repeated is forwarded once and read several times.
+        unique, places = torch.unique(torch.tensor(chosen), return_inverse=True)
+        batch = policy.batch([[experience.rows[i]] for i in unique.tolist()])
+
+        def spread(values_K: Tensor) -> Tensor:
+            return by_row(values_K, batch)[0][places]
+
         scores = score_tokens(
             policy, batch, temperature=objective.temperature, entropy=objective.needs("entropy")
         )
-        logp_NT, mask_NT = by_row(scores.logp, batch)
-        old = torch.cat([experience.old_logp[i] for i in chosen]).to(policy.device)
+        old = torch.cat([experience.old_logp[i] for i in unique.tolist()]).to(policy.device)
         known: dict[str, Any] = {
-            "logp": logp_NT,
-            "old_logp": by_row(old, batch)[0],
+            "logp": spread(scores.logp),
+            "old_logp": spread(old),
             "advantages": experience.advantages_N[chosen].to(policy.device),
-            "mask": mask_NT.float(),
-            "entropy": by_row(scores.entropy, batch)[0],
+            "mask": by_row(scores.logp, batch)[1][places].float(),
+            "entropy": spread(scores.entropy),
         }
         if reference is not None:
             with torch.no_grad():
                 scored = score_tokens(reference, batch, temperature=objective.temperature)
-            known["reference_logp"] = by_row(scored.logp, batch)[0]
+            known["reference_logp"] = spread(scored.logp)
         loss_NT, stats = objective.loss.supply(known)
         loss = _aggregate(objective, loss_NT, known, totals)
         for regulariser, coefficient in objective.regularisers:

@@ -106,7 +106,7 @@ def _open_context(
 
 def open_policy(model: Model, stage: Stage, start: str, *, seed: int) -> Policy:
     """The policy of a stage as it is trained: adapters, frozen parts and checkpointing applied."""
-    policy = load_policy(start, dtype=model.dtype, attention=model.attention, device=device())
+    policy = load_start(model, start)
     if model.lora is not None:
         lora = model.lora
         policy = add_lora(
@@ -115,8 +115,16 @@ def open_policy(model: Model, stage: Stage, start: str, *, seed: int) -> Policy:
     policy.freeze(stage.freeze)
     policy.model.train()
     if model.gradient_checkpointing:
-        policy.core.gradient_checkpointing_enable({"use_reentrant": False})
-        policy.core.enable_input_require_grads()
+        policy.checkpoint_activations()
+    return policy
+
+
+def load_start(model: Model, start: str) -> Policy:
+    """The model at ``start``, loaded as ``model`` says, without adapters."""
+    policy = load_policy(start, dtype=model.dtype, attention=model.attention, device=device())
+    if model.image_pixels is not None:
+        least, most = model.image_pixels
+        policy.processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
     return policy
 
 

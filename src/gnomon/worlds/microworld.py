@@ -10,7 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from gnomon.parts import PartError, register
+from gnomon.formats.grammar import Format
+from gnomon.parts import PartError, part, register
 from gnomon.records import Media, Message, Sample
 from gnomon.worlds.asking import Question
 from gnomon.worlds.digits import Split
@@ -82,6 +83,7 @@ def microworld(
     modality: Modality = "image",
     difficulty: tuple[int, int] = (1, 5),
     answers: Literal["none", "direct", "worked"] = "none",
+    format: str = "think-boxed",
     size: int = 1_000_000,
     seed: int = 0,
     rows: int = 4,
@@ -91,9 +93,10 @@ def microworld(
 
     The same settings give the same questions as ``image`` and as ``text``, where the scene is
     written out. Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the
-    answer as an assistant message; ``none`` and ``worked`` leave it out, and a stage writes it from
-    ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``, ``scene`` (written;
-    empty for a problem), ``steps``.
+    answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
+    renders them, with its instruction in front. ``none`` leaves it out, and a supervised stage writes
+    it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``, ``scene``
+    (written; empty for a problem), ``steps``.
 
     Raises `PartError`, a ValueError, for an unknown task, one that the modality cannot show, and a
     bad range; ValueError, at once where possible, for a canvas that is too small.
@@ -104,7 +107,29 @@ def microworld(
     for task in tasks:
         _check_modality(task, modality)
         _probe(world, task)
-    return SampleSource(size, partial(_question_sample, world, tuple(tasks), modality, answers))
+    answer = {"none": _unanswered, "direct": _answered, "worked": _worked(format)}[answers]
+    return SampleSource(size, partial(_question_sample, world, tuple(tasks), modality, answer))
+
+
+Turns = Callable[[str, Question], tuple[Message, ...]]
+
+
+def _unanswered(prompt: str, question: Question) -> tuple[Message, ...]:
+    return (Message("user", prompt),)
+
+
+def _answered(prompt: str, question: Question) -> tuple[Message, ...]:
+    return (Message("user", prompt), Message("assistant", question.answer_text))
+
+
+def _worked(name: str) -> Turns:
+    return partial(_reasoned, part("format", name)())
+
+
+def _reasoned(style: Format, prompt: str, question: Question) -> tuple[Message, ...]:
+    response = style.render(question.thought, question.answer_text)
+    turns = (Message("user", prompt), Message("assistant", response))
+    return (Message("system", style.instruction), *turns) if style.instruction else turns
 
 
 def _probe(world: _World, task: str) -> None:
@@ -124,19 +149,16 @@ def _check_modality(task: str, modality: Modality) -> None:
 
 
 def _question_sample(
-    world: _World, tasks: tuple[str, ...], modality: Modality, answers: str, index: int
+    world: _World, tasks: tuple[str, ...], modality: Modality, answer: Turns, index: int
 ) -> Sample:
     task = tasks[index % len(tasks)]
     rng = world.generator(task, index)
     level = between(rng, *world.difficulty)
     scene, question = _pose(world, task, rng, level)
     prompt, media = _show(scene, question.text, modality)
-    messages = [Message("user", prompt)]
-    if answers == "direct":
-        messages.append(Message("assistant", question.answer_text))
     return Sample(
         id=f"microworld/{world.split}/{modality}/{task}/{world.seed}-{index}",
-        messages=tuple(messages),
+        messages=answer(prompt, question),
         media=media,
         answer=question.answer,
         task=task,
