@@ -32,6 +32,7 @@ LOSS = Use(
     log_ratio_clamp=code((-6.907755278982137, 6.907755278982137)),
 )
 ADVANTAGE = Use("grpo", bias=code("unbiased"), epsilon=code(1e-6))
+DIFFICULTY = ours((1, 3))
 TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
 
 
@@ -75,16 +76,16 @@ def kl_and_entropy(coefficient: Any, warmup: Any) -> tuple[Regulariser, ...]:
 
 def _micro() -> Recipe:
     def world(modality: str, tasks: list[str], **settings: Any) -> Use:
-        return Use("microworld", tasks=tasks, split="train", modality=modality, **settings)
+        return Use("microworld", tasks=tasks, modality=modality, difficulty=DIFFICULTY, **settings)
 
-    sampling = Sampling(max_new_tokens=ours(144), temperature=paper(1.0), top_p=paper(0.95))
+    sampling = Sampling(max_new_tokens=ours(112), temperature=paper(1.0), top_p=paper(0.95))
     rl = Optimizer(
         learning_rate=Use("constant", value=ours(3e-4)), weight_decay=paper(1e-2), grad_clip=paper(1.0)
     )
     common: dict[str, Any] = {
         "format": Use("think-boxed"),
         "sampling": sampling,
-        "prompts": ours(12),
+        "prompts": ours(8),
         "rollouts": paper(8),
         "advantage": ADVANTAGE,
         "resample": pad(relative=ours(True), low=code(0.03)),
@@ -101,16 +102,16 @@ def _micro() -> Recipe:
         stages=(
             Sft(
                 name="cold-start",
-                data=world("text", [*TASKS, "arithmetic", "logic"]),
+                data=world("text", TASKS),
                 modality="text",
                 format=Use("think-boxed"),
-                steps=ours(120),
-                batch_size=ours(48),
+                steps=ours(480),
+                batch_size=ours(16),
                 pack_tokens=ours(384),
                 max_tokens=384,
                 freeze=ours(("vision",)),
                 optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=ours(1e-3), warmup=paper(0.05)),
+                    learning_rate=Use("cosine", peak=ours(1.5e-3), warmup=paper(0.05)),
                     weight_decay=ours(1e-2),
                 ),
             ),
@@ -118,15 +119,15 @@ def _micro() -> Recipe:
                 name="multimodal-rl",
                 data=world("image", TASKS),
                 modality="image",
-                steps=ours(60),
+                steps=ours(30),
                 rewards=multimodal_rewards(),
                 **common,
             ),
             Reinforce(
                 name="text-rl",
-                data=world("text", [*TASKS, "arithmetic", "logic"]),
+                data=world("text", TASKS),
                 modality="text",
-                steps=ours(20),
+                steps=ours(12),
                 rewards=text_rewards(),
                 freeze=paper(("vision",)),
                 regularisers=kl_and_entropy(code(1e-2), ours(10)),
@@ -134,7 +135,7 @@ def _micro() -> Recipe:
             ),
         ),
         evaluation=Evaluation(
-            benchmarks=(Use("microworld-reasoning", items=ours(512)),), max_new_tokens=144
+            benchmarks=(Use("microworld-reasoning", items=ours(512), difficulty=DIFFICULTY),), max_new_tokens=ours(112)
         ),
     )
 
