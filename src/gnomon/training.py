@@ -1,7 +1,8 @@
-"""Run a recipe: its stages in order, an evaluation before the first and after each, then the report."""
+"""Run a recipe: its stages in order, an evaluation before the first and after each, a report."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from gnomon.catalogue import recipe_from_yaml
 from gnomon.checkpoint import write_checkpoint
 from gnomon.evaluation.evaluate import EvaluationSettings, evaluate_policy
+from gnomon.logs import RunError
 from gnomon.models.load import check_model
 from gnomon.models.micro import save_micro
 from gnomon.recipe import Evaluation, Recipe, RecipeError, Use, build
@@ -26,8 +28,8 @@ BASE = "base"
 def train(recipe: Recipe, *, root: Path | str = "runs", watcher: Watcher | None = None) -> Run:
     """Run ``recipe`` in a new folder under ``root`` and return it.
 
-    Everything is checked first: `RecipeError` names all problems, one a line. A run that was stopped goes on with
-    `resume`.
+    Everything is checked first: `RecipeError` names all problems, one a line. A run that was
+    stopped goes on with `resume`.
     """
     check(recipe)
     run = Run.create(Path(root), recipe.name, recipe.scale, recipe.to_yaml())
@@ -108,14 +110,21 @@ def _carry_on(recipe: Recipe, run: Run, watcher: Watcher) -> Run:
             if stage.evaluate:
                 _evaluate(recipe, run, index, stage.name, model, watcher)
     except BaseException as error:
-        _summarise(recipe, run, "failed", f"{type(error).__name__}: {error}")
+        # What stopped the run is told even when the disk has no room for these two.
+        with contextlib.suppress(OSError, RunError):
+            _summarise(recipe, run, "failed", f"{type(error).__name__}: {error}")
+            _report(run, watcher)
         raise
     _summarise(recipe, run, "done", "", model)
+    _report(run, watcher)
+    return run
+
+
+def _report(run: Run, watcher: Watcher) -> None:
     from gnomon.report.page import write_report
 
     watcher.phase("report")
     write_report(run)
-    return run
 
 
 def _starting_model(recipe: Recipe, run: Run) -> str:
@@ -132,7 +141,7 @@ def _starting_model(recipe: Recipe, run: Run) -> str:
 def _evaluate(
     recipe: Recipe, run: Run, index: int, stage: str, model: str, watcher: Watcher
 ) -> None:
-    """Measure ``model`` on every benchmark of the recipe, unless the run holds the result already."""
+    """Measure ``model`` on every benchmark of the recipe, unless the run holds the result."""
     plan = recipe.evaluation
     known = {result["index"] for result in run.evaluations()}
     if not plan.benchmarks or index in known:
@@ -144,6 +153,7 @@ def _evaluate(
     results: dict[str, Any] = {}
     rows: list[dict[str, Any]] = []
     images: dict[str, bytes] = {}
+    skips: list[tuple[str, str]] = []
     for use in plan.benchmarks:
         result = evaluate_policy(
             policy,
@@ -153,14 +163,21 @@ def _evaluate(
             settings=_settings(plan),
             generator=step_generator(recipe.seed, index, 0, f"evaluate {use.part}", device()),
             watcher=watcher,
-            on_skip=lambda id, reason: run.skip(stage, index, _steps(recipe, index), "evaluation", id, reason),
-        )  # fmt: skip
+            on_skip=lambda id, reason: skips.append((id, reason)),
+        )
         results[result.benchmark] = result.to_dict()
-        rows += result.rows
+        rows += map(dict, result.rows)
         images |= result.images
-    run.write_evaluation(
-        index, stage, {"step": _steps(recipe, index), "benchmarks": results}, rows, images
-    )
+    step = _steps(recipe, index)
+    _note_skips(run, index, stage, step, skips)
+    run.write_evaluation(index, stage, {"step": step, "benchmarks": results}, rows, images)
+
+
+def _note_skips(run: Run, index: int, stage: str, step: int, skips: list[tuple[str, str]]) -> None:
+    """Log what an evaluation left out; one that is repeated after a kill has logged the first."""
+    logged = sum(line["index"] == index and line["place"] == "evaluation" for line in run.skipped())
+    for id, reason in skips[logged:]:
+        run.skip(stage, index, step, "evaluation", id, reason)
 
 
 def _steps(recipe: Recipe, index: int) -> int:

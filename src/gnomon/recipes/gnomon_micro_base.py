@@ -10,10 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
+from gnomon.worlds.questions import multi_step_tasks
 
 
 PLACES = ["locate", "box", "read-word"] * 2 + ["colour", "shape", "size", "read-digit"]
-"""The last stage asks most often for what is hardest to see: where things are, and letters."""
+"""The third stage asks most often for what is hardest to see: where things are, and letters."""
+
+
+TASKS = list(multi_step_tasks())
 
 
 def gnomon_micro_base(scale: Scale) -> Recipe:
@@ -36,7 +40,8 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
                 tasks=PLACES,
                 rate=Use("cosine", peak=ours(1.5e-3), warmup=20, floor=ours(1e-5)),
             ),
-            _habits(ours(150)),
+            _habits("habits", ours(150), ours(128), text_reasoning=0.0),
+            _habits("text-reasoning", ours(420), ours(64), text_reasoning=0.4),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -92,27 +97,30 @@ def _conversations(
     )
 
 
-def _habits(steps: Any) -> Sft:
-    """Half conversations, half single-step questions in the think-boxed form, where the thought only describes.
+def _habits(name: str, steps: Any, batch_size: Any, *, text_reasoning: float) -> Sft:
+    """Conversations and questions in the think-boxed form, so that the form is known, with pictures and without.
 
-    So the form is known before the cold start, with pictures and without; reasoning is not.
+    A thought about a picture only describes it; ``text_reasoning`` is the share of written scenes whose thought
+    goes on to reason. No thought reasons about a picture.
     """
     tasks = [name for name in PLACES if name != "box"]
-    worked = {"part": "microworld", "tasks": tasks, "answers": "worked", "difficulty": [1, 5]}
+    worked = {"part": "microworld", "answers": "worked", "difficulty": [1, 5]}
+    sources = [
+        {"part": "microworld-chat", "modality": "mixed", "describe": 0.8, "seed": 1},
+        {**worked, "tasks": tasks, "modality": "image"},
+        {**worked, "tasks": tasks, "modality": "text"},
+    ]
+    weights = [0.5, 0.3, 0.2]
+    if text_reasoning:
+        reasoning = {**worked, "tasks": TASKS, "modality": "text", "difficulty": [1, 3]}
+        sources.append({**reasoning, "seed": 2})
+        weights = [*(weight * (1 - text_reasoning) for weight in (0.35, 0.5, 0.15)), text_reasoning]
     return Sft(
-        name="habits",
-        data=Use(
-            "mixture",
-            sources=[
-                {"part": "microworld-chat", "modality": "mixed", "describe": 0.8, "seed": 1},
-                {**worked, "modality": "image"},
-                {**worked, "modality": "text"},
-            ],
-            weights=ours([0.5, 0.3, 0.2]),
-        ),
+        name=name,
+        data=Use("mixture", sources=sources, weights=ours(weights)),
         format=Use("direct"),
         steps=steps,
-        batch_size=ours(128),
+        batch_size=batch_size,
         pack_tokens=ours(288),
         max_tokens=288,
         optimizer=Optimizer(

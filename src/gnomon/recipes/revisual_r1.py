@@ -88,7 +88,7 @@ def _micro() -> Recipe:
         "prompts": ours(8),
         "rollouts": paper(8),
         "advantage": ADVANTAGE,
-        "resample": pad(relative=ours(True), low=code(0.03)),
+        "resample": pad(relative=ours(True), low=code(0.03), high=ours(1.01)),
         "loss": LOSS,
         "optimizer": rl,
         "max_tokens": 384,

@@ -6,14 +6,15 @@
     loss = aggregate(bound(pi / pi_old) * A)                     (kinds: loss, aggregation)
          + sum of coefficient(update) * aggregate(regulariser)   (kinds: regulariser, schedule)
 
-Everything in brackets is a part that the recipe names. Dimension suffixes: N rollouts of the step, T tokens of
-the longest response.
+Everything in brackets is a part that the recipe names. Dimension suffixes: N rollouts of the step,
+T tokens of the longest response.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -28,7 +29,7 @@ from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.parts import BoundPart
 from gnomon.recipe import Reinforce, Reward, build
-from gnomon.records import Group
+from gnomon.records import Graded, Group
 from gnomon.rewards.score import Term, score, term_statistics
 from gnomon.rl.advantages import zero_variance_share
 from gnomon.rl.aggregation import Totals
@@ -91,7 +92,7 @@ class Experience:
 def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
     """The step of a reinforcement stage: collect, weigh, update."""
     objective = Objective.of(stage)
-    reference = _frozen(context.parent, stage, context) if objective.needs("reference_logp") else None
+    reference = _frozen(context) if objective.needs("reference_logp") else None
 
     def step(number: int) -> StepResult:
         prepared = context.take(stage.prompts)
@@ -116,36 +117,34 @@ def collect(
     samples, prompts = [pair[0] for pair in prepared], [pair[1] for pair in prepared]
     with context.clock.phase("rollout"):
         generator = _generator(context, "rollout", str(context.policy.device))
-        written = sample(
-            context.policy, prompts, stage.rollouts, _sampling(stage), generator
-        )
+        written = sample(context.policy, prompts, stage.rollouts, _sampling(stage), generator)
     with context.clock.phase("grade"):
         graded = [
             Group(one, tuple(grade_response(one, r, objective.style, objective.grader) for r in rs))
             for one, rs in zip(samples, written, strict=True)
         ]
-        groups = tuple(score(graded, objective.terms, objective.combine))
+        scored = score(graded, objective.terms, objective.combine)
+        groups = tuple(map(_without_undecided, scored))
         _note_ungraded(context, groups)
     members = [member for group in groups for member in group.members]
     rewards_N = torch.tensor([member.reward for member in members])
     group_N = torch.arange(len(groups)).repeat_interleave(stage.rollouts)
     lengths_N = torch.tensor([sum(member.rollout.train) for member in members])
-    known = {"rewards": rewards_N, "groups": group_N, "lengths": lengths_N}
+    known: dict[str, Any] = {"rewards": rewards_N, "groups": group_N, "lengths": lengths_N}
     advantages_N = objective.advantage.supply(known)
     kept = torch.arange(len(members))
     if objective.resample is not None:
         known |= {"advantages": advantages_N, "generator": _generator(context, "resample")}
         known["progress"] = context.updater.done / context.updater.planned
         kept = objective.resample.supply(known)
+    kept = kept[rewards_N.isfinite()[kept]]
     rows = [
         prompt.extend(rollout.token_ids, rollout.train)
         for prompt, rollouts in zip(prompts, written, strict=True)
         for rollout in rollouts
     ]
     old_logp = [torch.tensor(_trained(member.rollout)) for member in members]
-    return Experience(
-        groups, tuple(rows), tuple(old_logp), rewards_N, group_N, advantages_N, kept
-    )
+    return Experience(groups, tuple(rows), tuple(old_logp), rewards_N, group_N, advantages_N, kept)
 
 
 def update_batches(
@@ -158,8 +157,8 @@ def update_batches(
 ) -> Iterator[list[MicroLoss]]:
     """The losses of each optimiser update, as micro-batches that add up to it.
 
-    Rollouts are dealt to the updates at random; within one, those of a group stay together, so that their
-    image is encoded once.
+    Rollouts are dealt to the updates at random; within one, those of a group stay together, so that
+    their image is encoded once.
     """
     for epoch in range(stage.epochs):
         order = experience.kept.sort().values
@@ -266,9 +265,10 @@ def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
     """Numbers of one step that rewards and rollouts alone decide."""
     members = [member for group in experience.groups for member in group.members]
     count = len(members)
+    right = [member.verdict.correct for member in members if member.verdict.graded]
     return {
         "reward": float(experience.rewards_N.nanmean()),
-        "accuracy": sum(member.verdict.correct for member in members) / count,
+        "accuracy": sum(right) / len(right) if right else math.nan,
         "length": sum(len(member.rollout.token_ids) for member in members) / count,
         "truncated": sum(member.rollout.stop == "length" for member in members) / count,
         "zero_variance": zero_variance_share(experience.rewards_N, experience.group_N),
@@ -303,8 +303,10 @@ def _term(reward: Reward) -> Term:
     return Term(reward.part.part, build("reward", reward.part), reward.weight, reward.tasks)
 
 
-def _frozen(parent: str, stage: Reinforce, context: StageContext) -> Policy:
-    reference = load_policy(parent, device=str(context.policy.device))
+def _frozen(context: StageContext) -> Policy:
+    """The model that the stage started from, computing exactly as the policy does."""
+    attention = context.policy.core.config.get_text_config()._attn_implementation
+    reference = load_policy(context.parent, device=str(context.policy.device), attention=attention)
     reference.mixed_precision = context.policy.mixed_precision
     reference.core.requires_grad_(False)
     reference.model.eval()
@@ -345,8 +347,25 @@ def _note_update(context: StageContext, meter: Meter, update: Update) -> None:
         context.skip("gradient", f"update {context.updater.done}", update.reason)
 
 
+def _without_undecided(group: Group) -> Group:
+    """The reward NaN, which is left out, for rollouts on which the grader failed.
+
+    Otherwise a combination of the other terms would pay them like wrong ones.
+    """
+    members = tuple(
+        replace(member, reward=math.nan) if _undecided(group, member) else member
+        for member in group.members
+    )
+    return replace(group, members=members)
+
+
+def _undecided(group: Group, member: Graded) -> bool:
+    """Whether the grader failed; without a reference there is nothing to grade."""
+    return group.sample.answer is not None and not member.verdict.graded
+
+
 def _note_ungraded(context: StageContext, groups: Sequence[Group]) -> None:
     for group in groups:
         for member in group.members:
-            if not member.verdict.graded:
+            if _undecided(group, member):
                 context.skip("rollout", group.sample.id, str(member.verdict.reason))

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from gnomon.data.stream import Stream
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.policy import Policy
-from gnomon.records import Sample
+from gnomon.records import BadRecord, Sample
 from gnomon.run import Run
 from gnomon.stages.updates import Updater
 from gnomon.watch import Watcher
@@ -21,7 +21,7 @@ Prepared = tuple[Sample, Encoded]
 
 @dataclass(frozen=True)
 class StepResult:
-    """Numbers of one step that are the same in every repetition, and the text of what was left out."""
+    """Numbers of one step that are the same in every repetition, and how many tokens it took."""
 
     values: dict[str, float]
     tokens: int
@@ -54,7 +54,7 @@ class Clock:
 
 @dataclass
 class StageContext:
-    """A stage that is under way: where it writes, what it trains, what it reads. ``step`` is being made."""
+    """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made."""
 
     run: Run
     name: str
@@ -83,8 +83,10 @@ Item = TypeVar("Item")
 
 
 class Prepare:
-    """A source whose samples come with their encodings, so that what cannot be encoded is skipped like any
-    other bad record."""
+    """A source whose samples come with their encodings.
+
+    What cannot be encoded is a bad record as well, and its reason names the sample.
+    """
 
     def __init__(self, source: Any, encode: Callable[[Sample], Encoded]) -> None:
         self.source = source
@@ -95,4 +97,8 @@ class Prepare:
 
     def __getitem__(self, index: int) -> Prepared:
         sample = self.source[index]
-        return sample, self.encode(sample)
+        try:
+            return sample, self.encode(sample)
+        except BadRecord as error:
+            named = sample.id in str(error)
+            raise BadRecord(str(error) if named else f"sample {sample.id}: {error}") from None

@@ -1,7 +1,7 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
-A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and a few
-integers. All randomness is derived from (seed, stage, step), so nothing else has to be saved.
+A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and
+a few integers. All randomness is derived from (seed, stage, step), so nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -31,22 +31,27 @@ from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
 from gnomon.stages.sft import prepare_sft
-from gnomon.stages.updates import Updater
+from gnomon.stages.updates import Diverged, Updater
 from gnomon.watch import Watcher, pick
 
 PREPARE: dict[str, Callable[[Any, StageContext], StepFunction]] = {
     "sft": prepare_sft,
     "reinforce": prepare_reinforce,
 }
-MODEL, ADAPTERS, OPTIMIZER, STATE = "model", "adapters.safetensors", "optimizer.safetensors", "state.json"
+MODEL, ADAPTERS, OPTIMIZER, STATE = (
+    "model",
+    "adapters.safetensors",
+    "optimizer.safetensors",
+    "state.json",
+)
 SHOWN = ("reward", "loss", "accuracy", "length")
 
 
 def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watcher) -> Path:
-    """Run stage number ``index`` (from 1) from the model at ``parent`` to its end; returns the final model.
+    """Run stage number ``index`` (from 1) from the model at ``parent``; returns the final model.
 
-    A stage that has checkpoints goes on from the newest whole one, and anything that was logged after it is
-    removed first. A finished stage returns at once.
+    A stage that has checkpoints goes on from the newest whole one, and anything that was logged
+    after it is removed first. A finished stage returns at once.
     """
     stage = recipe.stages[index - 1]
     folder = run.checkpoint_folder(index, stage.name)
@@ -60,7 +65,11 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
     step_function = PREPARE[stage.kind](stage, context)
     for number in range(done + 1, stage.steps + 1):
         context.step = number
-        result = step_function(number)
+        try:
+            result = step_function(number)
+        except Diverged as error:
+            context.skip("gradient", f"step {number}", str(error))
+            raise
         run.log(stage.name, index, number, result.values)
         if number % stage.save_every == 0 or number == stage.steps:
             with context.clock.phase("save"):
@@ -98,7 +107,16 @@ def _open_context(
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens, root=recipe.data_root)
     stream = open_stream(stage, encoder, recipe.seed + index, position)
     context = StageContext(
-        run, stage.name, index, recipe.seed, policy, parent, encoder, updater, stream, Clock(watcher)
+        run,
+        stage.name,
+        index,
+        recipe.seed,
+        policy,
+        parent,
+        encoder,
+        updater,
+        stream,
+        Clock(watcher),
     )
     stream.on_skip = lambda id, reason: context.skip("source", id, reason)
     return context
@@ -109,9 +127,7 @@ def open_policy(model: Model, stage: Stage, start: str, *, seed: int) -> Policy:
     policy = load_start(model, start)
     if model.lora is not None:
         lora = model.lora
-        policy = add_lora(
-            policy, rank=lora.rank, alpha=lora.alpha, targets=lora.targets, seed=seed
-        )
+        policy = add_lora(policy, rank=lora.rank, alpha=lora.alpha, targets=lora.targets, seed=seed)
     policy.freeze(stage.freeze)
     policy.model.train()
     if model.gradient_checkpointing:
