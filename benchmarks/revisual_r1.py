@@ -2,8 +2,8 @@
 
     python benchmarks/revisual_r1.py --seeds 0 1 2 --jobs 2
 
-Each arm is one `gnomon train` command with `--set`; the results go to docs/results/revisual-r1.json, from which
-`make docs` fills the tables.
+Each arm is one `gnomon train` command with `--set`; the results go to
+docs/results/revisual-r1.json, from which `make docs` fills the tables.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from pathlib import Path
 
 RESULT = Path("docs/results/revisual-r1.json")
 BASE = "gnomon train revisual-r1 --scale micro"
+NO_PAD = "--set stages.multimodal-rl.resample=null --set stages.text-rl.resample=null"
 ARMS = {
     "pad": BASE,
-    "pad-off": f"{BASE} --set stages.multimodal-rl.resample=null --set stages.text-rl.resample=null",
+    "pad-off": f"{BASE} {NO_PAD}",
     "reversed": f"{BASE} --set stages=[cold-start,text-rl,multimodal-rl]",
     "sft-only": f"{BASE} --set stages=[cold-start] --set stages.cold-start.steps={{updates}}",
 }
@@ -71,7 +72,9 @@ def main() -> None:
         for result in pool.map(lambda pair: run(*pair, options.root), wanted):
             stored["runs"].append(result)
             RESULT.write_text(json.dumps(stored, indent=1) + "\n")
-            print(result["arm"], result["seed"], [round(s["accuracy"], 3) for s in result["stages"]])
+            print(
+                result["arm"], result["seed"], [round(s["accuracy"], 3) for s in result["stages"]]
+            )
 
 
 if __name__ == "__main__":

@@ -77,8 +77,8 @@ def sft(**changes: Any) -> Sft:
         "format": Use("think-boxed"),
         "steps": 2,
         "batch_size": 2,
-        "pack_tokens": 256,
-        "max_tokens": 256,
+        "pack_tokens": 512,
+        "max_tokens": 1024,
         "optimizer": OPTIMIZER,
     }
     return Sft(**settings | changes)
@@ -186,7 +186,7 @@ def image_token_in_the_text(folder: Path) -> Record:
 
 BAD: dict[Callable[[Path], Record], str] = {
     truncated_jpeg: r"cut.jpg': damaged or truncated",
-    huge_png: "30000 x 30000 pixels, the limit is 64000000",
+    huge_png: "huge.png': more pixels than can be decoded safely; scale it down",
     path_outside: "lies outside the data folder",
     link_outside: "lies outside the data folder",
     missing_image: "none.png': no such file",
@@ -240,7 +240,7 @@ def test_a_bad_worked_example_is_skipped_counted_and_named(
 
     path = tmp_path / "chats.jsonl"
     path.write_text(chat("2") + chat("<|image_pad|>") + chat("3") + chat("<think>" * 500))
-    stage = sft(data=Use("jsonl", path=path))
+    stage = sft(data=Use("jsonl", path=path), max_tokens=256)
     run = train(recipe_of(tiny_folder, stage), root=tmp_path / "runs")
     reasons = {line["id"]: line["reason"] for line in run.skipped()}
     assert reasons.keys() == {"1", "3"}
@@ -266,7 +266,7 @@ def test_a_source_of_bad_records_alone_stops_with_the_reason(
     tiny_folder: Path, tmp_path: Path
 ) -> None:
     path = write_records(tmp_path / "data", empty_answer, good=0)
-    with pytest.raises(RecipeError, match="none of the first records can be used.*is empty"):
+    with pytest.raises(RecipeError, match=r"none of the first records can be used.*is empty"):
         train(recipe_of(tiny_folder, rl(data=Use("jsonl", path=path))), root=tmp_path / "runs")
 
 
@@ -299,7 +299,7 @@ def test_a_rollout_that_holds_an_image_token_is_refused_by_the_batch(
     prompt = tiny_encoder.prompt(
         Sample("a", (Message("user", text),), media), part("format", "direct")()
     )
-    row = prompt.extend([5, tiny_policy.image_token_id, 6], [1, 1, 1])
+    row = prompt.extend([50, tiny_policy.image_token_id, 60], [1, 1, 1])
     with pytest.raises(ValueError, match=r"(5|1) image placeholders but (4|0) image features"):
         tiny_policy.batch([[row], [prompt]] if not pictured else [[row]])
 
@@ -593,7 +593,7 @@ def test_a_grader_that_never_ends_in_time_never_makes_a_zero(
         places
         == [("base", "evaluation")] * 2 + [("rl", "rollout")] * 8 + [("rl", "evaluation")] * 2
     )
-    assert {line["reason"] for line in run.skipped()} == {"no result within 2 s"}
+    assert all(line["reason"].endswith("no result within 2 s") for line in run.skipped())
     for row in run.rollouts():
         assert (row["outcome"], row["kept"]) == ("timeout", 0)
         assert row["reward"] is None or math.isnan(row["reward"])

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and resumed ends bit for bit like one that was never stopped."""
+"""A run that is killed and resumed ends bit for bit like one that was never stopped."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from child import run_recipe
 
+from child import run_recipe
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -26,7 +26,7 @@ from gnomon.recipe import (
     Use,
 )
 
-# Children fork from a server that has imported everything and run nothing: no start-up time, no threads.
+# Children fork from a server that has imported everything and run nothing: quick, no threads.
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     ["gnomon.training", "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl", "pyarrow.parquet"]
@@ -104,7 +104,7 @@ def only_run(root: Path) -> Path:
 
 
 def fingerprint(run: Path) -> dict[str, str]:
-    """Hashes of all that must not depend on interruptions: final weights, metrics, rollouts, results."""
+    """Hashes of all that must not depend on interruptions: weights, metrics, rollouts, results."""
     weights = sorted(run.glob("checkpoints/3-text-rl/step-000003/model/model.safetensors"))
     files = [*weights, run / "metrics.jsonl", run / "skipped.jsonl"]
     files += sorted(run.glob("rollouts/*/*.parquet"))

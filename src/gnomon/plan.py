@@ -133,7 +133,8 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def pixel_budget(model: Model, shape: Shape) -> Pixels:
-    """The image processor's budget: the recipe's, else that of a model folder, else 262,144 to 4,194,304."""
+    """The image processor's budget: the recipe's, else that of a model folder, else 262,144 to
+    4,194,304."""
     factor = shape.patch_size * shape.merge_size
     if model.image_pixels is not None:
         return Pixels(*model.image_pixels, factor)

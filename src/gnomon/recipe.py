@@ -93,7 +93,8 @@ class Lora(Block):
 class Model(Block):
     """The model to start from: a folder, a hub id, or a new one of an ``architecture``.
 
-    ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the processor's.
+    ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the
+    processor's.
     """
 
     path: str

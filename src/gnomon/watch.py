@@ -7,16 +7,19 @@ from typing import Any
 
 
 class Watcher:
-    """Receives the events of a run; this one ignores them all. Subclasses override what they show."""
+    """Receives the events of a run; this one ignores them all. Subclasses override what they
+    show."""
 
     def started(self, name: str, total: int, done: int = 0) -> None:
-        """Work called ``name`` (a stage, an evaluation, loading) begins, ``done`` of ``total`` steps behind it."""
+        """Work called ``name`` (a stage, an evaluation) begins, ``done`` of ``total`` steps are
+        made."""
 
     def phase(self, name: str) -> None:
         """The current step enters a phase: 'rollout', 'grade', 'update', 'save' ..."""
 
     def advanced(self, done: int, values: Mapping[str, float]) -> None:
-        """``done`` steps are complete; ``values`` are the last step's numbers (reward, loss, accuracy ...)."""
+        """``done`` steps are complete; ``values`` are the last step's numbers (reward, loss
+        ...)."""
 
     def finished(self, summary: str = "") -> None:
         """The work that was started last is over; ``summary`` is a short line about it."""

@@ -42,14 +42,14 @@ def mixture(
 ) -> Mixture:
     """Items of several sources, each item from one of them by chance (ours).
 
-    ``sources`` are parts, ``{"part": NAME, setting: value}``; ``weights`` are positive and need not add up to 1.
-    Item i of the mixture is item i of the source that is drawn for it, so nothing is repeated before a source
-    is used up. Deterministic in ``seed``. Raises `PartError` for other numbers of weights and sources, a weight
-    that is not positive, and whatever the sources refuse.
+    ``sources`` are parts, ``{"part": NAME, setting: value}``; ``weights`` are positive and need
+    not add up to 1. Item i of the mixture is item i of the source that is drawn for it, so nothing
+    is repeated before a source is used up. Deterministic in ``seed``. Raises `PartError` for other
+    numbers of weights and sources, a weight that is not positive, and whatever the sources refuse.
     """
     if len(sources) != len(weights) or not sources or min(weights) <= 0:
         raise PartError(
-            f"{len(sources)} sources and weights {weights}: give one positive weight for each source"
+            f"{len(sources)} sources and weights {weights}: give a positive weight for each source"
         )
     made = []
     for number, given in enumerate(sources):

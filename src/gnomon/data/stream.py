@@ -44,8 +44,8 @@ class Stream:
     `BadRecord` is passed over and reported to ``on_skip(id, reason)``, where ``id`` is its index in
     the source. `BadSource` stops the stream when more than ``max_bad_share`` of the last 50 drawn
     records were bad, or when a whole epoch was. The share is judged over the records that this
-    object drew. ``workers`` processes read and prepare records ahead; the order and the items are the same
-    with any number of them. Source: ours.
+    object drew. ``workers`` processes read and prepare records ahead; the order and the items are
+    the same with any number of them. Source: ours.
     """
 
     def __init__(
@@ -125,7 +125,8 @@ def _read(source: Source, index: int) -> Any:
 
 
 class _Indexed:
-    """A source whose bad records are returned instead of raised, so that they cross to another process."""
+    """A source whose bad records are returned instead of raised, so that they cross to another
+    process."""
 
     def __init__(self, source: Source) -> None:
         self.source = source
@@ -138,7 +139,8 @@ class _Indexed:
 
 
 def _read_ahead(stream: Stream, workers: int) -> Iterator[Any]:
-    """The items from the stream's position on, read by ``workers`` processes in the stream's order."""
+    """The items from the stream's position on, read by ``workers`` processes in the stream's
+    order."""
     import torch
     from torch.utils.data import DataLoader
 

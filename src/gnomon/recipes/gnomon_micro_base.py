@@ -1,8 +1,8 @@
-"""gnomon-micro: teach a new two-million-parameter Qwen2.5-VL to see, name and locate, not to reason.
+"""gnomon-micro: teach a new two-million-parameter Qwen2.5-VL to see and to name, not to reason.
 
-Most of the data are conversations about one microworld scene: describe it, read a digit, name a colour, give
-a box. Questions that need several steps are answered directly in a few turns, so that the model knows their
-form and has room to learn.
+Most of the data are conversations about one microworld scene: describe it, read a digit, name a
+colour, give a box. Questions that need several steps are answered directly in a few turns, so that
+the model knows their form and has room to learn.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Any
 
 from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
 from gnomon.worlds.questions import multi_step_tasks
-
 
 PLACES = ["locate", "box", "read-word"] * 2 + ["colour", "shape", "size", "read-digit"]
 """The third stage asks most often for what is hardest to see: where things are, and letters."""
@@ -63,9 +62,10 @@ def _conversations(
     turns: int,
     describe: float,
     tasks: list[str] | None = None,
-    rate: Use = Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
+    rate: Use | None = None,
 ) -> Sft:
-    """Conversations about scenes of ``side`` x ``side`` cells; few cells teach which feature is which cell."""
+    """Conversations about ``side`` x ``side`` cells; few cells teach which feature is which
+    cell."""
     return Sft(
         name=name,
         data=Use(
@@ -86,7 +86,7 @@ def _conversations(
         pack_tokens=ours(288),
         max_tokens=288,
         optimizer=Optimizer(
-            learning_rate=rate,
+            learning_rate=rate or Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
             betas=(0.9, 0.98),
             weight_decay=ours(0.05),
         ),
@@ -98,10 +98,10 @@ def _conversations(
 
 
 def _habits(name: str, steps: Any, batch_size: Any, *, text_reasoning: float) -> Sft:
-    """Conversations and questions in the think-boxed form, so that the form is known, with pictures and without.
+    """Conversations and questions in the think-boxed form, so that the form is known.
 
-    A thought about a picture only describes it; ``text_reasoning`` is the share of written scenes whose thought
-    goes on to reason. No thought reasons about a picture.
+    A thought about a picture only describes it; ``text_reasoning`` is the share of written scenes
+    whose thought goes on to reason. No thought reasons about a picture.
     """
     tasks = [name for name in PLACES if name != "box"]
     worked = {"part": "microworld", "answers": "worked", "difficulty": [1, 5]}

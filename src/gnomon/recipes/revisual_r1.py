@@ -1,4 +1,4 @@
-"""ReVisual-R1: text-only cold start, multimodal RL with Prioritized Advantage Distillation, text RL.
+"""ReVisual-R1: text cold start, multimodal RL with Prioritized Advantage Distillation, text RL.
 
 arXiv 2506.04207, and the released code CSfufu/Revisual-R1.
 """
@@ -69,7 +69,9 @@ def kl_and_entropy(coefficient: Any, warmup: Any) -> tuple[Regulariser, ...]:
     """The text stage's k3 penalty to the reference and its annealed entropy bonus."""
     entropy = Use("delayed-decay", warmup=warmup, initial=paper(0.02), decay=paper(0.985))
     return (
-        Regulariser(part=Use("kl", estimator=paper("k3")), coefficient=Use("constant", value=coefficient)),
+        Regulariser(
+            part=Use("kl", estimator=paper("k3")), coefficient=Use("constant", value=coefficient)
+        ),
         Regulariser(part=Use("sampled-entropy-bonus"), coefficient=entropy),
     )
 
@@ -80,7 +82,9 @@ def _micro() -> Recipe:
 
     sampling = Sampling(max_new_tokens=ours(112), temperature=paper(1.0), top_p=paper(0.95))
     rl = Optimizer(
-        learning_rate=Use("constant", value=ours(3e-4)), weight_decay=paper(1e-2), grad_clip=paper(1.0)
+        learning_rate=Use("constant", value=ours(3e-4)),
+        weight_decay=paper(1e-2),
+        grad_clip=paper(1.0),
     )
     common: dict[str, Any] = {
         "format": Use("think-boxed"),
@@ -135,7 +139,8 @@ def _micro() -> Recipe:
             ),
         ),
         evaluation=Evaluation(
-            benchmarks=(Use("microworld-reasoning", items=ours(512), difficulty=DIFFICULTY),), max_new_tokens=ours(112)
+            benchmarks=(Use("microworld-reasoning", items=ours(512), difficulty=DIFFICULTY),),
+            max_new_tokens=ours(112),
         ),
     )
 
@@ -143,7 +148,9 @@ def _micro() -> Recipe:
 def _full() -> Recipe:
     sampling = Sampling(max_new_tokens=paper(8192), temperature=paper(1.0), top_p=paper(0.95))
     rl = Optimizer(
-        learning_rate=Use("constant", value=paper(1e-6)), weight_decay=paper(1e-2), grad_clip=paper(1.0)
+        learning_rate=Use("constant", value=paper(1e-6)),
+        weight_decay=paper(1e-2),
+        grad_clip=paper(1.0),
     )
     common: dict[str, Any] = {
         "format": Use("think-boxed"),
@@ -183,7 +190,8 @@ def _full() -> Recipe:
                 max_tokens=paper(32768),
                 micro_batch_rows=ours(1),
                 optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)), weight_decay=0.0
+                    learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)),
+                    weight_decay=0.0,
                 ),
             ),
             Reinforce(

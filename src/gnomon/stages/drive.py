@@ -178,7 +178,7 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         if adapters:
             save_tensors(folder / ADAPTERS, context.updater.parameters)
         if not adapters or number == stage.steps:
-            save_policy(context.policy, folder / MODEL)
+            _save_model(context.policy, folder / MODEL)
         state = {
             "stage": context.name,
             "index": context.index,
@@ -193,6 +193,16 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
 
     write_checkpoint(context.run.checkpoint_path(context.index, context.name, number), fill)
     prune(context.run.checkpoint_folder(context.index, context.name), keep=2)
+
+
+def _save_model(policy: Policy, folder: Path) -> None:
+    """`save_policy`, with the errors of the disk as such, which `write_checkpoint` explains."""
+    from safetensors import SafetensorError
+
+    try:
+        save_policy(policy, folder)
+    except SafetensorError as error:
+        raise OSError(f"{folder} could not be written: {error}") from error
 
 
 def _restore(saved: Path, policy: Policy, updater: Updater, model: Model) -> int:

@@ -94,9 +94,9 @@ def microworld(
     The same settings give the same questions as ``image`` and as ``text``, where the scene is
     written out. Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
-    renders them, with its instruction in front. ``none`` leaves it out, and a supervised stage writes
-    it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``, ``scene``
-    (written; empty for a problem), ``steps``.
+    renders them, with its instruction in front. ``none`` leaves it out, and a supervised stage
+    writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``,
+    ``scene`` (written; empty for a problem), ``steps``.
 
     Raises `PartError`, a ValueError, for an unknown task, one that the modality cannot show, and a
     bad range; ValueError, at once where possible, for a canvas that is too small.
@@ -208,12 +208,12 @@ def microworld_chat(
     """Conversations for pretraining: one scene, several questions with direct answers (ours).
 
     With chance ``describe`` one turn, at a random place, asks to describe the scene; of the other
-    turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step ones when None;
-    a task that is named twice comes twice as often). The picture (or the written scene) stands in
-    the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4 digits and
-    a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene. ``mixed`` shows 70 % as images. No
-    question comes twice, so a scene of few objects can have fewer turns. ``meta``: ``scene``,
-    ``modality``, ``tasks`` of the turns.
+    turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step ones
+    when None; a task that is named twice comes twice as often). The picture (or the written scene)
+    stands in the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4
+    digits and a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene.
+    ``mixed`` shows 70 % as images. No question comes twice, so a scene of few objects can have
+    fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of the turns.
 
     Raises `PartError`, a ValueError, for a bad range or share; ValueError for a canvas that is too
     small.
