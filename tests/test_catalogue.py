@@ -331,7 +331,8 @@ def test_yaml_that_is_missing_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_problem_in_the_yaml_is_named_by_its_place(write: Write) -> None:
-    text = load_recipe("revisual-r1").to_yaml().replace("  steps: 60", "  stepz: 60")
+    recipe = vary(load_recipe("revisual-r1"), {"stages.multimodal-rl.steps": 12345})
+    text = recipe.to_yaml().replace("  steps: 12345", "  stepz: 12345")
     lines = complaint(str(write(text, "recipe.yaml"))).splitlines()
     assert lines == [
         "stages.multimodal-rl.steps: a value is needed",

@@ -86,7 +86,6 @@ def test_a_bad_record_does_not_stop_an_image_stage(good: Recipe, tmp_path: Path)
     check(override(good, {f"{RL}.data": {"part": "jsonl", "path": str(path)}}))
 
 
-@pytest.mark.xfail(strict=True, reason="a bad record counts as one with an image")
 def test_a_bad_record_does_not_stop_a_text_stage(good: Recipe, tmp_path: Path) -> None:
     path = records(tmp_path / "data.jsonl", images=False)
     path.write_text(path.read_text() + '{"problem": "", "answer": "3"}\n')
@@ -225,12 +224,10 @@ def test_all_problems_come_at_once(good: Recipe) -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="check does not call formula_problems yet")
 def test_a_setting_that_a_formula_refuses_is_found_before_anything_runs(good: Recipe) -> None:
     told = complaint(good, {f"{RL}.loss.dual_clip": 0.5})
     assert told.startswith("stages.rl.loss: loss 'ppo-clip': dual_clip=0.5 must be above 1")
 
 
-@pytest.mark.xfail(strict=True, reason="check does not look at data_root yet")
 def test_a_folder_of_data_that_is_missing_is_found(good: Recipe) -> None:
     assert complaint(good, {"data_root": "no-such-folder"}).startswith("data_root: ")

@@ -251,7 +251,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         f"{RL}.rewards: two reward terms have one name, keep one of them: accuracy, accuracy",
     ),
     "more updates than rollouts": (
-        {f"{RL}.updates": 97},
+        {f"{RL}.updates": 97, f"{RL}.prompts": 12},
         f"{RL}: updates=97 needs at least as many rollouts, there are 12 x 8",
     ),
     "greedy copies": (

@@ -180,3 +180,30 @@ def test_a_fault_that_is_no_bad_record_passes_through() -> None:
     with pytest.raises(KeyError):
         next(stream)
     assert stream.position == 0
+
+
+class WithBad:
+    """Numbers; every seventh is bad."""
+
+    def __len__(self) -> int:
+        return 40
+
+    def __getitem__(self, index: int) -> int:
+        if index % 7 == 3:
+            raise BadRecord(f"record {index} is bad")
+        return index
+
+
+def test_reading_ahead_in_other_processes_changes_nothing() -> None:
+    def read(workers: int) -> tuple[list[int], list[tuple[str, str]], int]:
+        skipped: list[tuple[str, str]] = []
+        stream = Stream(
+            WithBad(),
+            seed=5,
+            position=3,
+            workers=workers,
+            on_skip=lambda *told: skipped.append(told),
+        )
+        return stream.take(50), skipped, stream.position
+
+    assert read(2) == read(0)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from gnomon.parts import PartError
+from gnomon.parts import PartError, part
+from gnomon.records import Message
 from gnomon.worlds.microworld import SampleSource, microworld, microworld_chat
 from gnomon.worlds.questions import TASKS
 
@@ -52,12 +53,20 @@ def test_an_image_sample_is_complete() -> None:
     assert Image.open(io.BytesIO(sample.media[0].data)).size == (112, 112)
 
 
-@pytest.mark.parametrize(("answers", "turns"), [("none", 1), ("worked", 1), ("direct", 2)])
-def test_only_direct_answers_are_written_into_the_messages(answers: Any, turns: int) -> None:
-    sample = microworld(tasks=["colour"], answers=answers)[0]
-    assert len(sample.messages) == turns
-    if turns == 2:
-        assert sample.messages[1].text == sample.meta["answer_text"]
+def test_answers_are_written_into_the_messages_as_asked() -> None:
+    asked, direct, worked = (
+        microworld(tasks=["colour"], answers=answers)[0] for answers in ("none", "direct", "worked")
+    )
+    style = part("format", "think-boxed")()
+    response = style.render(asked.meta["thought"], asked.meta["answer_text"])
+    question = asked.messages[0]
+    assert asked.messages == (question,)
+    assert direct.messages == (question, Message("assistant", asked.meta["answer_text"]))
+    assert worked.messages == (
+        Message("system", style.instruction),
+        question,
+        Message("assistant", response),
+    )
 
 
 def test_hundreds_of_pictures_are_drawn_in_a_row() -> None:
@@ -130,8 +139,20 @@ def test_impossible_conversations_are_refused(settings: dict[str, Any]) -> None:
 
 
 def test_a_conversation_needs_room_for_its_scenes() -> None:
-    with pytest.raises(ValueError, match="shapes and digits do not fit on 2 x 2"):
-        microworld_chat(rows=2, columns=2)
+    with pytest.raises(ValueError, match="1 words do not fit on 1 x 1 cells"):
+        microworld_chat(rows=1, columns=1)
+    assert max(sample.meta["scene"].count(";") for sample in chats(rows=2, columns=2)) <= 3
+
+
+def test_a_conversation_asks_only_the_chosen_tasks() -> None:
+    told = chats(tasks=["colour", "locate"], describe=0.0, share_multi=0.0)
+    assert {task for sample in told for task in sample.meta["tasks"]} <= {
+        "colour",
+        "locate",
+        "caption",
+    }
+    with pytest.raises(PartError, match="no scene to talk about"):
+        microworld_chat(tasks=["logic"])
 
 
 def chats(**settings: Any) -> list[Any]:

@@ -144,7 +144,7 @@ def _read_ahead(stream: Stream, workers: int) -> Iterator[Any]:
     import torch
     from torch.utils.data import DataLoader
 
-    loader = DataLoader(
+    loader: DataLoader[Any] = DataLoader(
         _Indexed(stream.source),  # type: ignore[arg-type]
         sampler=map(stream.index_at, itertools.count(stream.position)),  # type: ignore[arg-type]
         batch_size=None,
