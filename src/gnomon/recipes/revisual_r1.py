@@ -24,6 +24,7 @@ from gnomon.recipe import (
     paper,
 )
 
+DESCRIPTION = "Text cold start, multimodal RL with PAD, text RL (arXiv 2506.04207)."
 LOSS = Use(
     "ppo-clip",
     clip_low=paper(0.2),
@@ -77,65 +78,44 @@ def kl_and_entropy(coefficient: Any, warmup: Any) -> tuple[Regulariser, ...]:
 
 
 def _micro() -> Recipe:
-    def world(modality: str, tasks: list[str], **settings: Any) -> Use:
-        return Use("microworld", tasks=tasks, modality=modality, difficulty=DIFFICULTY, **settings)
-
-    sampling = Sampling(max_new_tokens=ours(112), temperature=paper(1.0), top_p=paper(0.95))
-    rl = Optimizer(
-        learning_rate=Use("constant", value=ours(3e-4)),
-        weight_decay=paper(1e-2),
-        grad_clip=paper(1.0),
-    )
-    common: dict[str, Any] = {
-        "format": Use("think-boxed"),
-        "sampling": sampling,
-        "prompts": ours(8),
-        "rollouts": paper(8),
-        "advantage": ADVANTAGE,
-        "resample": pad(relative=ours(True), low=code(0.03), high=ours(1.01)),
-        "loss": LOSS,
-        "optimizer": rl,
-        "max_tokens": 384,
-        "save_every": ours(20),
-    }
     return Recipe(
         name="revisual-r1",
-        description="Text cold start, multimodal RL with PAD, text RL (arXiv 2506.04207).",
+        description=DESCRIPTION,
         scale="micro",
         model=Model(path="gnomon-micro"),
         stages=(
             Sft(
                 name="cold-start",
-                data=world("text", TASKS),
+                data=_world("text"),
                 modality="text",
                 format=Use("think-boxed"),
-                steps=ours(480),
+                steps=ours(200),
                 batch_size=ours(16),
                 pack_tokens=ours(384),
                 max_tokens=384,
                 freeze=ours(("vision",)),
                 optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=ours(1.5e-3), warmup=paper(0.05)),
+                    learning_rate=Use("cosine", peak=ours(5e-4), warmup=paper(0.05)),
                     weight_decay=ours(1e-2),
                 ),
             ),
             Reinforce(
                 name="multimodal-rl",
-                data=world("image", TASKS),
+                data=_world("image"),
                 modality="image",
-                steps=ours(30),
+                steps=ours(120),
                 rewards=multimodal_rewards(),
-                **common,
+                **_micro_rl(),
             ),
             Reinforce(
                 name="text-rl",
-                data=world("text", TASKS),
+                data=_world("text"),
                 modality="text",
-                steps=ours(12),
+                steps=ours(30),
                 rewards=text_rewards(),
                 freeze=paper(("vision",)),
-                regularisers=kl_and_entropy(code(1e-2), ours(10)),
-                **common,
+                regularisers=kl_and_entropy(code(1e-2), ours(20)),
+                **_micro_rl(),
             ),
         ),
         evaluation=Evaluation(
@@ -145,31 +125,32 @@ def _micro() -> Recipe:
     )
 
 
-def _full() -> Recipe:
-    sampling = Sampling(max_new_tokens=paper(8192), temperature=paper(1.0), top_p=paper(0.95))
-    rl = Optimizer(
-        learning_rate=Use("constant", value=paper(1e-6)),
-        weight_decay=paper(1e-2),
-        grad_clip=paper(1.0),
-    )
-    common: dict[str, Any] = {
+def _world(modality: str) -> Use:
+    return Use("microworld", tasks=TASKS, modality=modality, difficulty=DIFFICULTY)
+
+
+def _micro_rl() -> dict[str, Any]:
+    """What both reinforcement stages share at micro scale."""
+    return {
         "format": Use("think-boxed"),
-        "grader": Use("revisual"),
-        "sampling": sampling,
-        "prompts": paper(512),
+        "sampling": Sampling(max_new_tokens=ours(112), temperature=paper(1.0), top_p=paper(0.95)),
+        "prompts": ours(8),
         "rollouts": paper(8),
-        "updates": paper(4),
         "advantage": ADVANTAGE,
-        "resample": pad(low=code(0.03), high=code(0.97)),
+        # Just above the largest |A| of a group, which the strict comparison would else drop.
+        "resample": pad(relative=ours(True), low=code(0.03), high=ours(1.01)),
         "loss": LOSS,
-        "optimizer": rl,
-        "steps": code(200),
-        "micro_batch_rows": ours(4),
-        "max_tokens": paper(8192),
+        "optimizer": _rl_optimizer(ours(1e-4)),
+        "max_tokens": 384,
+        "save_every": ours(40),
+        "log_rollouts_every": ours(10),
     }
+
+
+def _full() -> Recipe:
     return Recipe(
         name="revisual-r1",
-        description="Text cold start, multimodal RL with PAD, text RL (arXiv 2506.04207).",
+        description=DESCRIPTION,
         scale="full",
         model=Model(
             path="Qwen/Qwen2.5-VL-7B-Instruct",
@@ -179,27 +160,13 @@ def _full() -> Recipe:
         ),
         data_root="data/revisual-r1",
         stages=(
-            Sft(
-                name="cold-start",
-                data=Use("parquet", path="data/revisual-r1/cold_start.parquet"),
-                modality="text",
-                format=Use("direct"),
-                steps=ours(6250),
-                batch_size=ours(32),
-                pack_tokens=paper(32768),
-                max_tokens=paper(32768),
-                micro_batch_rows=ours(1),
-                optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)),
-                    weight_decay=0.0,
-                ),
-            ),
+            _full_cold_start(),
             Reinforce(
                 name="multimodal-rl",
                 data=Use("parquet", path="data/revisual-r1/multimodal_rl.parquet"),
                 modality="image",
                 rewards=multimodal_rewards(),
-                **common,
+                **_full_rl(),
             ),
             Reinforce(
                 name="text-rl",
@@ -208,7 +175,7 @@ def _full() -> Recipe:
                 rewards=text_rewards(),
                 freeze=paper(("vision",)),
                 regularisers=kl_and_entropy(paper(2e-3), paper(140)),
-                **common,
+                **_full_rl(),
             ),
         ),
         evaluation=Evaluation(
@@ -218,4 +185,49 @@ def _full() -> Recipe:
             temperature=paper(0.3),
             max_tokens=paper(8192),
         ),
+    )
+
+
+def _full_cold_start() -> Sft:
+    return Sft(
+        name="cold-start",
+        data=Use("parquet", path="data/revisual-r1/cold_start.parquet"),
+        modality="text",
+        format=Use("direct"),
+        steps=ours(6250),
+        batch_size=ours(32),
+        pack_tokens=paper(32768),
+        max_tokens=paper(32768),
+        micro_batch_rows=ours(1),
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)),
+            weight_decay=0.0,
+        ),
+    )
+
+
+def _full_rl() -> dict[str, Any]:
+    """What both reinforcement stages share at full scale; ``max_tokens`` bounds the prompt."""
+    return {
+        "format": Use("think-boxed"),
+        "grader": Use("revisual"),
+        "sampling": Sampling(max_new_tokens=paper(8192), temperature=paper(1.0), top_p=paper(0.95)),
+        "prompts": paper(512),
+        "rollouts": paper(8),
+        "updates": paper(4),
+        "advantage": ADVANTAGE,
+        "resample": pad(low=code(0.03), high=code(0.97)),
+        "loss": LOSS,
+        "optimizer": _rl_optimizer(paper(1e-6)),
+        "steps": code(200),
+        "micro_batch_rows": ours(4),
+        "max_tokens": paper(8192),
+    }
+
+
+def _rl_optimizer(rate: Any) -> Optimizer:
+    return Optimizer(
+        learning_rate=Use("constant", value=rate),
+        weight_decay=paper(1e-2),
+        grad_clip=paper(1.0),
     )
