@@ -131,10 +131,17 @@ def _branch(place: Path, root: Path, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _children(folder: Path, root: Path, depth: int) -> Iterator[tuple[str, str]]:
-    """Files, then folders; what Python leaves behind and the package's own docstring left out."""
-    inside = [p for p in folder.iterdir() if p.name not in ("__pycache__", "__init__.py")]
-    for place in sorted(inside, key=lambda p: (p.is_dir(), p.name)):
+    """Files, then folders that hold any; the package's own docstring stands at its folder."""
+    inside = [place for place in folder.iterdir() if place.name != "__init__.py" and _shown(place)]
+    for place in sorted(inside, key=lambda place: (place.is_dir(), place.name)):
         yield from _branch(place, root, depth)
+
+
+def _shown(place: Path) -> bool:
+    """Whether a place is more than what Python or an editor left behind."""
+    if place.name == "__pycache__" or place.name.startswith("."):
+        return False
+    return place.is_file() or any(map(_shown, place.iterdir()))
 
 
 # -- the reference of parts -----------------------------------------------------------------------
@@ -266,6 +273,8 @@ def sections(recipe: Recipe) -> dict[str, dict[str, Row]]:
         head = re.match(r"stages\.[^.]+|model|evaluation", place)
         section = head.group() if head else "recipe"
         short = place.removeprefix(f"{section}.")
+        if short == "name":  # which the section's heading tells
+            continue
         found.setdefault(section, {})[short] = (short, value, origin)
     return found
 

@@ -1,0 +1,348 @@
+"""What the pages say is so: code runs, commands parse, links lead somewhere, tables are current."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+import sys
+import textwrap
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import typer
+from typer.main import get_command
+
+from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.cli import app
+from gnomon.parts import INPUTS, find, load_kind
+from gnomon.recipe import override, parse_changes
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUNS = "<!-- runs in the tests -->"
+GENERATED = (
+    "README.md",
+    "docs/systems/revisual-r1.md",
+    "docs/reference/parts.md",
+    "docs/recipes.md",
+)
+
+
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text without indent, and the line before it."""
+
+    language: str
+    text: str
+    before: str
+
+
+def read_page(page: Path) -> tuple[list[Block], str]:
+    """The fenced blocks of a page, and what stands outside of them."""
+    found: list[Block] = []
+    outside: list[str] = [""]
+    inside: list[str] | None = None
+    fence = ""
+    for line in page.read_text().splitlines():
+        if inside is None and line.lstrip().startswith("```"):
+            fence, inside = line, []
+        elif inside is None:
+            outside.append(line)
+        elif line.strip() == "```":
+            text = textwrap.dedent("\n".join(inside)) + "\n"
+            found.append(Block(fence.strip().removeprefix("```"), text, outside[-1].strip()))
+            inside = None
+        else:
+            inside.append(line)
+    assert inside is None, f"{page_name(page)} has a block that does not end"
+    return found, "\n".join(outside)
+
+
+def blocks(page: Path, language: str) -> list[Block]:
+    return [block for block in read_page(page)[0] if block.language == language]
+
+
+def commands(page: Path) -> list[str]:
+    """Every shell line of a page, and every command in running text that is whole."""
+    lines = [line for block in blocks(page, "sh") for line in block.text.splitlines()]
+    inline = re.findall(r"`((?:gnomon|make) [^`]+)`", read_page(page)[1])
+    return [line.strip() for line in [*lines, *inline] if line.strip()]
+
+
+def python_blocks(*, run: bool = False) -> list[Any]:
+    """Every Python block of the pages, or those alone that are marked to run."""
+    return [
+        pytest.param(block.text, id=f"{page_name(page)}-{number}")
+        for page in PAGES
+        for number, block in enumerate(blocks(page, "python"))
+        if block.before == RUNS or not run
+    ]
+
+
+def lines_starting(word: str) -> list[Any]:
+    found = {line: page_name(page) for page in PAGES for line in commands(page)}
+    return [pytest.param(line, id=line) for line in found if line.split()[0] == word]
+
+
+@pytest.fixture(scope="module")
+def generate() -> Iterator[ModuleType]:
+    """docs/generate.py as a module."""
+    sys.path.insert(0, str(ROOT / "docs"))
+    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    sys.path.remove(str(ROOT / "docs"))
+
+
+# -- code -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", python_blocks())
+def test_python_of_the_pages_compiles_and_what_it_imports_exists(text: str) -> None:
+    tree = ast.parse(text)
+    compile(tree, "page", "exec")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                importlib.import_module(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.import_module(str(node.module))
+            assert all(hasattr(module, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("text", python_blocks(run=True))
+def test_python_that_is_marked_runs(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    exec(compile(text, "page", "exec"), {})
+
+
+def test_some_python_runs_on_the_front_page() -> None:
+    assert any(block.before == RUNS for block in blocks(ROOT / "README.md", "python"))
+
+
+@pytest.mark.parametrize("kind", INPUTS)
+def test_examples_in_the_reference_of_parts_are_true(kind: str) -> None:
+    finder, runner = doctest.DocTestFinder(), doctest.DocTestRunner(verbose=False)
+    for made in load_kind(kind).values():
+        module = importlib.import_module(made.function.__module__)
+        for case in finder.find(made.function, made.name, module=module, globs=vars(module)):
+            assert runner.run(case).failed == 0, made.name
+
+
+# -- commands -------------------------------------------------------------------------------------
+
+
+def read_command(line: str) -> tuple[str, dict[str, Any]]:
+    """The subcommand of a line and its values, as the command line itself reads them."""
+    word, *arguments = shlex.split(line)[1:]
+    group = get_command(app)
+    assert isinstance(group, typer.core.TyperGroup)
+    command = group.commands[word]
+    return word, command.make_context(word, arguments).params
+
+
+@pytest.mark.parametrize("line", lines_starting("gnomon"))
+def test_every_command_of_the_pages_parses(line: str) -> None:
+    read_command(line)
+
+
+@pytest.mark.parametrize(
+    "line", [case for case in lines_starting("gnomon") if " train " in case.id]
+)
+def test_every_change_that_a_page_shows_fits_its_recipe(line: str) -> None:
+    _, values = read_command(line)
+    name = values["recipe"]
+    if name in recipe_names():
+        recipe = load_recipe(name, values["scale"])
+        override(recipe, parse_changes(values["change"] or []))
+    else:  # the recipe of docs/extending.md has a file of tests, a run is the reader's own
+        assert name is None or name.startswith(("mine.py:", "runs/"))
+
+
+@pytest.mark.parametrize("line", lines_starting("gnomon"))
+def test_every_name_in_a_command_exists(line: str) -> None:
+    word, values = read_command(line)
+    if word == "parts" and values["name"] not in (None, "NAME"):
+        find(values["kind"], values["name"])
+    if word == "evaluate":
+        find("benchmark", values["benchmark"])
+    if values.get("image") is not None:
+        assert (ROOT / values["image"]).is_file()
+
+
+@pytest.mark.parametrize("line", lines_starting("make"))
+def test_every_make_target_exists(line: str) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M)
+    assert set(line.split()[1:]) <= set(targets)
+
+
+def test_the_front_page_starts_with_the_two_commands() -> None:
+    assert commands(ROOT / "README.md")[:2] == ["make quickstart", "make test"]
+
+
+def test_a_command_that_does_not_parse_would_be_found() -> None:
+    with pytest.raises(Exception, match="No such option"):
+        read_command("gnomon train revisual-r1 --sett seed=1")
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", read_page(page)[1], re.M)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_link_and_image_of_a_page_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", read_page(page)[1]):
+        if re.match(r"https?:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        place = (page.parent / file).resolve() if file else page
+        assert place.exists(), f"{page_name(page)} links to {target}, which is not there"
+        assert not anchor or anchor in anchors(place), f"{page_name(page)}: no heading for {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_a_page_has_no_long_dashes(page: Path) -> None:
+    assert not re.search("[\u2013\u2014]", page.read_text())
+
+
+# -- generated pages ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_pages_are_up_to_date(name: str, generate: ModuleType) -> None:
+    pages = generate.pages(ROOT)
+    assert {page_name(path) for path in pages} == set(GENERATED)
+    current = (ROOT / name).read_text() == pages[ROOT / name]
+    assert current, f"{name} is out of date: run make docs"
+
+
+def test_a_page_without_its_markers_is_refused(generate: ModuleType) -> None:
+    with pytest.raises(ValueError, match="<!-- tree -->"):
+        generate.fill("no markers", "tree", "x")
+
+
+def test_filling_again_changes_nothing(generate: ModuleType) -> None:
+    once = generate.fill("a\n<!-- x -->\nold\n<!-- /x -->\nb\n", "x", "new\n")
+    assert once == "a\n<!-- x -->\nnew\n<!-- /x -->\nb\n"
+    assert generate.fill(once, "x", "new\n") == once
+
+
+def test_a_file_that_nothing_is_said_about_is_refused(generate: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "thing.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"say in NOTES .* what thing\.bin is"):
+        generate.about(tmp_path / "thing.bin", tmp_path)
+
+
+def test_the_reference_names_every_part(generate: ModuleType) -> None:
+    text = generate.parts_page()
+    for kind in INPUTS:
+        for name in generate.ours(kind):
+            assert f"\n### {kind} {name}\n" in text
+
+
+def test_angle_brackets_of_docstrings_are_shown_and_not_obeyed(generate: ModuleType) -> None:
+    assert generate.escape("<b> in ``<think>``") == "&lt;b> in `<think>`"
+
+
+def test_every_constant_with_an_origin_is_in_the_page_of_recipes(generate: ModuleType) -> None:
+    from gnomon.plan import constants
+
+    for name in recipe_names():
+        for scale in ("micro", "full"):
+            recipe = load_recipe(name, scale)
+            stated = {(place, origin) for place, _, origin in constants(recipe)}
+            found = {
+                (f"{section}.{row[0]}".removeprefix("recipe."), row[2])
+                for section, rows in generate.sections(recipe).items()
+                for row in rows.values()
+            }
+            assert stated <= found
+
+
+def stage(name: str, accuracy: float) -> dict[str, Any]:
+    return {
+        "name": name, "accuracy": accuracy, "low": accuracy - 0.04, "high": accuracy + 0.04,
+        "n": 512, "mean_length": 40.25, "seconds": 61.4,
+    }  # fmt: skip
+
+
+def run(arm: str, seed: int, *accuracies: float) -> dict[str, Any]:
+    names = ("base", "cold-start", "multimodal-rl", "text-rl")
+    stages = [stage(*pair) for pair in zip(names, accuracies, strict=False)]
+    return {"arm": arm, "seed": seed, "stages": stages, "commit": "0123456789abcdef"}
+
+
+RESULTS = {
+    "commands": {"pad": "gnomon train revisual-r1 --scale micro"},
+    "machine": "2 CPU cores",
+    "runs": [
+        run("pad", 1, 0.1, 0.3, 0.4, 0.5),
+        run("pad", 0, 0.2, 0.4, 0.5, 0.6),
+        run("pad-off", 0, 0.2, 0.4, 0.45, 0.55),
+    ],
+}
+
+
+def test_the_front_page_shows_the_lowest_seed_of_the_recipe(generate: ModuleType) -> None:
+    lines = generate.stage_table(RESULTS).splitlines()
+    assert lines[2] == "| base | 20.0 | 16.0 to 24.0 | - | 512 | 40.2 | 61 s |"
+    assert lines[5] == "| text-rl | 60.0 | 56.0 to 64.0 | +40.0 | 512 | 40.2 | 61 s |"
+    assert lines[-1] == "Seed 0; 2 CPU cores."
+
+
+def test_arms_are_compared_over_the_seeds_that_both_have(generate: ModuleType) -> None:
+    text = generate.result_tables(RESULTS)
+    assert "| pad | 60.0 (56.0 to 64.0) | 50.0 (46.0 to 54.0) | 55.0 | - |" in text
+    assert "| pad-off | 55.0 (51.0 to 59.0) | - | 55.0 | -5.0 (-5.0) | -2.6 (45.1" in text
+
+
+def test_each_stage_stands_next_to_the_papers_number(generate: ModuleType) -> None:
+    text = generate.result_tables(RESULTS)
+    assert "| pad | multimodal-rl | 45.0 | 40.2 | 47.7 |" in text
+    assert "| pad-off | multimodal-rl | 45.0 | 40.2 | 45.1 |" in text
+    assert "| pad-off | text-rl | 55.0 | 40.2 | - |" in text
+
+
+def test_the_command_of_an_arm_and_the_commit_are_told(generate: ModuleType) -> None:
+    text = generate.result_tables(RESULTS)
+    assert "`gnomon train revisual-r1 --scale micro`" in text
+    assert text.endswith("Machine: 2 CPU cores. Commit: 01234567.\n")
+
+
+def test_without_results_the_page_says_so(generate: ModuleType) -> None:
+    assert generate.stage_table({}) == generate.result_tables({}) == "Not measured yet.\n"
+
+
+def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) -> None:
+    for name in GENERATED[:2]:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text((ROOT / name).read_text())
+    for name in ("docs", "src", "benchmarks", "tests", ".ci", "Makefile", "pyproject.toml"):
+        if not (tmp_path / name).exists():
+            (tmp_path / name).symlink_to(ROOT / name)
+    stored = tmp_path / generate.RESULTS
+    stored.parent.mkdir(parents=True)
+    stored.write_text(json.dumps(RESULTS))
+    text = generate.pages(tmp_path)[tmp_path / "README.md"]
+    assert "| text-rl | 60.0 |" in text
