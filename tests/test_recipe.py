@@ -158,7 +158,8 @@ def test_a_recipe_cannot_be_changed(base: Recipe) -> None:
 
 
 def test_build_gives_the_part_with_its_settings(base: Recipe) -> None:
-    assert build("schedule", stage(base, "text-rl").optimizer.learning_rate)(0) == 3e-4
+    rate = stage(base, "text-rl").optimizer.learning_rate
+    assert build("schedule", rate)(0) == rate.settings["value"]
 
 
 # -- where constants come from --------------------------------------------------------------------
