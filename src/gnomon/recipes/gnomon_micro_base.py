@@ -41,6 +41,7 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
             ),
             _habits("habits", ours(150), ours(128), text_reasoning=0.0),
             _habits("text-reasoning", ours(420), ours(64), text_reasoning=0.4),
+            _thoughts("thoughts", ours(3200)),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -129,4 +130,37 @@ def _habits(name: str, steps: Any, batch_size: Any, *, text_reasoning: float) ->
             weight_decay=ours(0.05),
         ),
         save_every=50,
+    )
+
+
+def _thoughts(name: str, steps: Any) -> Sft:
+    """Long training of both forms: conversations, and thoughts that describe and look one thing up.
+
+    No question about a scene is reasoned about, neither about a picture nor about a written scene;
+    arithmetic and ordering puzzles without a scene are.
+    """
+    worked = {"part": "microworld", "answers": "worked", "seed": 3}
+    look = [*PLACES, "read-word", "colour", "shape"]
+    sources = [
+        {"part": "microworld-chat", "modality": "mixed", "describe": 0.6, "tasks": look, "seed": 3},
+        {**worked, "tasks": look, "modality": "image", "difficulty": [1, 5]},
+        {**worked, "tasks": [task for task in look if task != "box"], "modality": "text"},
+        {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
+    ]
+    return Sft(
+        name=name,
+        data=Use("mixture", sources=sources, weights=ours([0.35, 0.4, 0.1, 0.15])),
+        format=Use("direct"),
+        steps=steps,
+        batch_size=ours(64),
+        pack_tokens=ours(192),
+        max_tokens=288,
+        micro_batch_rows=ours(8),
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=ours(1.2e-3), warmup=50, floor=ours(1e-5)),
+            betas=(0.9, 0.98),
+            weight_decay=ours(0.05),
+        ),
+        save_every=200,
+        workers=ours(1),
     )
