@@ -87,7 +87,7 @@ class Policy:
         """Image features [F, H] of ``pictures``, one vision forward for all of them."""
         patches = torch.cat([picture.patches_PD for picture in pictures]).to(self.device)
         grids = torch.tensor([picture.grid for picture in pictures], device=self.device)
-        with self._precision():
+        with self.precision():
             output = self.core.model.get_image_features(patches, grids)
         return torch.cat(tuple(getattr(output, "pooler_output", output)))
 
@@ -124,7 +124,7 @@ class Policy:
         """
         if self.core.model.language_model.config._attn_implementation == "eager":
             mask = _additive_mask(mask, embeds)
-        with self._precision():
+        with self.precision():
             output = self.core.model.language_model(
                 inputs_embeds=embeds,
                 position_ids=positions,
@@ -136,10 +136,11 @@ class Policy:
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits in float32 for hidden states of any leading shape."""
-        with self._precision():
+        with self.precision():
             return self.core.lm_head(hidden).float()  # type: ignore[no-any-return]
 
-    def _precision(self) -> torch.autocast:
+    def precision(self) -> torch.autocast:
+        """The context in which forward passes run."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision)
 
     def freeze(self, parts: Sequence[str]) -> None:

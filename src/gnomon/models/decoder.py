@@ -1,0 +1,48 @@
+"""The decoder of Qwen2.5-VL, one layer at a time, with attention left to the caller.
+
+The layers' own modules compute norms, projections and MLPs, so adapters work as they are. What a
+token may look at differs between training and writing, and is one function. Dimension suffixes:
+M tokens, A heads, K heads of keys and values, D width of a head, H hidden width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
+"""``attend(layer, q_MAD, k_MKD, v_MKD)`` gives [M, A, D]; positions are already turned in."""
+
+
+def run_layers(decoder: Any, embeds_MH: Tensor, positions_3M: Tensor, attend: Attend) -> Tensor:
+    """Last hidden states [M, H] of ``decoder`` (a `Qwen2_5_VLTextModel`), after the final norm."""
+    cos, sin = decoder.rotary_emb(embeds_MH[None], positions_3M[:, None])
+    turn = cos[0][:, None], sin[0][:, None]
+    hidden_MH = embeds_MH
+    for number, layer in enumerate(decoder.layers):
+        hidden_MH = _layer(layer, number, hidden_MH, turn, attend)
+    return decoder.norm(hidden_MH)  # type: ignore[no-any-return]
+
+
+def _layer(
+    layer: Any, number: int, hidden_MH: Tensor, turn: tuple[Tensor, Tensor], attend: Attend
+) -> Tensor:
+    attention = layer.self_attn
+    normed_MH = layer.input_layernorm(hidden_MH)
+    q, k, v = (
+        project(normed_MH).unflatten(-1, (-1, attention.head_dim))
+        for project in (attention.q_proj, attention.k_proj, attention.v_proj)
+    )
+    # The rotary embedding makes float32 of anything; keys are stored in the type of the values.
+    q, k = (rotate(x, *turn).to(v.dtype) for x in (q, k))
+    hidden_MH = hidden_MH + attention.o_proj(attend(number, q, k, v).flatten(-2))
+    return hidden_MH + layer.mlp(layer.post_attention_layernorm(hidden_MH))  # type: ignore[no-any-return]
+
+
+def rotate(x_MAD: Tensor, cos_M1D: Tensor, sin_M1D: Tensor) -> Tensor:
+    """Rotary embedding (arXiv 2104.09864) with the two halves of a head as pairs."""
+    one, two = x_MAD.chunk(2, dim=-1)
+    return x_MAD * cos_M1D + torch.cat((-two, one), dim=-1) * sin_M1D
