@@ -77,7 +77,7 @@ def sft(**changes: Any) -> Sft:
         "format": Use("think-boxed"),
         "steps": 2,
         "batch_size": 2,
-        "pack_tokens": 512,
+        "micro_batch_tokens": 512,
         "max_tokens": 1024,
         "optimizer": OPTIMIZER,
     }
@@ -301,7 +301,7 @@ def test_a_rollout_that_holds_an_image_token_is_refused_by_the_batch(
     )
     row = prompt.extend([50, tiny_policy.image_token_id, 60], [1, 1, 1])
     with pytest.raises(ValueError, match=r"(5|1) image placeholders but (4|0) image features"):
-        tiny_policy.batch([[row], [prompt]] if not pictured else [[row]])
+        tiny_policy.batch([row])
 
 
 # -- ten thousand brackets ------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def good(tiny_folder: Path) -> Recipe:
         stages=(
             Sft(
                 name="sft", data=TEXT, modality="text", format=Use("think-boxed"), steps=1,
-                optimizer=rate, batch_size=1, pack_tokens=64,
+                optimizer=rate, batch_size=1, micro_batch_tokens=64,
             ),
             Reinforce(
                 name="rl", data=IMAGE, modality="image", format=Use("think-boxed"), steps=1,

@@ -77,7 +77,7 @@ def supervised(**settings: Any) -> Sft:
         "steps": 4,
         "optimizer": OPTIMIZER,
         "batch_size": 8,
-        "pack_tokens": 256,
+        "micro_batch_tokens": 256,
         "max_tokens": 256,
     }
     return Sft(**{**common, **settings})

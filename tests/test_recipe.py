@@ -135,7 +135,7 @@ def small(**changes: Any) -> Recipe:
         "steps": 2,
         "optimizer": Optimizer(learning_rate=Use("constant", value=1e-4)),
         "batch_size": 2,
-        "pack_tokens": 64,
+        "micro_batch_tokens": 64,
     }
     of_recipe = {"name": "small", "seed": 0}
     of_recipe |= {key: changes.pop(key) for key in of_recipe if key in changes}

@@ -62,7 +62,7 @@ def small_recipe(model: Path, **changes: object) -> Recipe:
                 format=Use("think-boxed"),
                 steps=4,
                 batch_size=3,
-                pack_tokens=512,
+                micro_batch_tokens=512,
                 optimizer=optimizer,
                 save_every=1,
             ),

@@ -44,7 +44,7 @@ def cold_start(**changes: Any) -> Sft:
         "format": Use("think-boxed"),
         "steps": 2,
         "batch_size": 2,
-        "pack_tokens": 512,
+        "micro_batch_tokens": 512,
         "optimizer": OPTIMIZER,
     }
     return Sft(**settings | changes)

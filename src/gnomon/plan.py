@@ -249,14 +249,14 @@ class _Planner:
     def _load(self, stage: AnyStage, data: DataCheck, gpus: int) -> Load:
         if isinstance(stage, Reinforce):
             return self._reinforce_load(stage, data, gpus)
-        tokens = max(stage.pack_tokens, stage.max_tokens)
-        rows = min(stage.micro_batch_rows, _share(stage.batch_size, gpus))
+        most = max(stage.micro_batch_tokens, stage.max_tokens)
+        rows = max(1, min(most // stage.max_tokens, _share(stage.batch_size, gpus)))
+        tokens = rows * stage.max_tokens
         return Load(
             rows=rows,
-            tokens=tokens,
-            patches=self._patches(rows * tokens, rows * data.images),
-            scored=rows * tokens,
-            packed=True,
+            tokens=stage.max_tokens,
+            patches=self._patches(tokens, rows * data.images),
+            scored=tokens,
         )
 
     def _reinforce_load(self, stage: Reinforce, data: DataCheck, gpus: int) -> Load:
@@ -265,10 +265,13 @@ class _Planner:
         response = stage.sampling.max_new_tokens
         chunk = SamplingSettings(**stage.sampling.model_dump(exclude={"origins"})).chunk
         prompts = min(max(1, chunk // stage.rollouts), _share(stage.prompts, gpus))
+        shown = -(-rows // stage.rollouts)
         return Load(
             rows=rows,
-            tokens=stage.max_tokens + response,
-            patches=self._patches(rows * stage.max_tokens, rows * data.images),
+            tokens=response,
+            shared=stage.max_tokens,
+            members=stage.rollouts,
+            patches=self._patches(shown * stage.max_tokens, shown * data.images),
             scored=rows * response,
             entropy=_takes(stage, "entropy"),
             decoding=prompts * stage.rollouts,
@@ -331,9 +334,10 @@ def _problems(recipe: Recipe, shape: Shape, stages: tuple[StagePlan, ...]) -> It
     for stage, made in zip(recipe.stages, stages, strict=True):
         place = f"stages.{stage.name}"
         yield from made.data.problems
-        if made.load.tokens > shape.context:
+        row = made.load.shared + made.load.tokens
+        if row > shape.context:
             yield (
-                f"{place}: rows of up to {made.load.tokens:,} tokens, the model's context is "
+                f"{place}: rows of up to {row:,} tokens, the model's context is "
                 f"{shape.context:,}; lower max_tokens"
             )
         if not made.trained:

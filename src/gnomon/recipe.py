@@ -175,12 +175,11 @@ class Stage(Block):
 
 
 class Sft(Stage):
-    """Supervised fine-tuning on the assistant's tokens, packed into rows of ``pack_tokens``."""
+    """Supervised fine-tuning on the assistant's tokens, ``micro_batch_tokens`` at a time."""
 
     kind: Literal["sft"] = "sft"
     batch_size: Count
-    pack_tokens: Count
-    micro_batch_rows: Count = 16
+    micro_batch_tokens: Count = 4096
 
 
 class Reinforce(Stage):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.formats.grammar import direct
-from gnomon.models.batch import Batch, make_batch, pack
+from gnomon.models.batch import FILLED, Batch, in_parts, make_batch
 from gnomon.models.encode import Encoded, Encoder, feature_count
 from gnomon.records import Media, Message, Sample
 
@@ -21,73 +21,125 @@ def asking(encoder: Encoder, text: str, *media: Media) -> Encoded:
     return encoder.prompt(sample, direct())
 
 
-def batch_of(encoder: Encoder, *rows: list[Encoded]) -> Batch:
+def batch_of(encoder: Encoder, *rows: Encoded) -> Batch:
     return make_batch(
-        rows, pad_id=0, merge_size=encoder.merge_size, image_token_id=encoder.image_token_id
+        rows, merge_size=encoder.merge_size, image_token_id=encoder.image_token_id
     )
+
+
+def run_of(length: int, before: Encoded | None = None) -> Encoded:
+    ids = torch.arange(1, length + 1)
+    return Encoded(ids, torch.ones(length).bool(), ids.expand(3, length), (), length, before)
+
+
+def forest(lengths: list[int], families: list[int]) -> list[Encoded]:
+    """Rows that continue one of a few prompts, or nothing."""
+    prompts = [run_of(3), run_of(11), None]
+    return [run_of(n, prompts[f]) for n, f in zip(lengths, families, strict=False)]
+
+
+def plain(rows: list[Encoded]) -> Batch:
+    return make_batch(rows, merge_size=2, image_token_id=-1)
+
+
+FORESTS = st.lists(st.tuples(st.integers(1, 20), st.integers(0, 2)), min_size=1, max_size=20).map(
+    lambda pairs: forest([n for n, _ in pairs], [f for _, f in pairs])
+)
 
 
 @given(LENGTHS, st.integers(1, 80))
-def test_packing_uses_every_sequence_once_and_keeps_the_capacity(
-    lengths: list[int], capacity: int
-) -> None:
-    rows = pack(lengths, capacity)
-    assert sorted(index for row in rows for index in row) == list(range(len(lengths)))
-    for row in rows:
-        assert len(row) == 1 or sum(lengths[index] for index in row) <= capacity
+def test_micro_batches_use_every_row_once_and_keep_the_limit(lengths: list[int], most: int) -> None:
+    parts = in_parts(lengths, most)
+    assert sorted(index for part in parts for index in part) == list(range(len(lengths)))
+    for part in parts:
+        assert len(part) == 1 or sum(lengths[index] for index in part) <= most
 
 
 @given(LENGTHS)
-def test_packing_needs_at_most_twice_the_rows_that_the_tokens_fill(lengths: list[int]) -> None:
-    rows = pack(lengths, 60)
-    assert len(rows) <= 2 * sum(lengths) / 60 + 1
+def test_there_are_at_most_twice_the_micro_batches_that_the_tokens_fill(lengths: list[int]) -> None:
+    parts = in_parts(lengths, 60)
+    assert len(parts) <= 2 * sum(lengths) / 60 + 1
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_packing_a_realistic_mix_pads_less_than_five_percent(seed: int) -> None:
+def test_rows_lie_end_to_end_without_padding(tiny_encoder: Encoder) -> None:
+    short, long = asking(tiny_encoder, "a"), asking(tiny_encoder, "a b c d")
+    batch = batch_of(tiny_encoder, short, long)
+    assert batch.token_ids.equal(torch.cat([short.token_ids, long.token_ids]))
+    assert batch.positions.equal(torch.cat([short.positions, long.positions], dim=1))
+    assert [places.tolist() for places in batch.rows] == [
+        list(range(len(short))), list(range(len(short), len(short) + len(long))),
+    ]  # fmt: skip
+
+
+def test_what_rows_continue_is_held_once(tiny_encoder: Encoder) -> None:
+    prompt = asking(tiny_encoder, "a b c")
+    rows = [prompt.extend([20 + i], [1]) for i in range(4)]
+    batch = batch_of(tiny_encoder, *rows)
+    assert len(batch) == len(prompt) + 4
+    assert [batch.token_ids[places].tolist() for places in batch.rows] == [
+        [*prompt.token_ids.tolist(), 20 + i] for i in range(4)
+    ]
+
+
+def test_a_turn_of_a_conversation_continues_all_before_it(tiny_encoder: Encoder) -> None:
+    prompt = asking(tiny_encoder, "a")
+    first = prompt.extend([20, 21], [1, 1])
+    tool = first.extend([30], [0])
+    rows = [tool.extend([40], [1]), tool.extend([50, 51], [1, 1])]
+    batch = batch_of(tiny_encoder, *rows)
+    assert len(batch) == len(prompt) + 2 + 1 + 1 + 2
+    assert batch.token_ids[batch.targets_K].tolist() == [20, 21, 40, 20, 21, 50, 51]
+    assert batch.counts == (3, 4)
+
+
+def test_the_first_token_of_a_row_is_never_trained() -> None:
+    batch = plain([run_of(2), run_of(2)])
+    assert (batch.targets_K.tolist(), batch.sources_K.tolist()) == ([1, 3], [0, 2])
+
+
+def test_the_first_token_of_a_response_is_predicted_by_the_end_of_its_prompt() -> None:
+    prompt = run_of(5)
+    batch = plain([run_of(2, prompt), run_of(1, prompt)])
+    assert batch.sources_K[batch.targets_K == 5].tolist() == [4]
+    assert batch.sources_K[batch.targets_K == 7].tolist() == [4]
+
+
+@given(FORESTS)
+def test_every_token_sees_its_own_row_up_to_itself_and_nothing_else(rows: list[Encoded]) -> None:
+    batch = plain(rows)
+    outputs = []
+    for box in batch.rectangles:
+        width = box.queries_RT.shape[1]
+        hidden = box.hidden_RTU
+        if hidden is None:
+            hidden = torch.ones(width, width).bool().triu(1).expand(len(box.queries_RT), -1, -1)
+        for line in range(len(box.queries_RT)):
+            for place in range(width):
+                outputs.append(box.keys_RU[line][~hidden[line, place]].tolist())
+    for places in batch.rows:
+        for number, token in enumerate(places.tolist()):
+            assert outputs[int(batch.order_M[token])] == places[: number + 1].tolist()
+
+
+@given(FORESTS)
+def test_rectangles_are_filled(rows: list[Encoded]) -> None:
+    batch = plain(rows)
+    assert 0 <= batch.padding <= 1 - FILLED + 1e-9
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_attention_pads_little_on_a_realistic_mix(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     drawn = (torch.randn(256, generator=generator) * 0.6 + 5).exp().long().clamp(16, 1024)
-    lengths = drawn.tolist()
-    rows = pack(lengths, 1024)
-    assert 1 - sum(lengths) / (1024 * len(rows)) < 0.05
-
-
-def test_rows_are_padded_on_the_right(tiny_encoder: Encoder) -> None:
-    short, long = asking(tiny_encoder, "a"), asking(tiny_encoder, "a b c d")
-    batch = batch_of(tiny_encoder, [short], [long])
-    assert batch.token_ids.shape == (2, len(long))
-    assert batch.segments[0].tolist() == [1] * len(short) + [0] * (len(long) - len(short))
-    assert batch.token_ids[0, : len(short)].equal(short.token_ids)
-    assert batch.token_ids[0, len(short) :].eq(0).all()
-    assert batch.padding == pytest.approx((len(long) - len(short)) / (2 * len(long)))
-    assert not batch.packed
-
-
-def test_a_packed_row_holds_its_sequences_end_to_end(tiny_encoder: Encoder) -> None:
-    one = asking(tiny_encoder, "a").extend([20, 21], [1, 1])
-    two = asking(tiny_encoder, "a b c").extend([22], [1])
-    batch = batch_of(tiny_encoder, [one, two])
-    assert batch.token_ids[0].equal(torch.cat([one.token_ids, two.token_ids]))
-    assert batch.train[0].equal(torch.cat([one.train, two.train]))
-    assert batch.positions[:, 0].equal(torch.cat([one.positions, two.positions], dim=1))
-    assert batch.segments[0].tolist() == [1] * len(one) + [2] * len(two)
-    assert batch.packed
-    assert batch.padding == 0
-
-
-def test_the_first_token_of_a_sequence_is_never_trained(tiny_encoder: Encoder) -> None:
-    whole = Encoded(
-        torch.tensor([20, 21]), torch.tensor([True, True]), torch.zeros(3, 2).long(), (), 2
-    )
-    batch = batch_of(tiny_encoder, [whole, whole])
-    assert batch.train.tolist() == [[False, True, False, True]]
+    assert plain([run_of(length) for length in drawn.tolist()]).padding < 0.2
 
 
 def test_an_image_of_many_rows_is_held_once(tiny_encoder: Encoder, paint: Paint) -> None:
     red, blue = paint("red", 84, 56), paint("blue")
     rows = [
-        [asking(tiny_encoder, "a", red), asking(tiny_encoder, "b", blue, red)],
-        [asking(tiny_encoder, "c", blue)],
+        asking(tiny_encoder, "a", red),
+        asking(tiny_encoder, "b", blue, red),
+        asking(tiny_encoder, "c", blue),
     ]
     batch = batch_of(tiny_encoder, *rows)
     assert [picture.key for picture in batch.pictures] == [red.key, blue.key]
@@ -100,7 +152,7 @@ def test_each_placeholder_takes_the_feature_of_its_own_image(
     tiny_encoder: Encoder, paint: Paint
 ) -> None:
     media = [paint("red", 56 * (1 + i), 56) for i in range(3)]
-    rows = [[asking(tiny_encoder, "a", *media[:2])], [asking(tiny_encoder, "a", media[2])]]
+    rows = [asking(tiny_encoder, "a", *media[:2]), asking(tiny_encoder, "a", media[2])]
     batch = batch_of(tiny_encoder, *rows)
     counts = [feature_count(picture.grid, 2) for picture in batch.pictures]
     owner = torch.arange(3).repeat_interleave(torch.tensor(counts))
@@ -108,7 +160,7 @@ def test_each_placeholder_takes_the_feature_of_its_own_image(
 
 
 def test_text_alone_has_no_features(tiny_encoder: Encoder) -> None:
-    batch = batch_of(tiny_encoder, [asking(tiny_encoder, "a")])
+    batch = batch_of(tiny_encoder, asking(tiny_encoder, "a"))
     assert batch.pictures == ()
     assert (batch.features_index.numel(), batch.features_index.dtype) == (0, torch.long)
 
@@ -119,7 +171,7 @@ def test_placeholders_that_differ_from_the_features_are_refused(
     encoded = asking(tiny_encoder, "a", paint())
     cut = Encoded(encoded.token_ids, encoded.train, encoded.positions, (), encoded.next_position)
     with pytest.raises(ValueError, match="4 image placeholders but 0 image features"):
-        batch_of(tiny_encoder, [cut])
+        batch_of(tiny_encoder, cut)
 
 
 def test_a_batch_of_no_rows_is_refused(tiny_encoder: Encoder) -> None:
@@ -127,10 +179,18 @@ def test_a_batch_of_no_rows_is_refused(tiny_encoder: Encoder) -> None:
         batch_of(tiny_encoder)
 
 
+def test_a_response_of_no_tokens_takes_no_place() -> None:
+    prompt = run_of(4)
+    batch = plain([run_of(0, prompt), run_of(2, prompt)])
+    assert (len(batch), batch.counts) == (6, (3, 5))
+
+
 def test_moving_a_batch_keeps_its_content(tiny_encoder: Encoder, paint: Paint) -> None:
-    batch = batch_of(tiny_encoder, [asking(tiny_encoder, "a", paint())])
+    prompt = asking(tiny_encoder, "a", paint())
+    batch = batch_of(tiny_encoder, prompt.extend([20], [1]))
     moved = batch.to(torch.device("cpu"))
     assert moved.pictures is batch.pictures
+    assert len(moved.rectangles) == len(batch.rectangles) == 2
     for name, value in vars(batch).items():
         if isinstance(value, torch.Tensor):
             assert getattr(moved, name).equal(value)

@@ -301,20 +301,22 @@ def test_sampled_tokens_continue_positions_and_marks(tiny_encoder: Encoder, pain
     sample = chat("<image>What?", media=(paint("red", 140, 56),))
     prompt = tiny_encoder.prompt(sample, direct())
     longer = prompt.extend([11, 12, 13], [1, 0, 1])
-    ids = longer.token_ids.tolist()
+    assert longer.chain() == (prompt, longer)
+    assert longer.token_ids.tolist() == [11, 12, 13]
+    assert longer.train.tolist() == [True, False, True]
+    ids = torch.cat([prompt.token_ids, longer.token_ids]).tolist()
     grids = [picture.grid for picture in prompt.pictures]
     positions, following = rope_positions(ids, tiny_encoder.image_token_id, grids, 2)
-    assert ids[-3:] == [11, 12, 13]
-    assert longer.train.tolist() == [False] * len(prompt) + [True, False, True]
-    assert longer.positions.equal(positions)
+    assert torch.cat([prompt.positions, longer.positions], dim=1).equal(positions)
     assert longer.next_position == following
 
 
-def test_no_sampled_tokens_leave_a_prompt_as_it_is(tiny_encoder: Encoder) -> None:
+def test_no_sampled_tokens_are_a_continuation_of_nothing_more(tiny_encoder: Encoder) -> None:
     prompt = tiny_encoder.prompt(chat("What?"), direct())
-    same: Any = prompt.extend([], [])
-    assert same.token_ids.equal(prompt.token_ids)
-    assert same.positions.equal(prompt.positions)
+    none = prompt.extend([], [])
+    assert (len(none), none.token_ids.dtype) == (0, torch.long)
+    assert (none.train.dtype, none.positions.shape) == (torch.bool, (3, 0))
+    assert none.next_position == prompt.next_position
 
 
 def test_an_encoding_is_the_same_in_another_process(tiny_encoder: Encoder, paint: Paint) -> None:

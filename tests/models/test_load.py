@@ -71,7 +71,7 @@ def change_tensors(folder: Path, change: Callable[[dict[str, Tensor]], None]) ->
 
 def scored(policy: Policy, example: Encoded) -> Tensor:
     with torch.no_grad():
-        return score_tokens(policy, policy.batch([[example]])).logp
+        return score_tokens(policy, policy.batch([example])).logp
 
 
 def assert_same_state(one: dict[str, Tensor], other: dict[str, Tensor]) -> None:
@@ -298,7 +298,7 @@ def test_adapters_alone_are_trained(adapted: Policy, tiny_policy: Policy, exampl
     assert adapted.trainable()
     assert all(".lora_" in name for name in adapted.trainable())
     assert not any("visual" in name for name in adapted.trainable())
-    batch = adapted.batch([[example]])
+    batch = adapted.batch([example])
     score_tokens(adapted, batch).logp.sum().backward()
     assert all(p.grad is not None and p.grad.any() for p in adapted.trainable().values())
     for name, parameter in adapted.core.named_parameters():
@@ -377,7 +377,7 @@ def test_adapters_work_in_mixed_precision_with_checkpointed_activations(
     adapted.mixed_precision = True
     adapted.model.train()
     adapted.checkpoint_activations()
-    score_tokens(adapted, adapted.batch([[example]])).logp.sum().backward()
+    score_tokens(adapted, adapted.batch([example])).logp.sum().backward()
     assert all(
         p.dtype == p.grad.dtype == torch.float32 and p.grad.isfinite().all() and p.grad.any()
         for p in adapted.trainable().values()

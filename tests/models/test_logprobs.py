@@ -18,15 +18,16 @@ Paint = Callable[..., Media]
 
 
 @pytest.fixture
-def rows(tiny_encoder: Encoder, paint: Paint) -> list[list[Encoded]]:
+def rows(tiny_encoder: Encoder, paint: Paint) -> list[Encoded]:
     def asking(text: str, *media: Media) -> Encoded:
         sample = Sample("s", (Message("user", "<image>" * len(media) + text),), media)
         return tiny_encoder.prompt(sample, direct())
 
     return [
-        [asking("How many?", paint()).extend([20, 40, 60, 2], [1, 1, 0, 1])],
-        [asking("What is the colour of the square?").extend([70, 80], [1, 1])],
-        [asking("a").extend([90], [1]), asking("b", paint("blue")).extend([91, 92], [1, 1])],
+        asking("How many?", paint()).extend([20, 40, 60, 2], [1, 1, 0, 1]),
+        asking("What is the colour of the square?").extend([70, 80], [1, 1]),
+        asking("a").extend([90], [1]),
+        asking("b", paint("blue")).extend([91, 92], [1, 1]),
     ]
 
 
@@ -34,11 +35,10 @@ def naive(
     policy: Policy, batch: Batch, temperature: float = 1.0, *, entropy: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Log-softmax of every position over the whole vocabulary."""
-    logp_NLV = (policy.logits(policy.hidden(batch)) / temperature).log_softmax(-1)
-    taken = logp_NLV[:, :-1].gather(-1, batch.token_ids[:, 1:, None]).squeeze(-1)
-    spread = -(logp_NLV.exp() * logp_NLV).sum(-1)[:, :-1]
-    chosen = batch.train[:, 1:]
-    return taken[chosen], spread[chosen]
+    logp_MV = (policy.logits(policy.hidden(batch)) / temperature).log_softmax(-1)
+    spread_M = -(logp_MV.exp() * logp_MV).sum(-1)
+    taken = logp_MV[batch.sources_K].gather(-1, batch.token_ids[batch.targets_K, None])
+    return taken.squeeze(-1), spread_M[batch.sources_K]
 
 
 def gradient(policy: Policy, loss: Tensor) -> Tensor:
@@ -49,7 +49,7 @@ def gradient(policy: Policy, loss: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_scores_equal_the_full_log_softmax(
-    tiny_policy: Policy, rows: list[list[Encoded]], temperature: float
+    tiny_policy: Policy, rows: list[Encoded], temperature: float
 ) -> None:
     batch = tiny_policy.batch(rows)
     with torch.no_grad():
@@ -65,7 +65,7 @@ def test_scores_equal_the_full_log_softmax(
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_change_neither_values_nor_gradients(
     fresh_policy: Policy,
-    rows: list[list[Encoded]],
+    rows: list[Encoded],
     monkeypatch: pytest.MonkeyPatch,
     chunk: int,
     entropy: bool,
@@ -82,7 +82,7 @@ def test_chunks_change_neither_values_nor_gradients(
 
 
 def test_the_entropy_has_a_gradient_only_when_asked(
-    tiny_policy: Policy, rows: list[list[Encoded]]
+    tiny_policy: Policy, rows: list[Encoded]
 ) -> None:
     batch = tiny_policy.batch(rows)
     assert not score_tokens(tiny_policy, batch).entropy.requires_grad
@@ -93,7 +93,7 @@ def test_the_entropy_has_a_gradient_only_when_asked(
 
 @pytest.mark.parametrize("chunk", [3, 4096])
 def test_no_logits_are_made_for_prompt_positions(
-    tiny_policy: Policy, rows: list[list[Encoded]], monkeypatch: pytest.MonkeyPatch, chunk: int
+    tiny_policy: Policy, rows: list[Encoded], monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(logprobs, "CHUNK", chunk)
     sizes: list[tuple[int, ...]] = []
@@ -107,7 +107,7 @@ def test_no_logits_are_made_for_prompt_positions(
     assert all(len(size) == 2 and size[0] <= chunk for size in sizes)
 
 
-def test_given_features_are_used(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+def test_given_features_are_used(tiny_policy: Policy, rows: list[Encoded]) -> None:
     batch = tiny_policy.batch(rows)
     with torch.no_grad():
         features = tiny_policy.features(batch.pictures)
@@ -120,23 +120,23 @@ def test_a_batch_that_trains_nothing_scores_nothing_and_still_has_a_gradient(
     fresh_policy: Policy, tiny_encoder: Encoder
 ) -> None:
     prompt = tiny_encoder.prompt(Sample("s", (Message("user", "a"),)), direct())
-    batch = fresh_policy.batch([[prompt]])
+    batch = fresh_policy.batch([prompt])
     scores = score_tokens(fresh_policy, batch)
     assert scores.logp.shape == scores.entropy.shape == (0,)
     assert not gradient(fresh_policy, scores.logp.sum()).any()
     assert by_row(scores.logp, batch)[0].shape == (1, 0)
 
 
-def test_values_are_laid_out_by_row(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+def test_values_are_laid_out_by_row(tiny_policy: Policy, rows: list[Encoded]) -> None:
     batch = tiny_policy.batch(rows)
     values_NT, mask_NT = by_row(torch.arange(1.0, 9.0), batch)
-    assert values_NT.tolist() == [[1, 2, 3], [4, 5, 0], [6, 7, 8]]
-    assert mask_NT.tolist() == [[True] * 3, [True, True, False], [True] * 3]
+    assert values_NT.tolist() == [[1, 2, 3], [4, 5, 0], [6, 0, 0], [7, 8, 0]]
+    assert mask_NT.sum(1).tolist() == [3, 2, 1, 2]
 
 
-def test_the_layout_passes_gradients_back(tiny_policy: Policy, rows: list[list[Encoded]]) -> None:
+def test_the_layout_passes_gradients_back(tiny_policy: Policy, rows: list[Encoded]) -> None:
     values = torch.ones(8, requires_grad=True)
     values_NT, _ = by_row(values, tiny_policy.batch(rows))
-    (values_NT * torch.arange(9.0).view(3, 3)).sum().backward()
+    (values_NT * torch.arange(12.0).view(4, 3)).sum().backward()
     assert values.grad is not None
-    assert values.grad.tolist() == [0, 1, 2, 3, 4, 6, 7, 8]
+    assert values.grad.tolist() == [0, 1, 2, 3, 4, 6, 9, 10]

@@ -44,19 +44,14 @@ def counted(module: Any) -> Iterator[Sizes]:
     hook.remove()
 
 
-def by_sequence(policy: Policy, rows: Sequence[Sequence[Encoded]]) -> list[Tensor]:
-    """Log-probabilities of each sequence's next tokens, from one batch."""
+def by_sequence(policy: Policy, rows: Sequence[Encoded]) -> list[Tensor]:
+    """Log-probabilities of each row's next tokens, from one batch."""
     batch = policy.batch(rows)
-    logp = policy.logits(policy.hidden(batch)).log_softmax(-1)
-    pieces = []
-    for n, row in enumerate(rows):
-        start = 0
-        for sequence in row:
-            span = slice(start, start + len(sequence) - 1)
-            targets = sequence.token_ids[1:, None]
-            pieces.append(logp[n, span].gather(-1, targets).squeeze(-1))
-            start += len(sequence)
-    return pieces
+    logp_MV = policy.logits(policy.hidden(batch)).log_softmax(-1)
+    return [
+        logp_MV[places[:-1]].gather(-1, batch.token_ids[places[1:], None]).squeeze(-1)
+        for places in batch.rows
+    ]
 
 
 def by_transformers(policy: Policy, sequence: Encoded) -> Tensor:
@@ -74,7 +69,7 @@ def by_transformers(policy: Policy, sequence: Encoded) -> Tensor:
     return logp.gather(-1, ids[0, 1:, None]).squeeze(-1)
 
 
-def gradients(policy: Policy, rows: Sequence[Sequence[Encoded]]) -> dict[str, Tensor]:
+def gradients(policy: Policy, rows: Sequence[Encoded]) -> dict[str, Tensor]:
     policy.model.zero_grad()
     torch.cat(by_sequence(policy, rows)).sum().backward()
     return {name: p.grad.clone() for name, p in policy.trainable().items() if p.grad is not None}
@@ -87,50 +82,94 @@ def assert_close_gradients(one: dict[str, Tensor], other: dict[str, Tensor], lim
         assert gap < limit, (name, float(gap))
 
 
-def test_padded_rows_score_as_transformers_does_one_by_one(
+def test_rows_of_a_batch_score_as_transformers_does_one_by_one(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
     with torch.no_grad():
-        padded = by_sequence(tiny_policy, [[one] for one in examples])
-        for one, logp in zip(examples, padded, strict=True):
+        together = by_sequence(tiny_policy, examples)
+        for one, logp in zip(examples, together, strict=True):
             torch.testing.assert_close(logp, by_transformers(tiny_policy, one), atol=1e-5, rtol=0)
 
 
-def test_packed_rows_score_as_padded_ones(tiny_policy: Policy, examples: list[Encoded]) -> None:
-    with torch.no_grad():
-        padded = by_sequence(tiny_policy, [[one] for one in examples])
-        packed = by_sequence(tiny_policy, [examples[:3], examples[3:]])
-    torch.testing.assert_close(torch.cat(packed), torch.cat(padded), atol=1e-5, rtol=0)
-
-
-def test_packed_padded_and_single_sequences_give_the_same_gradients(
+def test_rows_of_a_batch_have_the_gradients_of_transformers(
     fresh_policy: Policy, examples: list[Encoded]
 ) -> None:
-    padded = gradients(fresh_policy, [[one] for one in examples])
-    packed = gradients(fresh_policy, [examples[:3], examples[3:]])
+    together = gradients(fresh_policy, examples)
     fresh_policy.model.zero_grad()
     for one in examples:
         by_transformers(fresh_policy, one).sum().backward()
     single = {name: p.grad for name, p in fresh_policy.trainable().items()}
-    assert_close_gradients(padded, single, 1e-5)
-    assert_close_gradients(packed, single, 1e-5)
+    assert_close_gradients(together, single, 1e-5)
 
 
-@pytest.mark.parametrize("layout", ["padded", "packed"])
-def test_eager_attention_scores_as_sdpa(
-    tiny_folder: Path, tiny_policy: Policy, examples: list[Encoded], layout: str
+def whole(row: Encoded) -> Encoded:
+    """A row that continues others as one run of its own."""
+    runs = row.chain()
+    return Encoded(
+        torch.cat([run.token_ids for run in runs]),
+        torch.cat([run.train for run in runs]),
+        torch.cat([run.positions for run in runs], dim=1),
+        tuple(picture for run in runs for picture in run.pictures),
+        row.next_position,
+    )
+
+
+@pytest.fixture
+def continued(examples: list[Encoded]) -> list[Encoded]:
+    """Responses to shared prompts with an image, two and none, a second turn, and a plain row."""
+    one, text, two, alone = examples
+    turn = two.extend([11, 12, 13], [1, 1, 1]).extend([14], [0])
+    return [
+        *(one.extend([30 + i] * (2 + 3 * i), [1] * (2 + 3 * i)) for i in range(4)),
+        turn.extend([21, 22], [1, 1]),
+        *(text.extend([50, 51 + i], [1, 1]) for i in range(2)),
+        turn.extend([23], [1]),
+        alone,
+    ]
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_sharing_what_rows_continue_gives_the_scores_of_whole_rows(
+    tiny_folder: Path, tiny_policy: Policy, continued: list[Encoded], attention: str
 ) -> None:
-    eager = load_policy(str(tiny_folder), attention="eager")
-    rows = [[one] for one in examples] if layout == "padded" else [examples[:3], examples[3:]]
+    policy = load_policy(str(tiny_folder), attention=attention)
     with torch.no_grad():
-        one, other = (torch.cat(by_sequence(policy, rows)) for policy in (eager, tiny_policy))
-    torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
+        shared = by_sequence(policy, continued)
+        apart = by_sequence(tiny_policy, [whole(row) for row in continued])
+    torch.testing.assert_close(torch.cat(shared), torch.cat(apart), atol=1e-5, rtol=0)
+
+
+def test_sharing_what_rows_continue_gives_the_gradients_of_whole_rows(
+    fresh_policy: Policy, continued: list[Encoded]
+) -> None:
+    fresh_policy.core.double()
+    shared = gradients(fresh_policy, continued)
+    apart = gradients(fresh_policy, [whole(row) for row in continued])
+    assert_close_gradients(shared, apart, 1e-6)  # parts of the vision tower stay in float32
+
+
+def test_single_precision_keeps_the_gradients_of_sharing_to_one_in_a_million(
+    fresh_policy: Policy, continued: list[Encoded]
+) -> None:
+    shared = gradients(fresh_policy, continued)
+    apart = gradients(fresh_policy, [whole(row) for row in continued])
+    both = zip(shared.values(), apart.values(), strict=True)
+    gap = torch.cat([(one - other).flatten() for one, other in both]).norm()
+    assert gap / torch.cat([value.flatten() for value in apart.values()]).norm() < 1e-6
+
+
+def test_a_shared_prompt_is_computed_once(tiny_policy: Policy, examples: list[Encoded]) -> None:
+    rows = [examples[0].extend([30, 31], [1, 1]) for _ in range(8)]
+    layer = tiny_policy.core.model.language_model.layers[0].mlp
+    with counted(layer) as tokens, torch.no_grad():
+        tiny_policy.hidden(tiny_policy.batch(rows))
+    assert tokens == [len(examples[0]) + 8 * 2]
 
 
 def test_an_image_that_rows_share_is_encoded_once(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
-    rows = [[examples[0]]] * 4 + [[examples[2]], [examples[3], examples[0]]]
+    rows = [*[examples[0].extend([9], [1])] * 4, examples[2], examples[3]]
     with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
         tiny_policy.hidden(tiny_policy.batch(rows))
     assert patches == [24 + 32]
@@ -140,7 +179,7 @@ def test_text_alone_does_not_call_the_vision_tower(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
     with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
-        tiny_policy.hidden(tiny_policy.batch([[examples[1]]]))
+        tiny_policy.hidden(tiny_policy.batch([examples[1]]))
     assert patches == []
 
 
@@ -148,17 +187,17 @@ def test_sharing_an_image_gives_the_gradients_of_encoding_it_again(
     fresh_policy: Policy, examples: list[Encoded]
 ) -> None:
     policy = fresh_policy.core.double() and fresh_policy
-    row = [[examples[2]]]
-    shared = gradients(policy, row * 4)
+    prompt = examples[2]
+    shared = gradients(policy, [prompt.extend([40 + i], [1]) for i in range(4)])
     policy.model.zero_grad()
-    for _ in range(4):
-        by_sequence(policy, row)[0].sum().backward()
+    for i in range(4):
+        by_sequence(policy, [prompt.extend([40 + i], [1])])[0].sum().backward()
     repeated = {name: p.grad for name, p in policy.trainable().items()}
     assert_close_gradients(shared, repeated, 1e-6)
 
 
 def test_features_that_are_given_are_used(tiny_policy: Policy, examples: list[Encoded]) -> None:
-    batch = tiny_policy.batch([[one] for one in examples])
+    batch = tiny_policy.batch(examples)
     with torch.no_grad():
         features = tiny_policy.features(batch.pictures)
         with counted(tiny_policy.core.model.visual) as patches:
@@ -238,7 +277,7 @@ def test_frozen_parts_get_no_gradient_and_the_others_do(
     fresh_policy: Policy, examples: list[Encoded]
 ) -> None:
     fresh_policy.freeze(["vision"])
-    found = gradients(fresh_policy, [[examples[0]]])
+    found = gradients(fresh_policy, [examples[0]])
     assert found.keys() == fresh_policy.trainable().keys()
     assert not any("visual" in name for name in found)
 
@@ -249,12 +288,12 @@ def test_frozen_parts_get_no_gradient_and_the_others_do(
 def test_mixed_precision_keeps_float32_weights_gradients_and_logits(
     fresh_policy: Policy, examples: list[Encoded]
 ) -> None:
-    exact = by_sequence(fresh_policy, [[one] for one in examples])
+    exact = by_sequence(fresh_policy, examples)
     fresh_policy.mixed_precision = True
-    batch = fresh_policy.batch([[one] for one in examples])
+    batch = fresh_policy.batch(examples)
     assert fresh_policy.features(batch.pictures).dtype == torch.bfloat16
     assert fresh_policy.logits(fresh_policy.hidden(batch)).dtype == torch.float32
-    rough = by_sequence(fresh_policy, [[one] for one in examples])
+    rough = by_sequence(fresh_policy, examples)
     assert 0 < (torch.cat(rough) - torch.cat(exact)).abs().max() < 0.5
     torch.cat(rough).sum().backward()
     for name, parameter in fresh_policy.trainable().items():
@@ -268,7 +307,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(
 ) -> None:
     fresh_policy.freeze(parts)
     fresh_policy.model.train()
-    rows = [[examples[0]], examples[1:3]]
+    rows = examples[:3]
     plain = gradients(fresh_policy, rows)
     fresh_policy.checkpoint_activations()
     layer = fresh_policy.core.model.language_model.layers[0].mlp

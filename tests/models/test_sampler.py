@@ -120,7 +120,7 @@ def test_log_probabilities_are_those_of_the_trainer(
     with biased(tiny_policy, tiny_policy.end_token_ids, 3.0):
         answers = sample(tiny_policy, prompts, 3, settings, seeded())
         rows = [
-            [prompt.extend(rollout.token_ids, rollout.train)]
+            prompt.extend(rollout.token_ids, rollout.train)
             for prompt, rollouts in zip(prompts, answers, strict=True)
             for rollout in rollouts
         ]
@@ -274,21 +274,49 @@ def test_prompt_and_image_are_encoded_once_per_group(
     tiny_policy: Policy, prompts: list[Encoded]
 ) -> None:
     layer = tiny_policy.core.model.language_model.layers[0].mlp
-    with shapes_seen(tiny_policy.core.model.visual) as patches, shapes_seen(layer) as rows:
-        sample(tiny_policy, [*prompts, prompts[1]], 4, SamplingSettings(3), seeded())
+    asked = [*prompts, prompts[1]]
+    with shapes_seen(tiny_policy.core.model.visual) as patches, shapes_seen(layer) as tokens:
+        sample(tiny_policy, asked, 4, SamplingSettings(3), seeded())
     assert [shape[0] for shape in patches] == [24 + 32]
-    longest = max(len(prompt) for prompt in prompts)
-    assert [shape[:2] for shape in rows] == [(5, longest), (20, 1), (20, 1)]
+    unique = {id(prompt): len(prompt) for prompt in asked}
+    assert [shape[0] for shape in tokens] == [sum(unique.values()), 20, 20]
 
 
-def test_ended_rows_cost_nothing_more(tiny_policy: Policy, prompts: list[Encoded]) -> None:
+@pytest.mark.parametrize("count", [1, 6])
+@pytest.mark.parametrize("chunk", [6, 12, 128])
+def test_ended_rows_soon_cost_nothing_more(
+    tiny_policy: Policy, prompts: list[Encoded], count: int, chunk: int
+) -> None:
     layer = tiny_policy.core.model.language_model.layers[0].mlp
+    asked = prompts * 6
     with biased(tiny_policy, tiny_policy.end_token_ids, 4.5), shapes_seen(layer) as rows:
-        answers = sample(tiny_policy, prompts, 6, SamplingSettings(12), seeded())
+        answers = sample(tiny_policy, asked, count, SamplingSettings(24, chunk=chunk), seeded())
     lengths = [len(row) for group in tokens(answers) for row in group]
-    expected = [sum(length > step for length in lengths) for step in range(1, max(lengths))]
-    assert [shape[0] for shape in rows[1:]] == expected
-    assert expected[0] > expected[-1] > 0
+    spent = sum(shape[0] for shape in rows if shape[0] <= max(chunk, count))
+    assert max(lengths) > 2 * min(lengths)
+    assert spent < min(len(lengths) * max(lengths), 4 * sum(lengths))
+
+
+def test_prompts_that_wait_take_the_lines_of_those_that_ended(
+    tiny_policy: Policy, prompts: list[Encoded]
+) -> None:
+    layer = tiny_policy.core.model.language_model.layers[0].mlp
+    with biased(tiny_policy, tiny_policy.end_token_ids, 4.0), shapes_seen(layer) as rows:
+        answers = sample(tiny_policy, prompts * 8, 1, SamplingSettings(24, chunk=4), seeded())
+    lengths = [len(row) for group in tokens(answers) for row in group]
+    in_turn = sum(max(lengths[start : start + 4]) for start in range(0, len(lengths), 4))
+    assert sum(shape[0] == 4 for shape in rows) < in_turn
+
+
+def test_a_row_is_the_same_whatever_is_written_beside_it(
+    tiny_policy: Policy, prompts: list[Encoded]
+) -> None:
+    with biased(tiny_policy, tiny_policy.end_token_ids, 3.0):
+        whole, cut, single = (
+            tokens(sample(tiny_policy, prompts * 3, 3, SamplingSettings(40, chunk=size), seeded(5)))
+            for size in (128, 9, 1)
+        )
+    assert whole == cut == single
 
 
 def test_the_last_token_is_not_run_through_the_model(

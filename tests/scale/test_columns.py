@@ -20,7 +20,7 @@ def supervised(data: Use, **settings: Any) -> Sft:
         "steps": 1,
         "optimizer": OPTIMIZER,
         "batch_size": 2,
-        "pack_tokens": 512,
+        "micro_batch_tokens": 512,
     }
     return Sft(data=data, **{**common, **settings})
 

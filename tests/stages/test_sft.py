@@ -17,7 +17,7 @@ from gnomon.recipe import Optimizer, Sft, Use
 from gnomon.records import Media, Message, Sample
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepResult
-from gnomon.stages.sft import packed_batches, prepare_sft
+from gnomon.stages.sft import micro_batches, prepare_sft
 from gnomon.stages.updates import Updater
 from gnomon.watch import Watcher
 
@@ -47,7 +47,7 @@ def examples(tiny_encoder: Encoder, samples: list[Sample]) -> list[Encoded]:
 
 
 def stage(**settings: int) -> Sft:
-    plan = {"batch_size": 6, "pack_tokens": 64, "micro_batch_rows": 16, **settings}
+    plan = {"batch_size": 6, "micro_batch_tokens": 64, **settings}
     return Sft(
         name="cold-start", data=Use("microworld", tasks=["arithmetic"]), format=Use("direct"),
         steps=4,
@@ -84,8 +84,7 @@ def naive_loss(policy: Policy, examples: Sequence[Encoded]) -> Tensor:
     """Mean negative log-likelihood over the trained tokens, one example at a time."""
     pieces = []
     for example in examples:
-        batch = policy.batch([[example]])
-        logp = policy.logits(policy.hidden(batch))[0, :-1].log_softmax(-1)
+        logp = policy.logits(policy.hidden(policy.batch([example])))[:-1].log_softmax(-1)
         chosen = example.train[1:]
         pieces.append(logp.gather(-1, example.token_ids[1:, None]).squeeze(-1)[chosen])
     return -torch.cat(pieces).mean()
@@ -110,18 +109,12 @@ def test_the_loss_is_the_mean_negative_log_likelihood_of_the_answers(
     torch.testing.assert_close(gradients, clipped, rtol=1e-4, atol=1e-5)
 
 
-def test_rows_at_a_time_and_packing_do_not_change_the_result(
+def test_micro_batches_do_not_change_the_result(
     tiny_policy: Policy, tiny_encoder: Encoder, samples: list[Sample], tmp_path: Path
 ) -> None:
     results = [
-        one_step(tiny_policy, stage(**plan), tiny_encoder, samples, tmp_path)
-        for plan in (
-            {"micro_batch_rows": 16},
-            {"micro_batch_rows": 1},
-            {"micro_batch_rows": 2},
-            {"micro_batch_rows": 2, "pack_tokens": 1},
-            {"pack_tokens": 512},
-        )
+        one_step(tiny_policy, stage(micro_batch_tokens=tokens), tiny_encoder, samples, tmp_path)
+        for tokens in (512, 128, 64, 1)
     ]
     (first, gradients), *others = results
     for result, other in others:
@@ -152,26 +145,11 @@ def test_a_skipped_update_is_recorded(
     assert "the loss is nan" in str(skipped)
 
 
-def test_batches_hold_every_example_once_in_rows_of_the_capacity(
+def test_micro_batches_hold_every_example_once_and_few_tokens(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
-    batches = packed_batches(tiny_policy, examples, capacity=64, rows_at_a_time=2)
-    assert all(batch.token_ids.shape[0] <= 2 for batch in batches)
-    assert all(batch.token_ids.shape[1] <= 64 for batch in batches)
-    tokens = sum(int((batch.segments > 0).sum()) for batch in batches)
-    assert tokens == sum(len(example) for example in examples)
-    assert sum(int(b.segments.amax(1).sum()) for b in batches) == len(examples)
-
-
-def test_the_padding_is_the_share_of_positions_without_a_token(
-    tiny_policy: Policy,
-    tiny_encoder: Encoder,
-    samples: list[Sample],
-    examples: list[Encoded],
-    tmp_path: Path,
-) -> None:
-    plan = stage(pack_tokens=1)
-    result, _ = one_step(tiny_policy, plan, tiny_encoder, samples, tmp_path)
-    lengths = [len(example) for example in examples]
-    expected = 1 - sum(lengths) / (len(lengths) * max(lengths))
-    assert result.values["padding"] == pytest.approx(expected)
+    batches = micro_batches(tiny_policy, examples, 64)
+    assert 1 < len(batches) < len(examples)
+    assert all(len(batch) <= 64 for batch in batches)
+    assert sum(map(len, batches)) == sum(map(len, examples))
+    assert sum(len(batch.rows) for batch in batches) == len(examples)

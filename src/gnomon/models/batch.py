@@ -1,34 +1,65 @@
-"""Batches in which every image occurs once: row -> image.
+"""Batches without padding in which every image and every shared prompt occurs once.
 
-Dimension suffixes: N rows, L tokens of the longest row, K image placeholders.
+A *run* is a stretch of tokens. A run may continue another one, as a response continues its prompt:
+row -> prompt -> image. Whatever several rows share is one run and is computed once, forward and
+backward. Runs lie end to end, so that norms, projections and MLPs see no padding; only attention
+gathers runs of like length into rectangles.
+
+Dimension suffixes: M tokens of the batch, N rows, K trained tokens in row order, R runs of a
+rectangle, T its own tokens, U what they may look at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from gnomon.models.encode import ROPE_AXES, Encoded, Picture, feature_count
+from gnomon.models.encode import Encoded, Picture, feature_count
+
+FILLED = 0.7
+"""A rectangle takes runs down to this share of its longest; below it a new one begins (ours)."""
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Runs of like length as attention sees them, padded at the ends.
+
+    ``queries_RT`` and ``keys_RU`` index the tokens of the batch. ``hidden_RTU`` is true where a
+    query may not look; None is plain causal attention of runs that continue nothing, whose keys are
+    their own tokens.
+    """
+
+    queries_RT: Tensor
+    keys_RU: Tensor
+    hidden_RTU: Tensor | None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows of tokens with their images, each image once.
+    """Rows of tokens with what they share, each once.
 
-    ``token_ids``, ``train`` and ``placeholders`` are [N, L], ``positions`` [3, N, L]. ``segments``
-    [N, L] is 0 on padding and otherwise numbers the sequences that share a packed row.
-    ``features_index`` [K] names, for the K image placeholders in row-major order, the feature that
+    ``token_ids``, ``placeholders`` are [M], ``positions`` [3, M]. ``rows`` are the places of each
+    row's tokens, those that it continues first; ``targets_K`` the places of the trained tokens, row
+    by row, ``sources_K`` those whose hidden states predict them, ``counts`` how many each row has.
+    ``rectangles`` cover all tokens; ``order_M`` finds each token's attention
+    output in them. ``features_index`` names, for the image placeholders in order, the feature that
     fills each, counting over the concatenated features of ``pictures``. Construction checks that
     placeholders and features agree, and raises ValueError when they do not.
     """
 
     token_ids: Tensor
-    train: Tensor
     positions: Tensor
-    segments: Tensor
+    rows: tuple[Tensor, ...]
+    targets_K: Tensor
+    sources_K: Tensor
+    counts: tuple[int, ...]
+    rectangles: tuple[Rectangle, ...]
+    order_M: Tensor
     pictures: tuple[Picture, ...]
     placeholders: Tensor
     features_index: Tensor
@@ -40,93 +71,160 @@ class Batch:
                 f"{self.features_index.numel()} image features"
             )
 
-    @property
-    def packed(self) -> bool:
-        """Whether a row holds more than one sequence."""
-        return bool((self.segments > 1).any())
+    def __len__(self) -> int:
+        return int(self.token_ids.numel())
 
     @property
     def padding(self) -> float:
-        """Share of positions that hold no token."""
-        return float((self.segments == 0).float().mean())
+        """Share of the places in attention's rectangles that hold no token."""
+        return 1 - len(self) / sum(box.queries_RT.numel() for box in self.rectangles)
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on ``device``; the pictures follow when they are encoded."""
-        values = vars(self).items()
-        moved = {name: value.to(device) for name, value in values if isinstance(value, Tensor)}
-        return Batch(pictures=self.pictures, **moved)
+        boxes = tuple(Rectangle(*_moved(vars(box), device).values()) for box in self.rectangles)
+        return replace(self, **{**_moved(vars(self), device), "rectangles": boxes})
 
 
-def make_batch(
-    rows: Sequence[Sequence[Encoded]], *, pad_id: int, merge_size: int, image_token_id: int
-) -> Batch:
-    """Batch of ``rows``, each one or more sequences end to end, padded on the right.
+def _moved(values: dict[str, Any], device: torch.device) -> dict[str, Any]:
+    return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
 
-    A row of several sequences is a packed row: its sequences do not see each other. The first token
-    of a sequence follows nothing, so it is never trained. Raises ValueError when there is no row.
+
+def make_batch(rows: Sequence[Encoded], *, merge_size: int, image_token_id: int) -> Batch:
+    """Batch of ``rows``; what several of them continue is held once.
+
+    The first token of a row follows nothing, so it is never trained. Raises ValueError when there
+    is no row.
     """
     if not rows:
         raise ValueError("a batch needs at least one row")
-    width = max(sum(len(sequence) for sequence in row) for row in rows)
-    token_ids = torch.full((len(rows), width), pad_id)
-    train = torch.zeros(len(rows), width, dtype=torch.bool)
-    positions = torch.zeros(ROPE_AXES, len(rows), width, dtype=torch.long)
-    segments = torch.zeros(len(rows), width, dtype=torch.long)
-    placeholders = torch.zeros(len(rows), width, dtype=torch.bool)
-    unique = _unique_pictures(rows)
-    starts = _feature_starts(unique, merge_size)
-    index: list[Tensor] = []
-    for n, row in enumerate(rows):
-        place = 0
-        for number, sequence in enumerate(row, start=1):
-            span = slice(place, place + len(sequence))
-            token_ids[n, span] = sequence.token_ids
-            train[n, span] = sequence.train
-            train[n, place : place + 1] = False
-            positions[:, n, span] = sequence.positions
-            segments[n, span] = number
-            placeholders[n, span] = sequence.token_ids == image_token_id
-            for picture in sequence.pictures:
-                count = feature_count(picture.grid, merge_size)
-                index.append(torch.arange(starts[picture.key], starts[picture.key] + count))
-            place += len(sequence)
-    features_index = torch.cat(index) if index else torch.zeros(0, dtype=torch.long)
+    runs = unique_runs(rows)
+    place = _places(runs)
+    places = tuple(_row_places(row, place) for row in rows)
+    # A token is predicted by the one before it, so the first of a row never is.
+    trained = [torch.cat([run.train for run in row.chain()])[1:] for row in rows]
+    pictures = {picture.key: picture for run in runs for picture in run.pictures}
+    token_ids = torch.cat([run.token_ids for run in runs])
+    rectangles, order_M = _rectangles(runs, place)
     return Batch(
-        token_ids, train, positions, segments, tuple(unique.values()), placeholders, features_index
+        token_ids,
+        torch.cat([run.positions for run in runs], dim=1),
+        places,
+        torch.cat([where[1:][train] for where, train in zip(places, trained, strict=True)]),
+        torch.cat([where[:-1][train] for where, train in zip(places, trained, strict=True)]),
+        tuple(int(train.sum()) for train in trained),
+        rectangles,
+        order_M,
+        tuple(pictures.values()),
+        token_ids == image_token_id,
+        _features_index(runs, pictures, merge_size),
     )
 
 
-def pack(lengths: Sequence[int], capacity: int) -> list[list[int]]:
-    """Distribute sequences over rows of ``capacity`` tokens: first fit, longest first.
+def unique_runs(rows: Sequence[Encoded]) -> list[Encoded]:
+    """Every run once, each after what it continues."""
+    found: dict[int, Encoded] = {}
+    for row in rows:
+        for run in row.chain():
+            found.setdefault(id(run), run)
+    return list(found.values())
 
-    Returns the indices in each row. A sequence longer than ``capacity`` gets a row of its own.
 
-    >>> pack([3, 5, 2, 4], 7)
+def _places(runs: Sequence[Encoded]) -> dict[int, int]:
+    """Where each run begins, by identity."""
+    places, start = {}, 0
+    for run in runs:
+        places[id(run)] = start
+        start += len(run)
+    return places
+
+
+def _row_places(row: Encoded, place: dict[int, int]) -> Tensor:
+    """Places of all tokens of a row, those that it continues first."""
+    pieces = [torch.arange(place[id(run)], place[id(run)] + len(run)) for run in row.chain()]
+    return torch.cat(pieces)
+
+
+def _rectangles(
+    runs: Sequence[Encoded], place: dict[int, int]
+) -> tuple[tuple[Rectangle, ...], Tensor]:
+    """Rectangles over all runs, and where in them each token stands."""
+    boxes: list[Rectangle] = []
+    order = torch.zeros(sum(map(len, runs)), dtype=torch.long)
+    start = 0
+    for continued in (False, True):
+        for some in _alike([run for run in runs if (run.before is not None) == continued]):
+            own = [torch.arange(place[id(run)], place[id(run)] + len(run)) for run in some]
+            queries_RT = pad_sequence(own, batch_first=True)
+            for line, places in enumerate(own):
+                first = start + line * queries_RT.shape[1]
+                order[places] = torch.arange(first, first + len(places))
+            start += queries_RT.numel()
+            boxes.append(
+                _continued(some, place, queries_RT)
+                if continued
+                else Rectangle(queries_RT, queries_RT, None)
+            )
+    return tuple(boxes), order
+
+
+def _alike(runs: Sequence[Encoded]) -> Iterator[list[Encoded]]:
+    """``runs`` in groups of like length, the longest first."""
+    group: list[Encoded] = []
+    for run in sorted((run for run in runs if len(run)), key=len, reverse=True):
+        if group and len(run) < FILLED * len(group[0]):
+            yield group
+            group = []
+        group.append(run)
+    if group:
+        yield group
+
+
+def _continued(runs: Sequence[Encoded], place: dict[int, int], queries_RT: Tensor) -> Rectangle:
+    """The rectangle of runs that see all they continue, and of themselves what comes before.
+
+    What is continued stands in front, padded at the front, so that a run's own tokens begin in one
+    column in all lines.
+    """
+    before = [_row_places(run.before, place) for run in runs if run.before is not None]
+    room = max(map(len, before))
+    front = [torch.nn.functional.pad(places, (room - len(places), 0)) for places in before]
+    keys_RU = torch.cat([torch.stack(front), queries_RT], dim=1)
+    width = queries_RT.shape[1]
+    column_U = torch.arange(room + width)
+    empty_R = torch.tensor([room - len(places) for places in before])
+    ahead_TU = column_U > room + torch.arange(width)[:, None]
+    hidden_RTU = ahead_TU | (column_U < empty_R[:, None, None])
+    return Rectangle(queries_RT, keys_RU, hidden_RTU)
+
+
+def _features_index(
+    runs: Sequence[Encoded], pictures: dict[str, Picture], merge_size: int
+) -> Tensor:
+    places, total = {}, 0
+    for key, picture in pictures.items():
+        count = feature_count(picture.grid, merge_size)
+        places[key] = torch.arange(total, total + count)
+        total += count
+    pieces = [places[picture.key] for run in runs for picture in run.pictures]
+    return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.long)
+
+
+def in_parts(lengths: Sequence[int], most: int) -> list[list[int]]:
+    """Distribute rows over micro-batches of at most ``most`` tokens: first fit, longest first.
+
+    Returns the indices in each. A row longer than ``most`` gets a micro-batch of its own.
+
+    >>> in_parts([3, 5, 2, 4], 7)
     [[1, 2], [3, 0]]
     """
-    rows: list[list[int]] = []
+    parts: list[list[int]] = []
     room: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
         fitting = next((r for r, free in enumerate(room) if lengths[index] <= free), None)
         if fitting is None:
-            rows.append([index])
-            room.append(capacity - lengths[index])
+            parts.append([index])
+            room.append(most - lengths[index])
         else:
-            rows[fitting].append(index)
+            parts[fitting].append(index)
             room[fitting] -= lengths[index]
-    return rows
-
-
-def _unique_pictures(rows: Sequence[Sequence[Encoded]]) -> dict[str, Picture]:
-    return {
-        picture.key: picture for row in rows for sequence in row for picture in sequence.pictures
-    }
-
-
-def _feature_starts(pictures: dict[str, Picture], merge_size: int) -> dict[str, int]:
-    starts: dict[str, int] = {}
-    total = 0
-    for key, picture in pictures.items():
-        starts[key] = total
-        total += feature_count(picture.grid, merge_size)
-    return starts
+    return parts

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ROOM = 64
+"""Written tokens that a new cache has room for; it doubles when they are used up."""
+
 
 @dataclass
 class Prefix:
@@ -44,11 +47,13 @@ class GridCache:
     never copied.
     """
 
-    def __init__(self, prefix: Prefix, rows_per_line: int, room: int) -> None:
+    def __init__(self, prefix: Prefix, rows_per_line: int, most: int) -> None:
+        """An empty cache for at most ``most`` written tokens a row; room grows as it is needed."""
         self.prefix = prefix
+        self.most = most
         self.rows_per_line = rows_per_line
         lines, heads, _, width = prefix.keys[0].shape
-        shape = (lines * rows_per_line, heads, room, width)
+        shape = (lines * rows_per_line, heads, min(ROOM, most), width)
         self.keys = [k.new_zeros(shape) for k in prefix.keys]
         self.values = [v.new_zeros(shape) for v in prefix.values]
         self.length_N = torch.zeros(shape[0], dtype=torch.long, device=prefix.length_B.device)
@@ -58,8 +63,9 @@ class GridCache:
         """Make room for one more token and build the masks; no row has more than ``longest``."""
         room = self.keys[0].shape[2]
         if longest + 1 > room:
-            self.keys = [widen(k, 2 * room) for k in self.keys]
-            self.values = [widen(v, 2 * room) for v in self.values]
+            room = min(2 * room, self.most)
+            self.keys = [widen(k, room) for k in self.keys]
+            self.values = [widen(v, room) for v in self.values]
         self.width = longest + 1
         device = self.length_N.device
         own = torch.arange(self.width, device=device) > self.length_N[:, None]

@@ -12,18 +12,32 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """``attend(layer, q_MAD, k_MKD, v_MKD)`` gives [M, A, D]; positions are already turned in."""
 
 
-def run_layers(decoder: Any, embeds_MH: Tensor, positions_3M: Tensor, attend: Attend) -> Tensor:
-    """Last hidden states [M, H] of ``decoder`` (a `Qwen2_5_VLTextModel`), after the final norm."""
+def run_layers(
+    decoder: Any,
+    embeds_MH: Tensor,
+    positions_3M: Tensor,
+    attend: Attend,
+    *,
+    recompute: bool = False,
+) -> Tensor:
+    """Last hidden states [M, H] of ``decoder`` (a `Qwen2_5_VLTextModel`), after the final norm.
+
+    With ``recompute`` a layer keeps its input alone and is computed again in the backward pass.
+    """
     cos, sin = decoder.rotary_emb(embeds_MH[None], positions_3M[:, None])
     turn = cos[0][:, None], sin[0][:, None]
     hidden_MH = embeds_MH
     for number, layer in enumerate(decoder.layers):
-        hidden_MH = _layer(layer, number, hidden_MH, turn, attend)
+        if recompute and torch.is_grad_enabled():
+            hidden_MH = checkpoint(_layer, layer, number, hidden_MH, turn, attend, use_reentrant=False)
+        else:
+            hidden_MH = _layer(layer, number, hidden_MH, turn, attend)
     return decoder.norm(hidden_MH)  # type: ignore[no-any-return]
 
 

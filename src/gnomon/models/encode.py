@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,12 @@ class Picture:
 
 @dataclass(frozen=True)
 class Encoded:
-    """One sequence ready for a model.
+    """A run of tokens ready for a model, possibly the continuation of another one.
 
     ``token_ids`` [L]; ``train`` [L] is true on tokens whose prediction is trained; ``positions``
     [3, L]; ``pictures`` in the order of their placeholders. Text continues at ``next_position``.
+    ``before`` is the run that it continues, whose tokens are not repeated here; all that continue
+    the same object share it.
     """
 
     token_ids: Tensor
@@ -50,24 +52,30 @@ class Encoded:
     positions: Tensor
     pictures: tuple[Picture, ...]
     next_position: int
+    before: Encoded | None = None
 
     def __len__(self) -> int:
         return int(self.token_ids.numel())
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrays = (self.token_ids.numpy(), self.train.numpy(), self.positions.numpy())
-        return _unpack_encoded, (*arrays, self.pictures, self.next_position)
+        return _unpack_encoded, (*arrays, self.pictures, self.next_position, self.before)
+
+    def chain(self) -> tuple[Encoded, ...]:
+        """What this run continues, from the first run on, and then itself."""
+        return (*(self.before.chain() if self.before is not None else ()), self)
 
     def extend(self, token_ids: Sequence[int], train: Sequence[int]) -> Encoded:
-        """This prompt followed by sampled tokens; ``train`` marks those that the policy wrote."""
+        """Sampled tokens that continue this run; ``train`` marks those that the policy wrote."""
         count = len(token_ids)
         steps = torch.arange(self.next_position, self.next_position + count)
-        return replace(
+        return Encoded(
+            torch.tensor(token_ids, dtype=torch.long),
+            torch.tensor(train, dtype=torch.bool),
+            steps.expand(ROPE_AXES, count),
+            (),
+            self.next_position + count,
             self,
-            token_ids=torch.cat([self.token_ids, torch.tensor(token_ids, dtype=torch.long)]),
-            train=torch.cat([self.train, torch.tensor(train, dtype=torch.bool)]),
-            positions=torch.cat([self.positions, steps.expand(ROPE_AXES, count)], dim=1),
-            next_position=self.next_position + count,
         )
 
 
@@ -76,9 +84,8 @@ def _unpack_picture(key: str, patches: Any, grid: tuple[int, int, int]) -> Pictu
     return Picture(key, torch.from_numpy(patches), grid)
 
 
-def _unpack_encoded(ids: Any, train: Any, positions: Any, pictures: Any, following: int) -> Encoded:
-    token_ids, marks, places = (torch.from_numpy(array) for array in (ids, train, positions))
-    return Encoded(token_ids, marks, places, pictures, following)
+def _unpack_encoded(ids: Any, train: Any, positions: Any, *rest: Any) -> Encoded:
+    return Encoded(*(torch.from_numpy(array) for array in (ids, train, positions)), *rest)
 
 
 class Encoder:

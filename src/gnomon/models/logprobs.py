@@ -1,7 +1,6 @@
 """Log-probabilities and entropies of chosen tokens, never of a whole prompt.
 
-Dimension suffixes: N rows, L tokens of a row, T tokens of the longest response, K trained tokens,
-V vocabulary.
+Dimension suffixes: N rows, T tokens of the longest response, K trained tokens, V vocabulary.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ CHUNK = 4096
 
 @dataclass(frozen=True)
 class TokenScores:
-    """``logp`` and ``entropy`` [K] of the trained tokens, row-major, in nats.
+    """``logp`` and ``entropy`` [K] of the trained tokens, row by row, in nats.
 
     The entropy is that of the full next-token distribution.
     """
@@ -40,15 +39,14 @@ def score_tokens(
 ) -> TokenScores:
     """Score the trained tokens of a batch, in float32.
 
-    The logits of a position predict the next token, so the hidden state left of each trained token
+    The logits of a position predict the next token, so the hidden state before each trained token
     is used and no logits are made for any other position. ``temperature`` divides the logits, as in
     sampling. The entropy carries a gradient only when ``entropy`` asks for one.
     Chunks of `CHUNK` positions are recomputed in the backward pass, so that memory does not grow
     with the vocabulary times the number of tokens.
     """
-    hidden = policy.hidden(batch, features_FH)
-    chosen = batch.train[:, 1:]
-    states, targets = hidden[:, :-1][chosen], batch.token_ids[:, 1:][chosen]
+    states = policy.hidden(batch, features_FH).index_select(0, batch.sources_K)
+    targets = batch.token_ids[batch.targets_K]
 
     def score(states: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         return _score(policy.logits(states) / temperature, targets, entropy)
@@ -69,8 +67,8 @@ def score_tokens(
 
 def by_row(values_K: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
     """Values of the trained tokens as [N, T], zero on the padding at the right, and their mask."""
-    counts = batch.train[:, 1:].sum(1)
-    width = int(counts.max()) if len(counts) else 0
+    counts = torch.tensor(batch.counts, device=values_K.device)
+    width = max(batch.counts)
     mask = torch.arange(width, device=counts.device) < counts[:, None]
     rows = values_K.new_zeros(mask.shape)
     return rows.masked_scatter(mask, values_K), mask

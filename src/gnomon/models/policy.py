@@ -1,6 +1,6 @@
 """A policy: a vision-language model with the few forward passes that training and sampling need.
 
-Dimension suffixes: N rows, L tokens, F image features, H hidden width, V vocabulary.
+Dimension suffixes: M tokens of a batch, F image features, H hidden width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gnomon.models.attention import KERNELS, Kernel, attend_within
 from gnomon.models.batch import Batch, make_batch
+from gnomon.models.decoder import Attend, run_layers
 from gnomon.models.encode import Encoded, Picture
 
 PARTS = {
@@ -32,13 +34,15 @@ class Policy:
     """A loaded Qwen2.5-VL model, possibly with adapters, and its processor.
 
     ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in
-    it. ``mixed_precision`` runs the forward passes in bfloat16 and keeps the weights in float32.
+    it. ``mixed_precision`` runs the forward passes in bfloat16 and keeps the weights in float32;
+    ``recompute`` keeps no activations inside layers (see `checkpoint_activations`).
     """
 
     model: Any
     core: Any
     processor: Any
     mixed_precision: bool = False
+    recompute: bool = False
 
     @property
     def device(self) -> torch.device:
@@ -73,14 +77,9 @@ class Policy:
         padding = range(len(tokenizer), self.core.lm_head.out_features)
         return (*sorted(special), *padding)
 
-    def batch(self, rows: Sequence[Sequence[Encoded]]) -> Batch:
+    def batch(self, rows: Sequence[Encoded]) -> Batch:
         """`make_batch` with this model's constants, on its device."""
-        made = make_batch(
-            rows,
-            pad_id=int(self.processor.tokenizer.pad_token_id),
-            merge_size=self.merge_size,
-            image_token_id=self.image_token_id,
-        )
+        made = make_batch(rows, merge_size=self.merge_size, image_token_id=self.image_token_id)
         return made.to(self.device)
 
     def features(self, pictures: Sequence[Picture]) -> Tensor:
@@ -92,47 +91,36 @@ class Policy:
         return torch.cat(tuple(getattr(output, "pooler_output", output)))
 
     def embed(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
-        """Input embeddings [N, L, H] with image features in their places.
+        """Input embeddings [M, H] with image features in their places.
 
         ``features_FH`` may be given when they are known; otherwise each picture is encoded once.
         """
-        embeds = self.core.get_input_embeddings()(batch.token_ids)
+        embeds_MH = self.core.get_input_embeddings()(batch.token_ids)
         if not batch.pictures:
-            return embeds  # type: ignore[no-any-return]
+            return embeds_MH  # type: ignore[no-any-return]
         if features_FH is None:
             features_FH = self.features(batch.pictures)
-        embeds = embeds.clone()
-        embeds[batch.placeholders] = features_FH[batch.features_index].to(embeds.dtype)
-        return embeds  # type: ignore[no-any-return]
+        embeds_MH = embeds_MH.clone()
+        embeds_MH[batch.placeholders] = features_FH[batch.features_index].to(embeds_MH.dtype)
+        return embeds_MH  # type: ignore[no-any-return]
 
     def hidden(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
-        """Last hidden states [N, L, H].
+        """Last hidden states [M, H] of every token of a batch."""
+        attend = attend_within(batch, self.kernel)
+        return self.forward(self.embed(batch, features_FH), batch.positions, attend)
 
-        Rows are padded on the right, so causal attention alone keeps padding out of every real
-        token; packed rows get a block-diagonal mask.
-        """
-        mask = _packed_mask(batch.segments) if batch.packed else None
-        return self.forward(self.embed(batch, features_FH), batch.positions, mask)
-
-    def forward(
-        self, embeds: Tensor, positions: Tensor, mask: Tensor | None, cache: Any = None
-    ) -> Tensor:
-        """Last hidden states of the language model.
-
-        ``mask`` [N, 1, L, S] is true where a token may look; None means causal attention to
-        everything, the cache included. A cache that is given grows by L.
-        """
-        if self.core.model.language_model.config._attn_implementation == "eager":
-            mask = _additive_mask(mask, embeds)
+    def forward(self, embeds_MH: Tensor, positions_3M: Tensor, attend: Attend) -> Tensor:
+        """Last hidden states [M, H] of the language model, where ``attend`` says who sees whom."""
+        decoder = self.core.model.language_model
         with self.precision():
-            output = self.core.model.language_model(
-                inputs_embeds=embeds,
-                position_ids=positions,
-                attention_mask={"full_attention": mask},
-                past_key_values=cache,
-                use_cache=cache is not None,
+            return run_layers(
+                decoder, embeds_MH, positions_3M, attend, recompute=self.recompute
             )
-        return output.last_hidden_state  # type: ignore[no-any-return]
+
+    @property
+    def kernel(self) -> Kernel:
+        """The attention kernel that the model was loaded with."""
+        return KERNELS[self.core.config.get_text_config()._attn_implementation]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Next-token logits in float32 for hidden states of any leading shape."""
@@ -153,6 +141,7 @@ class Policy:
 
     def checkpoint_activations(self) -> None:
         """Keep no activations inside layers and compute them again in the backward pass."""
+        self.recompute = True
         # Older versions of transformers know only the one name, newer ones warn about it.
         old, new = "gradient_checkpointing_enable", "activation_checkpointing_enable"
         getattr(self.core, new if hasattr(self.core, new) else old)()
@@ -165,24 +154,3 @@ class Policy:
             if parameter.requires_grad
         }
 
-
-def _packed_mask(segments: Tensor) -> Tensor:
-    """[N, 1, L, L], true where a token may look: its own sequence, not ahead.
-
-    Padding sees padding, because attention over nothing is not a number.
-    """
-    same = segments[:, :, None] == segments[:, None, :]
-    width = segments.shape[1]
-    causal = torch.ones(width, width, dtype=torch.bool, device=segments.device).tril()
-    return (same & causal)[:, None]
-
-
-def _additive_mask(mask: Tensor | None, embeds: Tensor) -> Tensor | None:
-    """The mask that eager attention adds to its scores; unlike SDPA it has no causal default."""
-    width = embeds.shape[1]
-    if mask is None and width > 1:
-        mask = torch.ones(1, 1, width, width, dtype=torch.bool, device=embeds.device).tril()
-    if mask is None:
-        return None
-    scores = torch.zeros(mask.shape, dtype=embeds.dtype, device=embeds.device)
-    return scores.masked_fill(~mask, torch.finfo(embeds.dtype).min)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import compress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from gnomon.models.attention import attend_within, gather
 from gnomon.models.cache import GridCache, Prefix
-from gnomon.models.decoder import run_layers
 from gnomon.models.encode import ROPE_AXES, Encoded
 from gnomon.models.policy import Policy
 from gnomon.records import Rollout, StopReason
 
-ROOM = 64
-"""Written tokens that a new cache has room for; it doubles when they are used up."""
 SPARE = 4
 """Ended lines are given new prompts when they are one in so many, because each prefill costs."""
 CANDIDATES = 64
@@ -111,7 +111,7 @@ class _Writing:
             if any(live):
                 if not self.waiting:
                     tokens_N = self.compact(tokens_N)
-                self.advance(tokens_N)
+                self.advance(tokens_N, max(compress(self.age, self.live_lines())))
             elif not self.waiting:
                 break
             if self.waiting and len(idle) * SPARE >= len(live):
@@ -137,7 +137,7 @@ class _Writing:
         """Begin the grid with a line for each of ``prompts``."""
         limit = max(self.settings.max_new_tokens, 1)
         logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
-        self.cache = GridCache(prefix, self.count, min(ROOM, limit))
+        self.cache = GridCache(prefix, self.count, limit)
         self.logits_NV = logits_BV.repeat_interleave(self.count, 0)
         rows = len(self.logits_NV)
         device = self.policy.device
@@ -148,7 +148,7 @@ class _Writing:
         self.uniform_NT = self.uniform_of(prompts)
         self.tokens_NT = torch.zeros(rows, limit, dtype=torch.long, device=device)
         self.logp_NT = torch.zeros(rows, limit, device=device)
-        self.longest = 0
+        self.age = [0] * len(prompts)
 
     def rows_of(self, prompts: list[int]) -> list[int]:
         """Number of each row of ``prompts`` among all rows that are asked for."""
@@ -222,21 +222,16 @@ class _Writing:
         text = self.policy.processor.tokenizer.decode(tail, skip_special_tokens=True)
         return any(word in text for word in stop)
 
-    def advance(self, tokens_N: Tensor) -> None:
-        """Run the new tokens through the model."""
-        self.cache.open_step(self.longest)
+    def advance(self, tokens_N: Tensor, longest: int) -> None:
+        """Run the new tokens through the model; live rows have at most ``longest`` before them."""
+        self.cache.open_step(longest)
         position_N = self.start_N + self.cache.length_N
-        core = self.policy.core
-        with self.policy.precision():
-            hidden = run_layers(
-                core.model.language_model,
-                core.get_input_embeddings()(tokens_N),
-                position_N.expand(ROPE_AXES, -1),
-                self.cache.attend,
-            )
+        embeds = self.policy.core.get_input_embeddings()(tokens_N)
+        positions = position_N.expand(ROPE_AXES, -1)
+        hidden = self.policy.forward(embeds, positions, self.cache.attend)
         self.logits_NV = self.policy.logits(hidden)
         self.cache.length_N += self.live_N
-        self.longest += 1
+        self.age = [age + 1 for age in self.age]
 
     def refill(self, idle: list[int]) -> None:
         """Give the lines that have ended to prompts that wait."""
@@ -251,7 +246,8 @@ class _Writing:
         self.start_N[rows] = self.starts_of(prompts)
         self.uniform_NT[rows] = self.uniform_of(prompts)
         self.live_N[rows] = True
-        self.longest = int((self.cache.length_N * self.live_N).max())
+        for line in idle[: len(prompts)]:
+            self.age[line] = 0
 
     def compact(self, tokens_N: Tensor) -> Tensor:
         """Once half of the grid has ended, keep what is live; the tokens of what is kept."""
@@ -267,6 +263,7 @@ class _Writing:
         live_N = [place < len(ms) for _, ms in kept for place in range(width)]
         rows = torch.tensor(slots, device=self.policy.device)
         self.cache.narrow(torch.tensor([line for line, _ in kept], device=rows.device), rows)
+        self.age = [self.age[line] for line, _ in kept]
         self.row_N = [self.row_N[slot] for slot in slots]
         self.live_N = torch.tensor(live_N, device=rows.device)
         self.slot_N = self.slot_N[: len(rows)]
@@ -277,16 +274,20 @@ class _Writing:
 
 def prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Prefix]:
     """Next-token logits [B, V] of prompts, and their keys and values."""
-    from transformers import DynamicCache
+    batch = policy.batch(prompts)
+    index_BS = pad_sequence(batch.rows, batch_first=True).to(policy.device)
+    length_B = torch.tensor([len(places) for places in batch.rows], device=policy.device)
+    within = attend_within(batch, policy.kernel)
+    keys, values = [], []
 
-    batch = policy.batch([[prompt] for prompt in prompts])
-    cache = DynamicCache(config=policy.core.config.get_text_config())
-    hidden = policy.forward(policy.embed(batch), batch.positions, None, cache)
-    length_B = torch.tensor([len(prompt) for prompt in prompts], device=policy.device)
-    last_BH = hidden[torch.arange(len(prompts), device=policy.device), length_B - 1]
-    kinds = [(layer.keys.to(layer.values.dtype), layer.values) for layer in cache.layers]
-    keys, values = (list(each) for each in zip(*kinds, strict=True))
-    return policy.logits(last_BH), Prefix(keys, values, length_B)
+    def attend(layer: int, q_MAD: Tensor, k_MKD: Tensor, v_MKD: Tensor) -> Tensor:
+        keys.append(gather(k_MKD, index_BS))
+        values.append(gather(v_MKD, index_BS))
+        return within(layer, q_MAD, k_MKD, v_MKD)
+
+    hidden_MH = policy.forward(policy.embed(batch), batch.positions, attend)
+    last_B = index_BS.gather(1, length_B[:, None] - 1).squeeze(1)
+    return policy.logits(hidden_MH[last_B]), Prefix(keys, values, length_B)
 
 
 def _barrier(policy: Policy) -> Tensor:

@@ -84,14 +84,13 @@ def _conversations(
         format=Use("direct"),
         steps=steps,
         batch_size=ours(256),
-        pack_tokens=ours(288),
         max_tokens=288,
         optimizer=Optimizer(
             learning_rate=rate or Use("cosine", peak=ours(2e-3), warmup=100, floor=ours(1e-5)),
             betas=(0.9, 0.98),
             weight_decay=ours(0.05),
         ),
-        micro_batch_rows=ours(128),
+        micro_batch_tokens=ours(32768),
         save_every=200,
         workers=ours(14),
         evaluate=tasks is not None,
@@ -122,7 +121,6 @@ def _habits(name: str, steps: Any, batch_size: Any, *, text_reasoning: float) ->
         format=Use("direct"),
         steps=steps,
         batch_size=batch_size,
-        pack_tokens=ours(288),
         max_tokens=288,
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=ours(8e-4), warmup=10, floor=ours(1e-5)),
@@ -153,9 +151,7 @@ def _thoughts(name: str, steps: Any) -> Sft:
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
-        pack_tokens=ours(192),
         max_tokens=288,
-        micro_batch_rows=ours(8),
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=ours(1.2e-3), warmup=50, floor=ours(1e-5)),
             betas=(0.9, 0.98),

@@ -91,7 +91,6 @@ def _micro() -> Recipe:
                 format=Use("think-boxed"),
                 steps=ours(200),
                 batch_size=ours(16),
-                pack_tokens=ours(384),
                 max_tokens=384,
                 freeze=ours(("vision",)),
                 optimizer=Optimizer(
@@ -196,9 +195,8 @@ def _full_cold_start() -> Sft:
         format=Use("direct"),
         steps=ours(6250),
         batch_size=ours(32),
-        pack_tokens=paper(32768),
         max_tokens=paper(32768),
-        micro_batch_rows=ours(1),
+        micro_batch_tokens=ours(32768),
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)),
             weight_decay=0.0,

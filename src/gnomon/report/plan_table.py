@@ -120,6 +120,8 @@ def _data(plan: Plan) -> Table:
 def _memory(plan: Plan, stage: StagePlan) -> Table:
     load = stage.load
     title = f"Memory of {stage.name}, GiB per GPU: {load.rows} x {load.tokens:,} tokens are trained"
+    if load.shared:
+        title += f" after prompts of {load.shared:,}"
     if load.decoding:
         title += f", {load.decoding} x {load.response:,} written at a time"
     own = plan.settings.lora is not None

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from gnomon.evaluation.rows import image_files, prompt_text, rollout_row
 from gnomon.grading.respond import grade_response
+from gnomon.models.batch import unique_runs
 from gnomon.models.encode import Encoded
 from gnomon.models.load import load_policy
 from gnomon.models.logprobs import by_row, score_tokens
@@ -104,7 +105,7 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
         if number % stage.log_rollouts_every == 0 or number in (1, stage.steps):
             with context.clock.phase("log"):
                 write_rollouts(context, objective, experience)
-        tokens = sum(len(row) for row in experience.rows)
+        tokens = sum(map(len, unique_runs(experience.rows)))
         return StepResult({**describe(stage, experience), **meter.means()}, tokens)
 
     return step
@@ -192,7 +193,7 @@ def _micro_loss(
         policy = context.policy
         # A rollout that a resampler repeated is forwarded once and read several times.
         unique, places = torch.unique(torch.tensor(chosen), return_inverse=True)
-        batch = policy.batch([[experience.rows[i]] for i in unique.tolist()])
+        batch = policy.batch([experience.rows[i] for i in unique.tolist()])
 
         def spread(values_K: Tensor) -> Tensor:
             return by_row(values_K, batch)[0][places]

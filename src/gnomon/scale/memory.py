@@ -8,11 +8,13 @@ Activations are what autograd keeps for the backward pass. The count goes operat
 through one layer, as in "Reducing Activation Recomputation in Large Transformer Models" (arXiv
 2205.05198, section 4), redone for RMSNorm, grouped queries, gated MLPs and fused attention, which
 keeps no score matrix. Per token of a language layer of width h, with q the width of all queries, k
-that of the keys (of all queries when rows are packed, because the mask then needs the keys
-repeated), i the MLP's, a the number of heads:
+that of the keys, i the MLP's, a the number of heads:
 
-- float32: 24h + 4 (2q + 2k) + 16i + 4a + 8 bytes;
-- bfloat16 under autocast: 26h + 2 (2q + 2k) + 8i + 4a + 8 bytes.
+- float32: 24h + 4 (3q) + 16i + 4a + 8 bytes;
+- bfloat16 under autocast: 26h + 2 (3q) + 8i + 4a + 8 bytes;
+
+and 2k numbers for each place that a run of tokens looks at: its own tokens, and once more for every
+row those of the prompt that it continues. The mask of rows that continue a prompt is kept once.
 
 Per patch of a vision layer of width w, MLP width i, a heads:
 
@@ -21,9 +23,7 @@ Per patch of a vision layer of width w, MLP width i, a heads:
 
 With gradient checkpointing a layer keeps its input alone, 4h bytes a token (vision: 4w or 2w), and
 one layer at a time is recomputed whole. These formulas equal what torch saves to within a few per
-cent, which tests measure on a small model. On an H200, measured peaks of Qwen2.5-VL-7B with
-adapters and of 3B with full training, rows of 2,048 to 32,768 tokens, images and packed rows were
-within 4 % of the estimates.
+cent, which tests measure on a small model.
 """
 
 from __future__ import annotations
@@ -54,22 +54,42 @@ SAVED_PER_ENTROPY = 2
 class Load:
     """The largest work that one GPU holds at a time.
 
-    ``rows`` x ``tokens`` is a micro-batch of the update, ``patches`` the image patches in all of
-    it, ``scored`` its trained tokens; ``packed`` rows hold several sequences under a mask.
-    ``decoding`` responses are written at a time to ``prompts`` prompts of ``prompt`` tokens, each
-    up to ``response`` tokens long.
+    A micro-batch of the update has ``rows`` rows of ``tokens`` tokens; with ``shared`` tokens in
+    their prompts, which ``members`` rows each continue. ``patches`` are the image patches in all of
+    it, ``scored`` its trained tokens. ``decoding`` responses are written at a time to ``prompts``
+    prompts of ``prompt`` tokens, each up to ``response`` tokens long.
     """
 
     rows: int
     tokens: int
     patches: int
     scored: int
-    packed: bool = False
+    shared: int = 0
+    members: int = 1
     entropy: bool = False
     decoding: int = 0
     prompts: int = 0
     prompt: int = 0
     response: int = 0
+
+    @property
+    def held(self) -> int:
+        """Tokens of the micro-batch, each prompt's once."""
+        return self.rows * self.tokens + self._prompts * self.shared
+
+    @property
+    def keys(self) -> int:
+        """Places that the tokens look at, summed over the runs."""
+        return self.held + (self.rows * self.shared if self.shared else 0)
+
+    @property
+    def masked(self) -> int:
+        """Entries of the masks of rows that continue a prompt."""
+        return self.rows * self.tokens * (self.shared + self.tokens) if self.shared else 0
+
+    @property
+    def _prompts(self) -> int:
+        return -(-self.rows // self.members)
 
 
 @dataclass(frozen=True)
@@ -184,7 +204,7 @@ def estimate_memory(
         rollout_copies=_copies(shape, trained, setup, keep=False),
         logits=logit_bytes(shape, load),
         gathered=_gathered(shape, setup),
-        kv_cache=_cache(shape, load),
+        kv_cache=_cache(shape, load, setup),
         prefill=_prefill(shape, load, setup),
         choosing=SAMPLING_COPIES * FLOAT32 * load.decoding * shape.vocabulary,
         decoding=load.decoding,
@@ -199,19 +219,19 @@ def optimizer_bytes(trained: Trained) -> int:
     return 2 * FLOAT32 * trained.parameters + FLOAT32 * trained.tensors
 
 
-def kv_bytes(shape: Shape, tokens: int) -> int:
-    """Keys and values of one row of ``tokens`` tokens.
+def kv_bytes(shape: Shape, tokens: int, setup: Setup) -> int:
+    """Keys and values of ``tokens`` tokens, in the type of the forward pass."""
+    width = BFLOAT16 if setup.bfloat16 else FLOAT32
+    return 2 * width * shape.layers * shape.key_value * tokens
 
-    The rotary embedding makes keys float32, and the cache then keeps both in float32, also under
-    autocast.
+
+def _cache(shape: Shape, load: Load, setup: Setup) -> int:
+    """The cache of all prompts, each once, and of all full-length responses; a layer is copied to
+    grow.
     """
-    return 2 * FLOAT32 * shape.layers * shape.key_value * tokens
-
-
-def _cache(shape: Shape, load: Load) -> int:
-    """The cache of all full-length responses; growing it by a token copies one layer's tensors."""
-    row = kv_bytes(shape, load.prompt + load.response)
-    return load.decoding * row * (shape.layers + 1) // shape.layers
+    written = kv_bytes(shape, load.decoding * load.response, setup)
+    prompts = kv_bytes(shape, load.prompts * load.prompt, setup)
+    return prompts + written + written // (2 * shape.layers)
 
 
 def logit_bytes(shape: Shape, load: Load) -> int:
@@ -224,25 +244,23 @@ def logit_bytes(shape: Shape, load: Load) -> int:
 
 def saved_bytes(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
     """What autograd keeps of one micro-batch, logits left out."""
-    tokens = load.rows * load.tokens
-    outer = 3 * FLOAT32 * shape.hidden * tokens  # input embeddings and the last norm
+    outer = 3 * FLOAT32 * shape.hidden * load.held  # input embeddings and the last norm
     if setup.checkpointing:
-        layers = FLOAT32 * shape.hidden * shape.layers * tokens
+        layers = FLOAT32 * shape.hidden * shape.layers * load.held
     else:
         layers = language_layer_bytes(shape, load, setup) * shape.layers
-    return outer + layers + _mask(load) + _vision_saved(shape, load, setup, trained)
+    return outer + layers + _mask(load, setup) + _vision_saved(shape, load, setup, trained)
 
 
 def language_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
     """What autograd keeps of one language layer for a micro-batch."""
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
-    keys = shape.query if load.packed else shape.key_value
     norms = (26 if setup.bfloat16 else 24) * shape.hidden
-    attention = width * 2 * (shape.query + keys) + 4 * shape.heads + 8
+    attention = width * 3 * shape.query + 4 * shape.heads + 8
     per_token = norms + attention + 4 * width * shape.intermediate
-    # Every layer turns the mask of truth values into one of numbers.
-    mask = width * load.rows * load.tokens**2 if load.packed else 0
-    return load.rows * load.tokens * per_token + mask
+    # Under a mask the fused kernels of CUDA want keys and values for every head of the queries.
+    key_width = shape.query if load.shared else shape.key_value
+    return load.held * per_token + 2 * width * key_width * load.keys
 
 
 def vision_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
@@ -268,14 +286,15 @@ def _working(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
     if not setup.checkpointing:
         return 0
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
-    gradients = 2 * width * shape.intermediate * load.rows * load.tokens
+    gradients = 2 * width * shape.intermediate * load.held
     language = language_layer_bytes(shape, load, setup) + gradients
     vision = vision_layer_bytes(shape, load, setup) if trained.vision else 0
     return max(language, vision)
 
 
-def _mask(load: Load) -> int:
-    return load.rows * load.tokens**2 if load.packed else 0
+def _mask(load: Load, setup: Setup) -> int:
+    """The mask as truth values and as numbers, for all layers."""
+    return (1 + (BFLOAT16 if setup.bfloat16 else FLOAT32)) * load.masked
 
 
 def _copies(shape: Shape, trained: Trained, setup: Setup, *, keep: bool) -> int:
@@ -303,9 +322,8 @@ def _gathered(shape: Shape, setup: Setup) -> int:
 
 
 def _prefill(shape: Shape, load: Load, setup: Setup) -> int:
-    """One layer's values over all prompts of a decoding chunk, their cache, and their mask."""
+    """One layer's values over all prompts of a decoding chunk, and their cache."""
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
     tokens = load.prompts * load.prompt
     layer = tokens * (4 * FLOAT32 * shape.hidden + 3 * width * shape.intermediate)
-    mask = (1 + width) * load.prompts * load.prompt**2
-    return layer + mask + load.prompts * kv_bytes(shape, load.prompt)
+    return layer + kv_bytes(shape, tokens, setup)

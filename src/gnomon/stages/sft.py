@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: the loss on the assistant's tokens only, over packed rows."""
+"""Supervised fine-tuning: the loss on the assistant's tokens only, over batches without padding."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gnomon.models.batch import Batch, pack
+from gnomon.models.batch import Batch, in_parts
 from gnomon.models.encode import Encoded
 from gnomon.models.logprobs import score_tokens
 from gnomon.models.policy import Policy
@@ -16,7 +16,7 @@ from gnomon.stages.updates import MicroLoss
 
 
 def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
-    """The step of a supervised stage: read ``batch_size`` examples, pack them, one update.
+    """The step of a supervised stage: read ``batch_size`` examples, one update over all of them.
 
     The loss is the mean negative log-likelihood over all trained tokens of the update, whatever the
     micro-batches: -sum log p(token | before) / count.
@@ -25,10 +25,8 @@ def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
     def step(number: int) -> StepResult:
         examples = [encoded for _, encoded in context.take(stage.batch_size)]
         with context.clock.phase("update"):
-            batches = packed_batches(
-                context.policy, examples, stage.pack_tokens, stage.micro_batch_rows
-            )
-            total = sum(int(batch.train.sum()) for batch in batches)
+            batches = micro_batches(context.policy, examples, stage.micro_batch_tokens)
+            total = sum(sum(batch.counts) for batch in batches)
             update = context.updater.step(
                 _negative_log_likelihood(context.policy, batch, total) for batch in batches
             )
@@ -39,24 +37,16 @@ def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
             "grad_norm": update.grad_norm,
             "lr": update.learning_rate,
             "tokens": float(total),
-            "padding": _padding(batches),
         }
         return StepResult(values, sum(len(example) for example in examples))
 
     return step
 
 
-def packed_batches(
-    policy: Policy, examples: Sequence[Encoded], capacity: int, rows_at_a_time: int
-) -> list[Batch]:
-    """Batches of packed rows of ``capacity`` tokens, at most ``rows_at_a_time`` rows each."""
-    rows = [
-        [examples[i] for i in row] for row in pack([len(example) for example in examples], capacity)
-    ]
-    return [
-        policy.batch(rows[start : start + rows_at_a_time])
-        for start in range(0, len(rows), rows_at_a_time)
-    ]
+def micro_batches(policy: Policy, examples: Sequence[Encoded], tokens: int) -> list[Batch]:
+    """The examples in batches of at most ``tokens`` tokens; a longer example gets one of its own."""
+    parts = in_parts([len(example) for example in examples], tokens)
+    return [policy.batch([examples[i] for i in part]) for part in parts]
 
 
 def _negative_log_likelihood(policy: Policy, batch: Batch, total: int) -> MicroLoss:
@@ -64,8 +54,3 @@ def _negative_log_likelihood(policy: Policy, batch: Batch, total: int) -> MicroL
         return -score_tokens(policy, batch).logp.sum() / max(total, 1)
 
     return compute
-
-
-def _padding(batches: Sequence[Batch]) -> float:
-    positions = sum(batch.segments.numel() for batch in batches)
-    return sum(int((batch.segments == 0).sum()) for batch in batches) / positions
