@@ -49,7 +49,7 @@ def recipe(data, evaluation):
     schedule = Use("constant", value=1e-4)
     stage = Sft(
         name="cold-start", data=data, modality="text", format=Use("think-boxed"), steps=2,
-        optimizer=Optimizer(learning_rate=schedule), batch_size=2, micro_batch_tokens=256, max_tokens=256,
+        optimizer=Optimizer(learning_rate=schedule), batch_size=2, max_tokens=256,
     )
     return Recipe(
         name="tiny", scale="micro", model=Model(path={model!r}), stages=(stage,),

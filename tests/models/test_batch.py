@@ -22,9 +22,7 @@ def asking(encoder: Encoder, text: str, *media: Media) -> Encoded:
 
 
 def batch_of(encoder: Encoder, *rows: Encoded) -> Batch:
-    return make_batch(
-        rows, merge_size=encoder.merge_size, image_token_id=encoder.image_token_id
-    )
+    return make_batch(rows, merge_size=encoder.merge_size, image_token_id=encoder.image_token_id)
 
 
 def run_of(length: int, before: Encoded | None = None) -> Encoded:
@@ -114,8 +112,7 @@ def test_every_token_sees_its_own_row_up_to_itself_and_nothing_else(rows: list[E
         if hidden is None:
             hidden = torch.ones(width, width).bool().triu(1).expand(len(box.queries_RT), -1, -1)
         for line in range(len(box.queries_RT)):
-            for place in range(width):
-                outputs.append(box.keys_RU[line][~hidden[line, place]].tolist())
+            outputs += [box.keys_RU[line][~hidden[line, t]].tolist() for t in range(width)]
     for places in batch.rows:
         for number, token in enumerate(places.tolist()):
             assert outputs[int(batch.order_M[token])] == places[: number + 1].tolist()

@@ -133,7 +133,11 @@ def test_activations_of_the_language_model_are_what_autograd_keeps(
     # The bfloat16 copies of the weights are kept too; the estimate counts them apart.
     matrices = shape_of(tiny_config).layer * shape_of(tiny_config).layers
     measured -= 2 * matrices if bfloat16 else 0
-    predicted = saved_bytes(shape_of(tiny_config), load, setup, trained)
+    shape = shape_of(tiny_config)
+    predicted = saved_bytes(shape, load, setup, trained)
+    if shared:  # only on a GPU are the keys and values repeated for every head of the queries
+        repeated = 2 * (shape.query - shape.key_value) * load.keys * shape.layers
+        predicted -= (2 if bfloat16 else 4) * repeated
     assert measured == pytest.approx(predicted, rel=0.1)
 
 
@@ -237,17 +241,17 @@ def test_the_responses_that_fit_do_fit_and_one_more_does_not() -> None:
     setup = Setup(bfloat16=True, checkpointing=True, lora=True, reference=False)
     load = Load(
         rows=1, tokens=8192, patches=0, scored=4096,
-        decoding=128, prompts=16, prompt=4096, response=4096,
+        decoding=512, prompts=64, prompt=4096, response=4096,
     )  # fmt: skip
     count = estimate(config, load, setup, Lora()).responses_that_fit(80 * GIB)
     fewer = replace(load, decoding=count, prompts=count // 8)
     more = replace(load, decoding=count + 8, prompts=count // 8 + 1)
-    assert 0 < count < 128 and count % 8 == 0
+    assert 0 < count < 512 and count % 8 == 0
     assert estimate(config, fewer, setup, Lora()).fits(80 * GIB)
     assert not estimate(config, more, setup, Lora()).fits(80 * GIB)
 
 
-# Measured with a GPU, by transformers' own forward pass: bytes at the peak of one update, 2^30 each.
+# Measured with a GPU, by transformers' own forward pass: GiB at the peak of one update.
 MEASURED = [
     (Load(rows=1, tokens=4096, patches=0, scored=2048), False, 75.14),
     (Load(rows=1, tokens=16384, patches=0, scored=8192), True, 47.47),

@@ -17,8 +17,8 @@ from gnomon.models.batch import Batch, Rectangle
 from gnomon.models.decoder import Attend
 
 Kernel = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
-"""``kernel(q_RATD, k_RKUD, v_RKUD, bias_R1TU)`` gives [R, A, T, D]. The bias is added to the scores,
-minus infinity where a query may not look; None is causal attention."""
+"""``kernel(q_RATD, k_RKUD, v_RKUD, bias_R1TU)`` gives [R, A, T, D]. The bias is added to the
+scores, minus infinity where a query may not look; None is causal attention."""
 
 
 def attend_within(batch: Batch, kernel: Kernel) -> Attend:

@@ -1,8 +1,8 @@
 """Keys and values while responses are written: those of a prompt once, those of each row apart.
 
 Rows form a grid of B lines (prompts) with G rows each, N = B x G. Dimension suffixes further: S
-tokens of the longest prompt, T room for written tokens, A heads, K heads of keys and values, D width
-of a head.
+tokens of the longest prompt, T room for written tokens, A heads, K heads of keys and values, D
+width of a head.
 """
 
 from __future__ import annotations

@@ -35,7 +35,9 @@ def run_layers(
     hidden_MH = embeds_MH
     for number, layer in enumerate(decoder.layers):
         if recompute and torch.is_grad_enabled():
-            hidden_MH = checkpoint(_layer, layer, number, hidden_MH, turn, attend, use_reentrant=False)
+            hidden_MH = checkpoint(
+                _layer, layer, number, hidden_MH, turn, attend, use_reentrant=False
+            )
         else:
             hidden_MH = _layer(layer, number, hidden_MH, turn, attend)
     return decoder.norm(hidden_MH)  # type: ignore[no-any-return]

@@ -113,9 +113,7 @@ class Policy:
         """Last hidden states [M, H] of the language model, where ``attend`` says who sees whom."""
         decoder = self.core.model.language_model
         with self.precision():
-            return run_layers(
-                decoder, embeds_MH, positions_3M, attend, recompute=self.recompute
-            )
+            return run_layers(decoder, embeds_MH, positions_3M, attend, recompute=self.recompute)
 
     @property
     def kernel(self) -> Kernel:
@@ -153,4 +151,3 @@ class Policy:
             for name, parameter in self.model.named_parameters()
             if parameter.requires_grad
         }
-

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import compress
 from dataclasses import dataclass
+from itertools import compress
 
 import numpy as np
 import torch
@@ -238,7 +238,9 @@ class _Writing:
         prompts = self.take(len(idle))
         lines = torch.tensor(idle[: len(prompts)], device=self.policy.device)
         logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
-        rows = (lines[:, None] * self.count + torch.arange(self.count, device=lines.device)).flatten()
+        rows = (
+            lines[:, None] * self.count + torch.arange(self.count, device=lines.device)
+        ).flatten()
         self.cache.replace(lines, rows, prefix)
         self.logits_NV[rows] = logits_BV.repeat_interleave(self.count, 0)
         for slot, row in zip(rows.tolist(), self.rows_of(prompts), strict=True):

@@ -44,7 +44,7 @@ def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
 
 
 def micro_batches(policy: Policy, examples: Sequence[Encoded], tokens: int) -> list[Batch]:
-    """The examples in batches of at most ``tokens`` tokens; a longer example gets one of its own."""
+    """The examples in batches of at most ``tokens`` tokens; a longer example is one of its own."""
     parts = in_parts([len(example) for example in examples], tokens)
     return [policy.batch([examples[i] for i in part]) for part in parts]
 

@@ -91,7 +91,8 @@ def locate(scene: Scene, rng: np.random.Generator, difficulty: int) -> Question 
     item, name = pick(rng, found)
     text = pick(rng, [f"Where is the {name}?", f"In which cell is the {name}?"])
     answer = Answer("text", item.cell)
-    return reply(scene, "locate", text, answer, f"{item.cell} {item.thing.written}.", difficulty)
+    # The name first: it stands in the question, and what follows it is then found by its words.
+    return reply(scene, "locate", text, answer, f"{name} {item.cell}.", difficulty)
 
 
 def box(scene: Scene, rng: np.random.Generator, difficulty: int) -> Question | None:
@@ -106,7 +107,7 @@ def box(scene: Scene, rng: np.random.Generator, difficulty: int) -> Question | N
     text = pick(rng, [f"Give the box of the {name}.", f"What is the box of the {name}?"])
     corners = box_of(item)
     plain = "[" + ",".join(map(str, corners)) + "]"
-    why = f"{item.cell} {item.thing.written}. box {plain}."
+    why = f"{name} {item.cell}. box {plain}."
     return reply(scene, "box", text, Answer("box", corners), why, difficulty, plain)
 
 
