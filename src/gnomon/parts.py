@@ -156,7 +156,7 @@ INPUTS: dict[str, dict[str, str]] = {
         "step": "updates done in this stage",
         "steps": "updates planned in this stage",
         "measured": "token mean, at the last update, of what is multiplied; None before the first",
-        "rows": "rollouts of one step",
+        "rows": "rollouts of one update",
         "memory": "dict of JSON values that this part keeps from update to update",
     },
     "architecture": {"seed": "seed of the initial weights"},
