@@ -36,7 +36,7 @@ def lite_ppo(
 def grpo_vectorised(
     rewards: Tensor, groups: Tensor, *, epsilon: float = 1e-6, single: Single = "keep"
 ) -> Tensor:
-    """verl's vectorised GRPO: the variance has a floor, so the std is at least sqrt(epsilon).
+    """Vectorised GRPO of verl: the variance has a floor, so the std is at least sqrt(epsilon).
 
     Formula: A = (R - mean_group(R)) / (sqrt(max(var_group(R), {epsilon})) + {epsilon})
 
