@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 import rl_steps
-from gnomon.models.policy import Policy
 from gnomon.parts import forget, register
 from gnomon.recipe import Lora, Model, Optimizer, Regulariser, Reinforce, Reward, Sampling, Use
 from gnomon.records import Answer, Group, Outcome, Verdict
@@ -28,7 +27,6 @@ from rl_steps import (
     ROWS,
     Open,
     one_step,
-    open_context,
     stage_of,
     steps_of,
     weights,
@@ -77,16 +75,6 @@ def parts_of_this_file() -> Iterator[None]:
     register("grader")(hesitant)
     yield
     forget(__name__)
-
-
-@pytest.fixture
-def open_stage(fresh_policy: Policy, tiny_folder: Path, tmp_path: Path) -> Open:
-    """Opens a stage as a run does, without saving anything but its logs."""
-
-    def make(stage: Reinforce, policy: Policy = fresh_policy) -> StageContext:
-        return open_context(stage, policy, tiny_folder, tmp_path)
-
-    return make
 
 
 def advantages_by_hand(scores: Sequence[Sequence[float]]) -> list[float]:

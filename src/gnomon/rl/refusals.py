@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from gnomon.parts import find
 from gnomon.recipe import Recipe, Reinforce, Use, build
 from gnomon.rl.trial import made_rollouts
 
 SCHEDULE_INPUTS = {"step", "steps"}
+REWARDS = torch.tensor([1.0, 0.0, 0.5, 0.25, 0.0, 1.0, 0.75, 0.0])
 
 
 def refusals(recipe: Recipe) -> list[str]:
@@ -38,38 +40,28 @@ def _groups(stage: Reinforce) -> Iterator[str]:
     """An estimator that compares the members of a group needs groups."""
     if stage.rollouts > 1 or "groups" not in find("advantage", stage.advantage.part).inputs:
         return
-    name = stage.advantage.part
-    if _ignores_a_constant(stage.advantage, members=4) and not _works_alone(stage.advantage):
+    alone, together = _tried(stage.advantage, 1), _tried(stage.advantage, 4)
+    if alone is None or not alone.any() or (_baseless(alone) and not _baseless(together)):
         yield (
-            f"advantage: {name!r} compares the rollouts of one question, and rollouts=1 leaves "
-            "nothing to compare with; set rollouts to at least 2 (8 is usual), or use "
-            "reinforce-plus-plus"
+            f"advantage: {stage.advantage.part!r} compares the rollouts of one question, and "
+            "rollouts=1 leaves nothing to compare with; set rollouts to at least 2 (8 is usual), "
+            "or use reinforce-plus-plus"
         )
 
 
-def _works_alone(advantage: Use) -> bool:
-    """Whether groups of one still have a baseline and get advantages that are not all 0."""
+def _baseless(advantages_N: Tensor | None) -> bool:
+    """Whether a reward of 0 gets nothing: then no baseline was taken off."""
+    return advantages_N is not None and not advantages_N[REWARDS == 0].any()
+
+
+def _tried(advantage: Use, members: int) -> Tensor | None:
+    """Advantages of eight made rewards in groups of so many; None when they are refused."""
+    groups_N = torch.arange(len(REWARDS)) // members
+    known = made_rollouts(REWARDS, groups_N, torch.ones(len(REWARDS), 2), terms=1)
     try:
-        return _ignores_a_constant(advantage, members=1) and bool(_try(advantage, 1, 0.0).any())
+        made: Tensor = build("advantage", advantage).supply(known | {"memory": {}})
     except ValueError:
-        return False
-
-
-def _ignores_a_constant(advantage: Use, members: int) -> bool:
-    """Whether a constant added to all rewards changes nothing: then there is a baseline."""
-    try:
-        plain, moved = (_try(advantage, members, constant) for constant in (0.0, 1.0))
-    except ValueError:
-        return True  # what a formula refuses is told by the trial of the formulas
-    return torch.allclose(plain, moved, atol=1e-4)
-
-
-def _try(advantage: Use, members: int, constant: float) -> torch.Tensor:
-    rewards_N = torch.tensor([1.0, 0.0, 0.5, 0.25, 0.0, 1.0, 0.75, 0.0]) + constant
-    groups_N = torch.arange(8) // members
-    known = made_rollouts(rewards_N, groups_N, torch.ones(8, 2), terms=1)
-    known |= {"greedy": known["greedy"] + constant, "memory": {}}
-    made: torch.Tensor = build("advantage", advantage).supply(known)
+        return None
     return made
 
 
