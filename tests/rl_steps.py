@@ -30,12 +30,13 @@ def stage_of(**changes: Any) -> Reinforce:
         "data": Use("microworld", tasks=["count"], modality="text"),
         "format": Use("think-boxed"),
         "sampling": Sampling(max_new_tokens=6, top_p=0.9),
-        "rewards": (Reward(part=Use("numbered"), weight=1.0),),
         "prompts": PROMPTS,
         "rollouts": ROLLOUTS,
         "steps": 2,
         "optimizer": Optimizer(learning_rate=Use("constant", value=1e-3)),
     }
+    if "rewards" not in changes:  # which is registered by the files that use it
+        settings["rewards"] = (Reward(part=Use("numbered"), weight=1.0),)
     return Reinforce(**settings | changes)
 
 

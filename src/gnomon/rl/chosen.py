@@ -51,17 +51,13 @@ class Objective:
     @classmethod
     def of(cls, stage: Reinforce) -> Objective:
         """Build every part that ``stage`` names."""
-        reward_kl = stage.reward_kl and (
-            build("regulariser", stage.reward_kl.part),
-            build("schedule", stage.reward_kl.coefficient),
-        )
         return cls(
             style=build("format", stage.format)(),
             grader=build("grader", stage.grader),
             terms=tuple(_term(reward) for reward in stage.rewards),
             combine=build("combination", stage.combine),
             filters=_every("resampler", stage.filters),
-            reward_kl=reward_kl,
+            reward_kl=_reward_kl(stage),
             advantage=build("advantage", stage.advantage),
             weights=_every("weight", stage.weights),
             resample=_perhaps("resampler", stage.resample),
@@ -95,6 +91,13 @@ def _every(kind: str, uses: Iterable[Use]) -> tuple[BoundPart, ...]:
 
 def _perhaps(kind: str, use: Use | None) -> BoundPart | None:
     return None if use is None else build(kind, use)
+
+
+def _reward_kl(stage: Reinforce) -> tuple[BoundPart, BoundPart] | None:
+    block = stage.reward_kl
+    if block is None:
+        return None
+    return build("regulariser", block.part), build("schedule", block.coefficient)
 
 
 def _term(reward: Reward) -> Term:

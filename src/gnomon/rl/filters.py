@@ -30,9 +30,10 @@ def accuracy_band(
     if low >= high:
         raise ValueError(f"low={low} and high={high} let nothing through: low must be below high")
     a_N = group_accuracy(accuracy, groups)
-    row_N, size_J = torch.unique(groups, return_inverse=True, return_counts=True)[1:]
+    _, row_N, size_J = torch.unique(groups, return_inverse=True, return_counts=True)
     alone_N = (size_J[row_N] == 1) & ~a_N.isnan()
-    return (((a_N > low) & (a_N < high)) | alone_N).nonzero()[:, 0]
+    kept_N: Tensor = ((a_N > low) & (a_N < high)) | alone_N
+    return kept_N.nonzero()[:, 0]
 
 
 @register("resampler")

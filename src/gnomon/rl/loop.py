@@ -189,8 +189,10 @@ def _share(
         wide = advantages[:, None] if advantages.ndim == 1 else advantages
         mask = experience.mask_NT[chosen][:, :width]
         seed = int(torch.randint(2**31, (), generator=generator_for(context, label)))
-        tensors = (logp, entropy, wide.expand_as(logp), mask, torch.arange(len(chosen)))
-        survey = Survey(*(tensor.to(device) for tensor in tensors), seed)
+        survey = Survey(
+            logp.to(device), entropy.to(device), wide.expand_as(logp).to(device), mask.to(device),
+            torch.arange(len(chosen), device=device), seed,
+        )  # fmt: skip
     return Share(tuple(chosen), experience.totals(chosen), coefficients, survey)
 
 

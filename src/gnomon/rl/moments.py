@@ -116,15 +116,16 @@ def _task_std(
     """Standard deviation of a task, whose moments in ``memory`` take the rewards in."""
     values = rewards[rewards.isfinite()].double()
     if not len(values):
-        return min_std if task not in memory else _std_of(*memory[task], min_std)
+        return min_std if task not in memory else _std_of(memory[task], min_std)
     batch = (float(values.mean()), float(values.square().mean()))
     before = memory.get(task, batch)
     after = [beta * old + (1 - beta) * new for old, new in zip(before, batch, strict=True)]
     memory[task] = after if task in memory else list(batch)
-    return _std_of(*(memory[task] if order == "update-first" else before), min_std)
+    return _std_of(memory[task] if order == "update-first" else before, min_std)
 
 
-def _std_of(first: float, second: float, least: float) -> float:
+def _std_of(moments: Sequence[float], least: float) -> float:
+    first, second = moments
     return math.sqrt(max(second - first * first, least * least))
 
 
