@@ -502,3 +502,10 @@ def test_the_doctor_shows_a_table() -> None:
     assert result.exit_code in (0, 1)
     for name in ("python", "torch", "memory", "chromium"):
         assert name in result.stdout
+
+
+def test_an_objective_is_printed_with_its_constants_and_its_peers() -> None:
+    arguments = ["objective", "revisual-r1", "--set", "stages.text-rl.loss.clip_high=0.28"]
+    output = runner.invoke(app, arguments).output
+    assert "Stage text-rl" in output and "1 + 0.28" in output
+    assert all(peer in output for peer in ("verl", "TRL", "EasyR1"))

@@ -92,7 +92,7 @@ def test_an_unknown_part_names_the_nearest_one() -> None:
 
 def test_a_name_that_is_near_none_lists_what_there_is() -> None:
     assert complaint(find, "advantage", "zzzzz").startswith(
-        "there is no advantage named 'zzzzz'; known: dr-grpo, grpo"
+        "there is no advantage named 'zzzzz'; known: dr-grpo, ema-grpo"
     )
 
 

@@ -97,7 +97,7 @@ def test_the_resolved_form_writes_out_every_setting_of_every_part(base: Recipe) 
     data = yaml.safe_load(base.to_yaml())
     loss = data["stages"][1]["loss"]
     assert set(loss) == {
-        "part", "clip_low", "clip_high", "dual_clip", "log_ratio_clamp", "origins"
+        "part", "clip_low", "clip_high", "dual_clip", "log_ratio_clamp", "delta", "origins"
     }  # fmt: skip
     assert data["stages"][1]["aggregate"] == {"part": "token-mean"}
     assert data["evaluation"]["base_format"]["part"] == "direct"

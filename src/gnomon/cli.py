@@ -311,6 +311,26 @@ def _evaluation_settings(samples: int, temperature: float | None) -> EvaluationS
         raise typer.BadParameter(str(error)) from None
 
 
+@app.command("objective")
+def objective_command(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe's name, file.py:function, or a YAML file of a run.")
+    ],
+    scale: Annotated[
+        Literal["micro", "full"], typer.Option(help="Which settings of the recipe to read.")
+    ] = "micro",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a leaf of the recipe; repeatable."),
+    ] = None,
+) -> None:
+    """Print what a recipe optimises as formulas, and where verl, TRL and EasyR1 differ."""
+    from gnomon.report.objective_table import objective_text
+    from gnomon.rl.objective import objectives
+
+    _say(objective_text(objectives(_resolve(recipe, scale, None, change or [], None))))
+
+
 @app.command("recipes")
 def recipes_command() -> None:
     """List the recipes that can be trained."""

@@ -17,6 +17,8 @@ import torch
 from gnomon.models.load import model_folder
 from gnomon.models.sampler import SamplingSettings
 from gnomon.recipe import AnyStage, Freezable, Lora, Model, Recipe, Reinforce, Use, build
+from gnomon.rl.returns import row_means
+from gnomon.rl.trial import made_rollouts
 from gnomon.scale.columns import DataCheck, Pixels, check_data
 from gnomon.scale.compute import Amount, Lengths, Work, stage_work
 from gnomon.scale.memory import Load, MemoryEstimate, Setup, estimate_memory
@@ -286,10 +288,11 @@ class _Planner:
 
 
 def needs_reference(stage: AnyStage) -> bool:
-    """Whether a frozen reference model is held in memory: some regulariser takes its log-
-    probabilities.
+    """Whether a frozen reference model is held in memory: some regulariser, or the KL in the
+    reward, takes its log-probabilities.
     """
-    return _takes(stage, "reference_logp")
+    charged = isinstance(stage, Reinforce) and stage.reward_kl is not None
+    return charged or _takes(stage, "reference_logp")
 
 
 def _takes(stage: AnyStage, name: str) -> bool:
@@ -318,12 +321,14 @@ def _kept_share(stage: AnyStage) -> float:
     groups_N = torch.arange(stage.prompts).repeat_interleave(stage.rollouts)
     chance_N = torch.rand(stage.prompts, generator=generator)[groups_N]
     rewards_N = torch.bernoulli(chance_N, generator=generator)
-    known = {"rewards": rewards_N, "groups": groups_N, "lengths": torch.ones_like(groups_N)}
-    known["advantages"] = build("advantage", stage.advantage).supply(known)
-    kept = build("resampler", stage.resample).supply(
-        {**known, "generator": generator, "progress": 0.0}
-    )
-    return len(kept) / len(groups_N)
+    known = made_rollouts(rewards_N, groups_N, torch.ones(len(groups_N), 1), len(stage.rewards)) | {
+        "generator": generator,
+        "progress": 0.0,
+        "memory": {},
+    }
+    made = build("advantage", stage.advantage).supply(known)
+    known["advantages"] = row_means(made, known["mask"])
+    return len(build("resampler", stage.resample).supply(known)) / len(groups_N)
 
 
 def _share(count: int, gpus: int) -> int:

@@ -30,6 +30,9 @@ from gnomon.blocks import (
     UseArchitecture,
     UseBenchmark,
     UseCombination,
+    UseCorrection,
+    UseCorruption,
+    UseFocus,
     UseFormat,
     UseGrader,
     UseLoss,
@@ -38,6 +41,7 @@ from gnomon.blocks import (
     UseReward,
     UseSchedule,
     UseSource,
+    UseWeight,
     Whole,
     build,
     code,
@@ -63,6 +67,7 @@ __all__ = [
     "Regulariser",
     "Reinforce",
     "Reward",
+    "RewardKl",
     "Sampling",
     "Scale",
     "Sft",
@@ -139,9 +144,21 @@ class Reward(Block):
 
 
 class Regulariser(Block):
-    """A penalty that is aggregated like the loss, times a coefficient that follows a schedule."""
+    """A penalty that is aggregated like the loss, times a coefficient that follows a schedule.
+
+    ``weight`` multiplies each rollout's penalty; ``aggregate`` replaces the stage's aggregation.
+    """
 
     part: UseRegulariser  # type: ignore[valid-type]
+    coefficient: UseSchedule  # type: ignore[valid-type]
+    weight: UseWeight | None = None  # type: ignore[valid-type]
+    aggregate: UseAggregation | None = None  # type: ignore[valid-type]
+
+
+class RewardKl(Block):
+    """A KL penalty on each token's reward: `kl` from what sampled to the reference."""
+
+    part: UseRegulariser = Use("kl", estimator="k1")  # type: ignore[valid-type]
     coefficient: UseSchedule  # type: ignore[valid-type]
 
 
@@ -189,6 +206,12 @@ class Reinforce(Stage):
     optimiser steps over them, ``epochs`` times. One formula serves all objectives:
     A = centre / scale x weights, then an optional resampler, then
     loss = aggregate(bound(ratio) x A) + regularisers.
+
+    ``filters`` say which rollouts count before any advantage is made; where they drop whole groups,
+    up to ``refill`` further batches of questions are asked until ``prompts`` groups count.
+    ``focus`` says which tokens the policy loss looks at, ``corrections`` make up for an engine that
+    samples with other probabilities, ``corruption`` hides parts of images for regularisers that
+    take masked log-probabilities.
     """
 
     kind: Literal["reinforce"] = "reinforce"
@@ -198,11 +221,18 @@ class Reinforce(Stage):
     grader: UseGrader = Use("strict")  # type: ignore[valid-type]
     rewards: tuple[Reward, ...]
     combine: UseCombination = Use("sum")  # type: ignore[valid-type]
+    filters: tuple[UseResampler, ...] = ()  # type: ignore[valid-type]
+    refill: Whole = Field(0, ge=0)
+    reward_kl: RewardKl | None = None
     advantage: UseAdvantage = Use("grpo")  # type: ignore[valid-type]
+    weights: tuple[UseWeight, ...] = ()  # type: ignore[valid-type]
     resample: UseResampler | None = None  # type: ignore[valid-type]
     loss: UseLoss = Use("ppo-clip")  # type: ignore[valid-type]
+    focus: tuple[UseFocus, ...] = ()  # type: ignore[valid-type]
+    corrections: tuple[UseCorrection, ...] = ()  # type: ignore[valid-type]
     aggregate: UseAggregation = Use("token-mean")  # type: ignore[valid-type]
     regularisers: tuple[Regulariser, ...] = ()
+    corruption: UseCorruption | None = None  # type: ignore[valid-type]
     updates: Count = 1
     epochs: Count = 1
     micro_batch_rows: Count = 64

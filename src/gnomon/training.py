@@ -15,6 +15,7 @@ from gnomon.models.load import check_model
 from gnomon.models.micro import save_micro
 from gnomon.recipe import Evaluation, Recipe, RecipeError, Use, build
 from gnomon.records import BadRecord
+from gnomon.rl.refusals import refusals
 from gnomon.rl.trial import formula_problems
 from gnomon.run import Run
 from gnomon.stages.drive import device, load_start, run_stage
@@ -61,6 +62,7 @@ def check(recipe: Recipe) -> None:
     if recipe.data_root is not None and not recipe.data_root.is_dir():
         problems.append(f"data_root: there is no folder {recipe.data_root}")
     problems += formula_problems(recipe)
+    problems += refusals(recipe)
     for stage in recipe.stages:
         problem = _source_problem(stage.data, stage.modality)
         if problem:

@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from gnomon.models.encode import Encoder
-from gnomon.models.policy import Policy
+import rl_steps
 from gnomon.parts import forget, register
 from gnomon.recipe import Lora, Model, Optimizer, Regulariser, Reinforce, Reward, Sampling, Use
 from gnomon.records import Answer, Group, Outcome, Verdict
-from gnomon.rl.loop import Objective, collect, prepare_reinforce
+from gnomon.rl.loop import Objective, collect
 from gnomon.rl.losses import per_token
-from gnomon.run import Run
-from gnomon.stages.context import Clock, StageContext, StepResult
-from gnomon.stages.drive import open_policy, open_stream, planned_updates
-from gnomon.stages.updates import Diverged, Updater
-from gnomon.watch import Watcher
+from gnomon.stages.context import StageContext
+from gnomon.stages.drive import open_policy
+from gnomon.stages.updates import Diverged
+from rl_steps import (
+    PROMPTS,
+    ROLLOUTS,
+    ROWS,
+    Open,
+    one_step,
+    stage_of,
+    steps_of,
+    weights,
+)
 
-PROMPTS, ROLLOUTS = 2, 4
-ROWS = PROMPTS * ROLLOUTS
 SCORES = [[0.0, 1.0, 2.0, 5.0], [1.0, 1.0, 1.0, 9.0]]
 seen = SimpleNamespace()
 """What the parts below were given, and what they are to do; new for each test."""
@@ -71,58 +75,6 @@ def parts_of_this_file() -> Iterator[None]:
     register("grader")(hesitant)
     yield
     forget(__name__)
-
-
-def stage_of(**changes: Any) -> Reinforce:
-    settings: dict[str, Any] = {
-        "name": "rl",
-        "data": Use("microworld", tasks=["count"], modality="text"),
-        "format": Use("think-boxed"),
-        "sampling": Sampling(max_new_tokens=6, top_p=0.9),
-        "rewards": (Reward(part=Use("numbered"), weight=1.0),),
-        "prompts": PROMPTS,
-        "rollouts": ROLLOUTS,
-        "steps": 2,
-        "optimizer": Optimizer(learning_rate=Use("constant", value=1e-3)),
-    }
-    return Reinforce(**settings | changes)
-
-
-Open = Callable[..., StageContext]
-
-
-@pytest.fixture
-def open_stage(fresh_policy: Policy, tiny_folder: Path, tmp_path: Path) -> Open:
-    """Opens a stage as a run does, without saving anything but its logs."""
-
-    def make(stage: Reinforce, policy: Policy = fresh_policy) -> StageContext:
-        policy.freeze(stage.freeze)
-        policy.model.train()
-        encoder = Encoder(policy.processor, max_tokens=stage.max_tokens)
-        return StageContext(
-            Run.create(tmp_path, "loop", "micro", ""), stage.name, 1, 3, policy, str(tiny_folder),
-            encoder, Updater(policy, stage.optimizer, planned_updates(stage)),
-            open_stream(stage, encoder, 3, 0), Clock(Watcher()),
-        )  # fmt: skip
-
-    return make
-
-
-def steps_of(stage: Reinforce, context: StageContext, count: int = 1) -> list[StepResult]:
-    step = prepare_reinforce(stage, context)
-    results = []
-    for number in range(1, count + 1):
-        context.step = number
-        results.append(step(number))
-    return results
-
-
-def one_step(stage: Reinforce, context: StageContext) -> dict[str, float]:
-    return steps_of(stage, context)[0].values
-
-
-def weights(policy: Policy) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in policy.trainable().items()}
 
 
 def advantages_by_hand(scores: Sequence[Sequence[float]]) -> list[float]:
@@ -222,14 +174,12 @@ def test_no_kept_rollout_leaves_the_weights_untouched(open_stage: Open) -> None:
 
 
 def gradient(stage: Reinforce, open_stage: Open, folder: Path) -> dict[str, Tensor]:
-    """What the optimiser gathered in one step with a learning rate of 0, from the same weights."""
-    still = Optimizer(learning_rate=Use("constant", value=0.0), grad_clip=1e9)
-    stage = stage.model_copy(update={"optimizer": still})
-    context = open_stage(stage, open_policy(Model(path=str(folder)), stage, str(folder), seed=0))
-    one_step(stage, context)
-    state = context.updater.optimizer.state
-    return {name: state[value]["exp_avg"] for name, value in context.updater.parameters.items()
-            if value in state}  # fmt: skip
+    """The gradient of one step, from the same weights each time."""
+
+    def make(stage: Reinforce) -> StageContext:
+        return open_stage(stage, open_policy(Model(path=str(folder)), stage, str(folder), seed=0))
+
+    return rl_steps.gradient(stage, make)
 
 
 @pytest.mark.parametrize(("updates", "epochs"), [(1, 1), (2, 1), (2, 2)])

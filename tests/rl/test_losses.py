@@ -10,7 +10,15 @@ from torch import Tensor
 
 from gnomon.parts import part
 from gnomon.rl.aggregation import Totals, seq_mean_token_mean, token_mean, trl_dr_grpo
-from gnomon.rl.losses import masked_log_ratio, per_token, ppo_clip, reinforce
+from gnomon.rl.losses import (
+    cispo,
+    cispo_absolute,
+    masked_log_ratio,
+    per_token,
+    ppo_clip,
+    reinforce,
+    sapo,
+)
 
 NAN = math.nan
 LOGP = torch.tensor([[-0.5, -1.0, -0.2], [-0.9, -0.3, NAN]])
@@ -213,3 +221,89 @@ def test_padding_adds_zeros_and_changes_nothing_else(left, right):
     torch.testing.assert_close(wide, padded(loss, 0.0))
     for name, value in stats.items():
         torch.testing.assert_close(wide_stats[name], padded(value, 0.0))
+
+
+# -- CISPO, SAPO, delta ---------------------------------------------------------------------------
+
+TOTALS = Totals.of(MASK)
+
+
+def test_the_worked_example_of_cispo_as_verl_computes_it():
+    logp = LOGP.clone().requires_grad_()
+    loss, _ = cispo(logp, OLD, ADVANTAGES, MASK)
+    value = token_mean(loss, MASK, TOTALS)
+    (gradient,) = torch.autograd.grad(value, logp)
+    assert value.item() == pytest.approx(0.156, abs=1e-6)
+    assert gradient[0].tolist() == pytest.approx([-0.24, -0.2, -0.2])
+    assert gradient[1].tolist() == pytest.approx([0.16, 0.2, 0.0])
+
+
+def test_the_worked_example_of_cispo_as_trl_computes_it():
+    loss, stats = cispo_absolute(LOGP, OLD, ADVANTAGES, MASK)
+    assert token_mean(loss, MASK, TOTALS).item() == pytest.approx(0.20581, abs=1e-5)
+    assert not stats["clip_high"].any()
+
+
+@pytest.mark.parametrize(
+    ("loss_of", "settings", "hint"),
+    [(cispo, {"clip_high": 5.0}, "cispo-absolute"), (cispo_absolute, {"bound": 0.2}, "use cispo")],
+)
+def test_a_bound_in_the_wrong_convention_is_refused(loss_of, settings, hint):
+    with pytest.raises(ValueError, match=hint):
+        loss_of(LOGP, OLD, ADVANTAGES, MASK, **settings)
+
+
+def test_cispo_keeps_a_gradient_where_the_ratio_is_clipped():
+    _, stats = cispo(LOGP, OLD, ADVANTAGES, MASK)
+    assert stats["clip_high"].tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+    assert stats["clip_low"].tolist() == [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+
+
+def test_the_worked_example_of_sapo():
+    loss, _ = sapo(LOGP, OLD, ADVANTAGES, MASK)
+    assert seq_mean_token_mean(loss, MASK, TOTALS).item() == pytest.approx(-0.202333, abs=1e-6)
+
+
+def test_on_policy_the_gradient_of_sapo_is_that_of_reinforce():
+    logp = torch.tensor([[-1.0], [-1.0]], requires_grad=True)
+    loss, _ = sapo(logp, logp.detach(), ADVANTAGES, torch.ones(2, 1))
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert gradient[:, 0].tolist() == pytest.approx([-1.0, 1.0])
+
+
+def test_a_tau_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="use above 0"):
+        sapo(LOGP, OLD, ADVANTAGES, MASK, tau_positive=0.0)
+
+
+def test_delta_caps_the_ratio_of_the_unclipped_branch():
+    assert one_token(math.log(4.0), -1.0)[0] == pytest.approx(4.0)
+    loss, _, gradient = one_token(math.log(4.0), -1.0, delta=2.5)
+    assert (loss, gradient) == (pytest.approx(2.5), 0.0)
+    assert one_token(math.log(4.0), 1.0, delta=2.5)[0] == pytest.approx(-1.2)
+
+
+def test_a_delta_within_the_clip_is_refused():
+    with pytest.raises(ValueError, match=r"delta=1\.1 must be above"):
+        one_token(0.0, 1.0, delta=1.1)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "settings", "loss"),
+    [
+        (1.5, 1.0, {}, -1.2), (1.5, 1.0, {"clip_high": 0.28}, -1.28),
+        (1.5, 1.0, {"clip_high": 0.32}, -1.32), (1.5, -1.0, {}, 1.5), (0.6, 1.0, {}, -0.6),
+        (0.6, -1.0, {}, 0.8), (4.0, -1.0, {}, 4.0), (4.0, -1.0, {"dual_clip": 1.4}, 1.4),
+        (4.0, -1.0, {"dual_clip": 3.0}, 3.0),
+    ],
+)  # fmt: skip
+def test_the_worked_example_of_lite_ppo(ratio, advantage, settings, loss):
+    assert one_token(math.log(ratio), advantage, **settings)[0] == pytest.approx(loss)
+
+
+@pytest.mark.parametrize("loss_of", [cispo, cispo_absolute, sapo])
+def test_padding_reaches_neither_value_nor_gradient_of_the_others(loss_of):
+    logp = LOGP.clone().requires_grad_()
+    loss, _ = loss_of(logp, OLD, ADVANTAGES, MASK)
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert loss[1, 2] == gradient[1, 2] == 0

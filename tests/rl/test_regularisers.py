@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gnomon.parts import part
 from gnomon.rl.aggregation import Totals, token_mean
-from gnomon.rl.regularisers import entropy_bonus, kl, sampled_entropy_bonus
+from gnomon.rl.regularisers import entropy_bonus, kl, kl_by_ratio, nll, sampled_entropy_bonus
 
 log_probabilities = st.floats(-12, 0)
 
@@ -120,3 +120,29 @@ def test_k3_is_never_negative_and_zero_only_where_the_two_agree(logp, reference)
     value, _ = value_and_gradient(logp, reference)
     assert value >= -1e-12
     assert value_and_gradient(logp, logp) == (0.0, 0.0)
+
+
+def test_a_kl_times_the_ratio_is_the_plain_one_on_policy():
+    logp, reference = torch.tensor([[-1.0, math.nan]]), torch.tensor([[-1.5, 0.0]])
+    mask = torch.tensor([[1, 0]])
+    found = kl_by_ratio(logp, reference, logp, mask)
+    assert found.tolist() == kl(logp, reference, mask).tolist()
+    moved = kl_by_ratio(logp, reference, logp - 0.5, mask, estimator="k1")
+    assert moved.tolist() == [[pytest.approx(0.5 * math.exp(0.5)), 0.0]]
+
+
+def test_on_policy_the_ratio_gives_k1_the_gradient_of_the_kl():
+    reference = torch.tensor([[0.1, 0.3, 0.6]], dtype=torch.float64).log()
+    logits = distribution()
+    logp = logits.log_softmax(0)[None]
+    p, everywhere = logp.exp().detach(), torch.ones(1, 3)
+    exact = torch.autograd.grad((logp.exp() * (logp - reference)).sum(), logits, retain_graph=True)
+    value = (p * kl_by_ratio(logp, reference, logp, everywhere, estimator="k1")).sum()
+    torch.testing.assert_close(torch.autograd.grad(value, logits)[0], exact[0])
+
+
+def test_the_likelihood_of_sampled_tokens_is_raised_by_minimising_nll():
+    logp = torch.tensor([[-1.0, math.nan]], requires_grad=True)
+    value = nll(logp, torch.tensor([[1, 0]]))
+    (gradient,) = torch.autograd.grad(value.sum(), logp)
+    assert (value.tolist(), gradient.tolist()) == ([[1.0, 0.0]], [[-1.0, 0.0]])

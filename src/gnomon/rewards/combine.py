@@ -18,6 +18,8 @@ Array = NDArray[np.float64]
 def weighted_sum(scores: ArrayLike, weights: ArrayLike) -> Array:
     """Sum of weight x score over the terms that apply.
 
+    Formula: R = sum_k w_k r_k
+
     The weights of missing terms are dropped, not shared out. Source: common practice, e.g. arXiv
     2506.04207. Raises ValueError when the shapes do not fit.
 
@@ -32,6 +34,8 @@ def weighted_sum(scores: ArrayLike, weights: ArrayLike) -> Array:
 @register("combination")
 def weighted_mean(scores: ArrayLike, weights: ArrayLike) -> Array:
     """Sum of weight x score over the terms that apply, divided by the sum of their weights.
+
+    Formula: R = sum_k w_k r_k / sum_k w_k
 
     Source: ours. Raises ValueError when the shapes do not fit or the weights of a rollout sum to
     zero.
@@ -53,6 +57,8 @@ def weighted_mean(scores: ArrayLike, weights: ArrayLike) -> Array:
 def product(scores: ArrayLike, weights: ArrayLike) -> Array:
     """Product of score ** weight over the terms that apply (weight 1: the plain product).
 
+    Formula: R = prod_k r_k^w_k
+
     Source: ours. Raises ValueError when the shapes do not fit, and for a negative score with a
     broken weight or a zero score with a negative weight.
 
@@ -72,6 +78,8 @@ def gate(
     scores: ArrayLike, weights: ArrayLike, *, threshold: float = 0.0, closed: float = 0.0
 ) -> Array:
     """The first term gates the weighted sum of the rest: above ``threshold``, else ``closed``.
+
+    Formula: R = sum_(k > 1) w_k r_k where r_1 > {threshold}, else {closed}
 
     The weight of the first term is not used. Where it does not apply the gate is open. Source:
     ours. Raises ValueError when the shapes do not fit or there is only one term.

@@ -99,6 +99,8 @@ def grpo(
 ) -> Tensor:
     """Group-relative advantage, A_i = (R_i - baseline_j) / (scale + epsilon).
 
+    Formula: A = (R - {baseline}) / ({scale} + {epsilon}), {bias} std, {single} for a group of one
+
     ``rewards`` [N] and ``groups`` [N] give [N] advantages, which hold for every trained token of a
     rollout. The five choices, and what the peers choose:
 
@@ -150,6 +152,8 @@ def _centred(grouped: GroupedRewards, baseline: Baseline, single: Single) -> Ten
 def dr_grpo(rewards: Tensor, groups: Tensor, *, single: Single = "zero") -> Tensor:
     """Dr. GRPO, A_i = R_i - mean_j: `grpo` without a scale.
 
+    Formula: A = R - mean_group(R), {single} for a group of one
+
     verl norm_adv_by_std_in_grpo=false (with ``single`` keep), TRL scale_rewards="none" (with zero).
     The other half of the method is an aggregation by a constant length. Source: arXiv 2503.20783,
     section 3.2.
@@ -160,6 +164,8 @@ def dr_grpo(rewards: Tensor, groups: Tensor, *, single: Single = "zero") -> Tens
 @register("advantage")
 def rloo(rewards: Tensor, groups: Tensor, *, single: Single = "keep") -> Tensor:
     """RLOO, A_i = R_i - mean of the other members: `grpo` with that baseline and without a scale.
+
+    Formula: A = R - mean of the group's others, {single} for a group of one
 
     A group of one keeps its reward, as in verl. Source: arXiv 2402.14740.
     """

@@ -52,6 +52,8 @@ class Totals:
 def token_mean(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
     """Sum of all values over the number of trained tokens: every token weighs the same.
 
+    Formula: sum(l) / tokens
+
     DAPO (arXiv 2503.14476, section 3.3), verl's default, TRL's loss types "dapo" (its default) and
     "cispo". A batch without trained tokens gives 0.
     """
@@ -61,6 +63,8 @@ def token_mean(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
 @register("aggregation")
 def seq_mean_token_mean(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
     """Mean over non-empty sequences of each one's token mean: long responses' tokens weigh less.
+
+    Formula: mean over sequences of (sum_t(l) / its tokens)
 
     The original GRPO (arXiv 2402.03300, equation 3), verl's GSPO, TRL's loss type "grpo" (which
     also counts empty sequences). A batch without trained tokens gives 0.
@@ -73,6 +77,8 @@ def seq_mean_token_mean(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
 def seq_mean_token_sum(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
     """Mean over non-empty sequences of each one's sum (verl).
 
+    Formula: sum(l) / sequences
+
     A batch without trained tokens gives 0.
     """
     return masked(values, mask).sum() / max(totals.sequences, 1)
@@ -83,6 +89,8 @@ def seq_mean_token_sum_norm(
     values: Tensor, mask: Tensor, totals: Totals, *, length: int | None = None
 ) -> Tensor:
     """Sum of all values over ``length``, or over the padded width of the batch when it is None.
+
+    Formula: sum(l) / {length}, or over the padded width when that is None
 
     verl's form of Dr. GRPO (arXiv 2503.20783). In spite of its name it is not divided by the number
     of sequences, so it grows with the batch. Raises ValueError for a length below 1.
@@ -95,6 +103,8 @@ def seq_mean_token_sum_norm(
 @register("aggregation")
 def trl_dr_grpo(values: Tensor, mask: Tensor, totals: Totals, *, length: int) -> Tensor:
     """`seq_mean_token_sum_norm` over the number of rows as well: sum / (B * length).
+
+    Formula: sum(l) / (rows * {length})
 
     ``length`` is the response limit in tokens; B counts empty sequences too. TRL's loss type
     "dr_grpo", the form of arXiv 2503.20783. Raises ValueError for a length below 1.

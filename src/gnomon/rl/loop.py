@@ -1,10 +1,12 @@
 """Reinforcement learning with verifiable rewards, whole, from top to bottom.
 
     samples -> G rollouts each -> verdicts -> reward terms -> combined reward R
-    A = centre(R) / scale(R)                                     (kind: advantage)
-    indices = resample(A)                                        (kind: resampler)
-    loss = aggregate(bound(pi / pi_old) * A)                     (kinds: loss, aggregation)
-         + sum of coefficient(update) * aggregate(regulariser)   (kinds: regulariser, schedule)
+    counted = filter(R), and more samples until enough groups count    (kind: resampler)
+    A = centre(R) / scale(R) x weights - returns(KL in the reward)     (kinds: advantage, weight)
+    indices = resample(A)                                              (kind: resampler)
+    loss = aggregate(bound(pi / pi_old) x A x correction x focus)      (kinds: loss, correction,
+         + sum of coefficient x aggregate(weight x regulariser)         focus, aggregation,
+                                                                        regulariser, schedule)
 
 Everything in brackets is a part that the recipe names. Dimension suffixes: N rollouts of the step,
 T tokens of the longest response.
@@ -14,90 +16,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gnomon.evaluation.rows import image_files, prompt_text, rollout_row
-from gnomon.grading.respond import grade_response
 from gnomon.models.batch import unique_runs
-from gnomon.models.encode import Encoded
 from gnomon.models.load import load_policy
 from gnomon.models.logprobs import by_row, score_tokens
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.parts import BoundPart
-from gnomon.recipe import Reinforce, Reward, build
-from gnomon.records import Graded, Group
-from gnomon.rewards.score import Term, score, term_statistics
+from gnomon.recipe import Reinforce
+from gnomon.rewards.score import term_statistics
 from gnomon.rl.advantages import zero_variance_share
 from gnomon.rl.aggregation import Totals
+from gnomon.rl.chosen import Objective
+from gnomon.rl.collection import (
+    charge,
+    coefficient_of,
+    correct,
+    generator_for,
+    greedy_rewards,
+    mask_images,
+    measure,
+    roll_out,
+    rows_of,
+    weigh,
+)
+from gnomon.rl.corrections import effective_share
+from gnomon.rl.experience import Experience, counted, facts
+from gnomon.rl.meter import Meter
+from gnomon.rl.scoring import score_rows
+from gnomon.rl.survey import Survey
 from gnomon.stages.context import Prepared, StageContext, StepFunction, StepResult
-from gnomon.stages.updates import MicroLoss, Update, step_generator
+from gnomon.stages.updates import MicroLoss, Update
 
 
 @dataclass(frozen=True)
-class Objective:
-    """The parts of one reinforcement stage, with their settings."""
+class Share:
+    """The rollouts of one optimiser update, what they hold together, and its coefficients."""
 
-    style: Any
-    grader: BoundPart
-    terms: tuple[Term, ...]
-    combine: BoundPart
-    advantage: BoundPart
-    resample: BoundPart | None
-    loss: BoundPart
-    aggregate: BoundPart
-    regularisers: tuple[tuple[BoundPart, BoundPart], ...]
-    temperature: float
-
-    @classmethod
-    def of(cls, stage: Reinforce) -> Objective:
-        """Build every part that ``stage`` names."""
-        return cls(
-            style=build("format", stage.format)(),
-            grader=build("grader", stage.grader),
-            terms=tuple(_term(reward) for reward in stage.rewards),
-            combine=build("combination", stage.combine),
-            advantage=build("advantage", stage.advantage),
-            resample=build("resampler", stage.resample) if stage.resample else None,
-            loss=build("loss", stage.loss),
-            aggregate=build("aggregation", stage.aggregate),
-            regularisers=tuple(
-                (build("regulariser", item.part), build("schedule", item.coefficient))
-                for item in stage.regularisers
-            ),
-            temperature=stage.sampling.temperature or 1.0,
-        )
-
-    def needs(self, name: str) -> bool:
-        """Whether some regulariser takes the input ``name``."""
-        return any(name in regulariser.part.inputs for regulariser, _ in self.regularisers)
-
-
-@dataclass(frozen=True)
-class Experience:
-    """One step's rollouts as rows of tokens, with everything the update needs."""
-
-    groups: tuple[Group, ...]
-    rows: tuple[Encoded, ...]
-    old_logp: tuple[Tensor, ...]
-    rewards_N: Tensor
-    group_N: Tensor
-    advantages_N: Tensor
-    kept: Tensor
+    chosen: tuple[int, ...]
+    totals: Totals
+    coefficients: tuple[float, ...]
+    survey: Survey | None
+    tally: Meter = field(default_factory=Meter)
 
 
 def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
     """The step of a reinforcement stage: collect, weigh, update."""
     objective = Objective.of(stage)
-    reference = _frozen(context) if objective.needs("reference_logp") else None
+    reference = _frozen(context) if objective.needs_reference else None
 
     def step(number: int) -> StepResult:
         prepared = context.take(stage.prompts)
-        experience = collect(stage, objective, context, prepared)
+        experience = collect(stage, objective, context, prepared, reference)
         with context.clock.phase("update"):
             meter = Meter()
             for losses in update_batches(stage, objective, context, experience, reference, meter):
@@ -112,40 +87,45 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
 
 
 def collect(
-    stage: Reinforce, objective: Objective, context: StageContext, prepared: Sequence[Prepared]
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    prepared: Sequence[Prepared],
+    reference: Policy | None = None,
 ) -> Experience:
-    """Sample, grade, score, and turn rewards into advantages and kept indices."""
-    samples, prompts = [pair[0] for pair in prepared], [pair[1] for pair in prepared]
-    with context.clock.phase("rollout"):
-        generator = _generator(context, "rollout", str(context.policy.device))
-        written = sample(context.policy, prompts, stage.rollouts, _sampling(stage), generator)
-    with context.clock.phase("grade"):
-        graded = [
-            Group(one, tuple(grade_response(one, r, objective.style, objective.grader) for r in rs))
-            for one, rs in zip(samples, written, strict=True)
-        ]
-        scored = score(graded, objective.terms, objective.combine)
-        groups = tuple(map(_without_undecided, scored))
-        _note_ungraded(context, groups)
-    members = [member for group in groups for member in group.members]
-    rewards_N = torch.tensor([member.reward for member in members])
-    group_N = torch.arange(len(groups)).repeat_interleave(stage.rollouts)
-    lengths_N = torch.tensor([sum(member.rollout.train) for member in members])
-    known: dict[str, Any] = {"rewards": rewards_N, "groups": group_N, "lengths": lengths_N}
-    advantages_N = objective.advantage.supply(known)
-    kept = torch.arange(len(members))
+    """Sample, grade, score, and turn rewards into advantages and kept indices.
+
+    A rollout that a filter leaves out has no reward for all that follows.
+    """
+    prepared, groups = list(prepared), roll_out(stage, objective, context, prepared)
+    for more in range(stage.refill + 1):
+        known = facts(groups, objective.terms) | {"progress": _progress(context)}
+        known["generator"] = generator_for(context, "filter")
+        counted_N = counted(objective.filters, known, stage.prompts)
+        enough = len(known["groups"][counted_N].unique()) >= stage.prompts
+        if enough or more == stage.refill:
+            break
+        further = context.take(stage.prompts)
+        prepared += further
+        groups += roll_out(stage, objective, context, further, f"-{more + 1}")
+    rows, rewards_N = rows_of(prepared, groups), known["rewards"]
+    known["rewards"] = torch.where(counted_N, rewards_N, math.nan)
+    known["greedy"] = greedy_rewards(stage, objective, context, prepared)
+    importance_NT, log_mismatch_NT = correct(stage, objective, context, rows, known)
+    charge(stage, objective, context, rows, known, reference)
+    advantages, penalty_weights = weigh(objective, context, known)
+    kept = torch.arange(len(rows))
     if objective.resample is not None:
-        known |= {"advantages": advantages_N, "generator": _generator(context, "resample")}
-        known["progress"] = context.updater.done / context.updater.planned
-        kept = objective.resample.supply(known)
-    kept = kept[rewards_N.isfinite()[kept]]
-    rows = [
-        prompt.extend(rollout.token_ids, rollout.train)
-        for prompt, rollouts in zip(prompts, written, strict=True)
-        for rollout in rollouts
-    ]
-    old_logp = [torch.tensor(_trained(member.rollout)) for member in members]
-    return Experience(groups, tuple(rows), tuple(old_logp), rewards_N, group_N, advantages_N, kept)
+        kept = objective.resample.supply(known | {"generator": generator_for(context, "resample")})
+    kept = kept[known["rewards"].isfinite()[kept]]
+    masked_rows, old_masked_logp = mask_images(stage, objective, context, prepared, groups)
+    lengths = known["lengths"].tolist()
+    old_logp = [row_T[:n] for row_T, n in zip(known["old_logp"], lengths, strict=True)]
+    return Experience(
+        tuple(groups), tuple(rows), tuple(old_logp), rewards_N, known["groups"],
+        known["advantages"], advantages, kept, counted_N, known["off_policy"], known["mask"],
+        importance_NT, log_mismatch_NT, penalty_weights, tuple(masked_rows), old_masked_logp,
+    )  # fmt: skip
 
 
 def update_batches(
@@ -159,25 +139,62 @@ def update_batches(
     """The losses of each optimiser update, as micro-batches that add up to it.
 
     Rollouts are dealt to the updates at random; within one, those of a group stay together, so that
-    their image is encoded once.
+    their image is encoded once. What an update measured is remembered before the next one begins.
     """
     for epoch in range(stage.epochs):
         order = experience.kept.sort().values
         if stage.updates > 1:
-            shuffle = torch.randperm(len(order), generator=_generator(context, f"deal-{epoch}"))
-            order = order[shuffle]
-        for share in order.tensor_split(stage.updates):
-            if not len(share):
+            deal = generator_for(context, f"deal-{epoch}")
+            order = order[torch.randperm(len(order), generator=deal)]
+        for number, part in enumerate(order.tensor_split(stage.updates)):
+            if not len(part):
                 continue
-            chosen = share.sort().values.tolist()
-            totals = _totals(experience, chosen)
+            chosen = part.sort().values.tolist()
+            label = f"survey-{epoch}-{number}"
+            share = _share(stage, objective, context, experience, chosen, label)
             yield [
                 _micro_loss(
-                    objective, context, experience, reference, meter, totals,
-                    chosen[start : start + stage.micro_batch_rows],
+                    objective, context, experience, reference, meter, share,
+                    slice(start, start + stage.micro_batch_rows),
                 )
                 for start in range(0, len(chosen), stage.micro_batch_rows)
             ]  # fmt: skip
+            for penalty in objective.regularisers:
+                total, count = share.tally.sums, share.tally.counts
+                measure(
+                    context, penalty.key, total.get(penalty.key, 0.0), count.get(penalty.key, 0)
+                )
+
+
+def _share(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    experience: Experience,
+    chosen: list[int],
+    label: str,
+) -> Share:
+    """What one update has to know of all its rollouts before its first micro-batch."""
+    coefficients = tuple(
+        coefficient_of(context, penalty.key, penalty.coefficient, len(chosen))
+        for penalty in objective.regularisers
+    )
+    survey = None
+    if objective.needs_survey:
+        rows = [experience.rows[i] for i in chosen]
+        logp, entropy = score_rows(
+            context.policy, rows, temperature=objective.temperature, at_once=stage.micro_batch_rows
+        )
+        width, device = logp.shape[1], context.policy.device
+        advantages = experience.advantages_of(chosen, width)
+        wide = advantages[:, None] if advantages.ndim == 1 else advantages
+        mask = experience.mask_NT[chosen][:, :width]
+        seed = int(torch.randint(2**31, (), generator=generator_for(context, label)))
+        survey = Survey(
+            logp.to(device), entropy.to(device), wide.expand_as(logp).to(device), mask.to(device),
+            torch.arange(len(chosen), device=device), seed,
+        )  # fmt: skip
+    return Share(tuple(chosen), experience.totals(chosen), coefficients, survey)
 
 
 def _micro_loss(
@@ -186,80 +203,81 @@ def _micro_loss(
     experience: Experience,
     reference: Policy | None,
     meter: Meter,
-    totals: Totals,
-    chosen: list[int],
+    share: Share,
+    span: slice,
 ) -> MicroLoss:
+    chosen = list(share.chosen[span])
+
     def compute() -> Tensor:
         policy = context.policy
-        # A rollout that a resampler repeated is forwarded once and read several times.
-        unique, places = torch.unique(torch.tensor(chosen), return_inverse=True)
-        batch = policy.batch([experience.rows[i] for i in unique.tolist()])
-
-        def spread(values_K: Tensor) -> Tensor:
-            return by_row(values_K, batch)[0][places]
-
-        scores = score_tokens(
-            policy, batch, temperature=objective.temperature, entropy=objective.needs("entropy")
-        )
-        old = torch.cat([experience.old_logp[i] for i in unique.tolist()]).to(policy.device)
-        known: dict[str, Any] = {
-            "logp": spread(scores.logp),
-            "old_logp": spread(old),
-            "advantages": experience.advantages_N[chosen].to(policy.device),
-            "mask": by_row(scores.logp, batch)[1][places].float(),
-            "entropy": spread(scores.entropy),
-        }
-        if reference is not None:
-            with torch.no_grad():
-                scored = score_tokens(reference, batch, temperature=objective.temperature)
-            known["reference_logp"] = spread(scored.logp)
+        known = _scored_tokens(objective, policy, experience, reference, chosen)
+        if share.survey is not None:
+            known["survey"] = share.survey.with_rows(share.survey.rows[span])
         loss_NT, stats = objective.loss.supply(known)
-        loss = _aggregate(objective, loss_NT, known, totals)
-        for regulariser, coefficient in objective.regularisers:
-            penalty = _aggregate(objective, regulariser.supply(known), known, totals)
-            weight = float(coefficient.supply(context.updater.progress))
-            loss = loss + weight * penalty
-            meter.add(f"coefficient/{regulariser.part.name}", weight, 1)
+        if experience.importance_NT is not None:
+            loss_NT = loss_NT * _at(experience.importance_NT, chosen, known["mask"])
+        for part in objective.focus:
+            loss_NT = loss_NT * part.supply(known)
+        loss = _aggregate(objective.aggregate, loss_NT, known, share.totals)
+        for place, penalty in enumerate(objective.regularisers):
+            value_NT = penalty.part.supply(known)
+            weight_N = experience.penalty_weights[place]
+            weighed_NT = value_NT
+            if weight_N is not None:
+                weighed_NT = value_NT * weight_N[chosen].to(value_NT)[:, None]
+            total = _aggregate(penalty.aggregate, weighed_NT, known, share.totals)
+            loss = loss + share.coefficients[place] * total
+            meter.add(f"coefficient/{penalty.name}", share.coefficients[place], 1)
+            share.tally.add_mean(penalty.key, value_NT, known["mask"])
+            meter.add_mean(f"penalty/{penalty.name}", value_NT, known["mask"])
         meter.add_tokens(known, stats)
         return loss
 
     return compute
 
 
-class Meter:
-    """Token means of one step, over all its updates."""
+def _scored_tokens(
+    objective: Objective,
+    policy: Policy,
+    experience: Experience,
+    reference: Policy | None,
+    chosen: list[int],
+) -> dict[str, Any]:
+    """What losses and regularisers can ask for, [n, T], of some rollouts."""
+    # A rollout that a resampler repeated is forwarded once and read several times.
+    unique, places = torch.unique(torch.tensor(chosen), return_inverse=True)
+    batch = policy.batch([experience.rows[i] for i in unique.tolist()])
 
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
-        self.counts: dict[str, float] = {}
-        self.largest: dict[str, float] = {}
+    def spread(values_K: Tensor) -> Tensor:
+        return by_row(values_K, batch)[0][places]
 
-    def add(self, name: str, total: float, count: float) -> None:
-        """Add to a mean."""
-        self.sums[name] = self.sums.get(name, 0.0) + total
-        self.counts[name] = self.counts.get(name, 0.0) + count
-
-    def add_tokens(self, known: dict[str, Any], stats: dict[str, Tensor]) -> None:
-        """Entropy, clipping, KL and mismatch of one micro-batch."""
-        mask_NT = known["mask"]
-        count = float(mask_NT.sum())
-        values = {"entropy": known["entropy"], **stats}
-        values.pop("ratio", None)
-        if "reference_logp" in known:
-            x_NT = known["logp"] - known["reference_logp"]
-            values["kl"] = torch.expm1(-x_NT) + x_NT
-        for name, value_NT in values.items():
-            self.add(name, float((value_NT.detach() * mask_NT).sum()), count)
-        gap = ((known["logp"].detach() - known["old_logp"]) * mask_NT).abs().max()
-        # Only the first update of a step sees the weights that wrote the rollouts.
-        self.largest.setdefault("mismatch", float(gap))
-
-    def means(self) -> dict[str, float]:
-        """Every mean and largest value by name."""
-        return {
-            **{name: self.sums[name] / max(self.counts[name], 1) for name in self.sums},
-            **self.largest,
-        }
+    scores = score_tokens(
+        policy, batch, temperature=objective.temperature, entropy=objective.needs("entropy")
+    )
+    old = torch.cat([experience.old_logp[i] for i in unique.tolist()]).to(policy.device)
+    mask_NT = by_row(scores.logp, batch)[1][places].float()
+    width = mask_NT.shape[1]
+    known: dict[str, Any] = {
+        "logp": spread(scores.logp),
+        "old_logp": spread(old),
+        "advantages": experience.advantages_of(chosen, width).to(policy.device),
+        "mask": mask_NT * _at(experience.mask_NT, chosen, mask_NT),
+        "entropy": spread(scores.entropy),
+        "off_policy": mask_NT * experience.off_policy_N[chosen].to(mask_NT)[:, None],
+        "log_mismatch": _at(experience.log_mismatch_NT, chosen, mask_NT),
+        "survey": None,
+    }
+    if reference is not None:
+        with torch.no_grad():
+            scored = score_tokens(reference, batch, temperature=objective.temperature)
+        known["reference_logp"] = spread(scored.logp)
+    if objective.needs("old_masked_logp"):
+        known["old_masked_logp"] = _at(experience.old_masked_logp, chosen, mask_NT)
+    if objective.needs("masked_logp"):
+        masked = policy.batch([experience.masked_rows[i] for i in unique.tolist()])
+        scored = score_tokens(policy, masked, temperature=objective.temperature)
+        known["masked_logp"] = spread(scored.logp)
+    return known
 
 
 def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
@@ -267,6 +285,11 @@ def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
     members = [member for group in experience.groups for member in group.members]
     count = len(members)
     right = [member.verdict.correct for member in members if member.verdict.graded]
+    extra: dict[str, float] = {}
+    if stage.filters:
+        extra["counted"] = float(experience.counted_N.float().mean())
+    if experience.importance_NT is not None:
+        extra["correction"] = effective_share(experience.importance_NT, experience.mask_NT)
     return {
         "reward": float(experience.rewards_N.nanmean()),
         "accuracy": sum(right) / len(right) if right else math.nan,
@@ -274,6 +297,7 @@ def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
         "truncated": sum(member.rollout.stop == "length" for member in members) / count,
         "zero_variance": zero_variance_share(experience.rewards_N, experience.group_N),
         "kept": len(experience.kept) / count,
+        **extra,
         **term_statistics(experience.groups),
     }
 
@@ -300,10 +324,6 @@ def write_rollouts(context: StageContext, objective: Objective, experience: Expe
     context.run.write_rollouts(context.index, context.name, context.step, rows, images)
 
 
-def _term(reward: Reward) -> Term:
-    return Term(reward.part.part, build("reward", reward.part), reward.weight, reward.tasks)
-
-
 def _frozen(context: StageContext) -> Policy:
     """The model that the stage started from, computing exactly as the policy does."""
     attention = context.policy.core.config.get_text_config()._attn_implementation
@@ -314,29 +334,17 @@ def _frozen(context: StageContext) -> Policy:
     return reference
 
 
-def _sampling(stage: Reinforce) -> SamplingSettings:
-    return SamplingSettings(**stage.sampling.model_dump(exclude={"origins"}))
+def _progress(context: StageContext) -> float:
+    return context.updater.done / context.updater.planned
 
 
-def _generator(context: StageContext, purpose: str, device: str = "cpu") -> torch.Generator:
-    return step_generator(context.seed, context.index, context.step, purpose, device)
+def _at(values_NT: Tensor, chosen: list[int], like: Tensor) -> Tensor:
+    """The rows of some rollouts, as wide and where ``like`` is."""
+    return values_NT[chosen][:, : like.shape[1]].to(like)
 
 
-def _trained(rollout: Any) -> list[float]:
-    return [logp for logp, train in zip(rollout.logp, rollout.train, strict=True) if train]
-
-
-def _totals(experience: Experience, chosen: list[int]) -> Totals:
-    lengths = [len(experience.old_logp[i]) for i in chosen]
-    return Totals(sum(lengths), sum(n > 0 for n in lengths), max(lengths), len(lengths))
-
-
-def _aggregate(
-    objective: Objective, values_NT: Tensor, known: dict[str, Any], totals: Totals
-) -> Tensor:
-    total: Tensor = objective.aggregate.supply(
-        {"values": values_NT, "mask": known["mask"], "totals": totals}
-    )
+def _aggregate(part: BoundPart, values_NT: Tensor, known: dict[str, Any], totals: Totals) -> Tensor:
+    total: Tensor = part.supply({"values": values_NT, "mask": known["mask"], "totals": totals})
     return total
 
 
@@ -346,27 +354,3 @@ def _note_update(context: StageContext, meter: Meter, update: Update) -> None:
     meter.add("lr", update.learning_rate, 1)
     if not update.applied:
         context.skip("gradient", f"update {context.updater.done}", update.reason)
-
-
-def _without_undecided(group: Group) -> Group:
-    """The reward NaN, which is left out, for rollouts on which the grader failed.
-
-    Otherwise a combination of the other terms would pay them like wrong ones.
-    """
-    members = tuple(
-        replace(member, reward=math.nan) if _undecided(group, member) else member
-        for member in group.members
-    )
-    return replace(group, members=members)
-
-
-def _undecided(group: Group, member: Graded) -> bool:
-    """Whether the grader failed; without a reference there is nothing to grade."""
-    return group.sample.answer is not None and not member.verdict.graded
-
-
-def _note_ungraded(context: StageContext, groups: Sequence[Group]) -> None:
-    for group in groups:
-        for member in group.members:
-            if _undecided(group, member):
-                context.skip("rollout", group.sample.id, str(member.verdict.reason))

@@ -15,6 +15,8 @@ from torch import Tensor
 from gnomon.parts import register
 
 Loss = tuple[Tensor, dict[str, Tensor]]
+CLAMP = (-20.0, 20.0)
+"""Where verl and TRL clamp a log-ratio before the exponential."""
 
 
 @register("loss")
@@ -28,12 +30,17 @@ def ppo_clip(
     clip_high: float = 0.2,
     dual_clip: float | None = None,
     log_ratio_clamp: tuple[float, float] | None = (-20.0, 20.0),
+    delta: float | None = None,
 ) -> Loss:
     """PPO's clipped loss, max(-A * r, -A * clip(r, 1 - clip_low, 1 + clip_high)).
 
+    Formula: max(-A min(r, {delta}), -A clip(r, 1 - {clip_low}, 1 + {clip_high})), for A < 0 at most
+    -{dual_clip} A, without what is None; r = exp(clip(logp - old_logp, {log_ratio_clamp}))
+
     r = exp(logp - old_logp). With ``dual_clip`` c the loss of a token with A < 0 is at most -c * A,
     and has no gradient there. ``log_ratio_clamp`` bounds logp - old_logp before the exponential;
-    tokens beyond it have no gradient.
+    tokens beyond it have no gradient. ``delta`` (TRL) caps r in the unclipped branch, so that a
+    token with A < 0 costs at most -delta * A; unlike the dual clip it is a cap on the ratio.
 
     Shapes: logp, old_logp, mask [N, T]; advantages [N] or [N, T]. Stats: ``ratio`` and
     ``log_ratio`` (after the clamp), and three indicators: ``clip_high`` (the upper bound decides,
@@ -42,39 +49,155 @@ def ppo_clip(
     exactly a bound the gradient is undefined.
 
     Settings by source: PPO and GRPO .2, .2, no dual clip; verl .2, .2, 3.0 and a clamp at +-20;
-    DAPO .2, .28; EasyR1 .2, .3, 3.0; ReVisual-R1 .2, .25, 3.0 and a clamp at (ln 1e-3, ln 1e3). The
-    default clamp is verl's. Raises ValueError for shapes that do not fit, a negative bound, or a
-    dual clip of at most 1. Source: arXiv 1707.06347, equation 7; dual clip arXiv 1912.09729.
+    DAPO .2, .28; EasyR1 .2, .3, 3.0; ReVisual-R1 .2, .25, 3.0 and a clamp at (ln 1e-3, ln 1e3);
+    ROLL has a dual clip of 1 + 2 * clip, 1.4. The default clamp is verl's. Raises ValueError for
+    shapes that do not fit, a negative bound, a dual clip of at most 1, or a delta below the upper
+    bound. Source: arXiv 1707.06347, equation 7; dual clip arXiv 1912.09729; delta arXiv 2505.07291.
     """
     _check_bounds(clip_low, clip_high, dual_clip)
+    if delta is not None and delta <= 1 + clip_high:
+        raise ValueError(
+            f"delta={delta} must be above 1 + clip_high = {1 + clip_high}, or None to go without"
+        )
     log_ratio_NT = masked_log_ratio(logp, old_logp, mask, log_ratio_clamp)
     advantage_NT = per_token(advantages, mask)
-    ratio_NT = log_ratio_NT.exp()
-    free_NT = -advantage_NT * ratio_NT
-    bounded_NT = -advantage_NT * ratio_NT.clamp(1 - clip_low, 1 + clip_high)
-    clipped_NT = torch.maximum(free_NT, bounded_NT)
+    loss_NT, stats = clipped(advantage_NT, log_ratio_NT, clip_low, clip_high, delta)
     ceiling = math.inf if dual_clip is None else dual_clip
     ceiling_NT = torch.where(advantage_NT < 0, -ceiling * advantage_NT, math.inf)
-    stats = {
-        "ratio": ratio_NT * mask.bool(),
-        "log_ratio": log_ratio_NT,
-        "clip_high": (bounded_NT > free_NT) & (advantage_NT > 0),
-        "clip_low": (bounded_NT > free_NT) & (advantage_NT < 0),
-        "dual_clip": clipped_NT > ceiling_NT,
-    }
-    loss_NT = torch.minimum(clipped_NT, ceiling_NT)
-    return loss_NT, {name: value.detach().to(loss_NT.dtype) for name, value in stats.items()}
+    stats["dual_clip"] = (loss_NT > ceiling_NT).detach().to(loss_NT.dtype)
+    stats["ratio"] = stats["ratio"] * mask.bool()
+    return torch.minimum(loss_NT, ceiling_NT), stats
 
 
 @register("loss")
 def reinforce(logp: Tensor, advantages: Tensor, mask: Tensor) -> Loss:
     """REINFORCE, -A * logp per token; without stats. The loss of GPG.
 
+    Formula: -A logp
+
     Shapes: logp, mask [N, T]; advantages [N] or [N, T]. Its gradient is right only for rollouts of
     the current policy. Source: Williams 1992; arXiv 2504.02546 (GPG).
     """
     _check_shapes(logp, logp, mask)
     return -per_token(advantages, mask) * torch.where(mask.bool(), logp, 0.0), {}
+
+
+@register("loss")
+def cispo(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    clip_low: float = 0.2,
+    clip_high: float = 0.2,
+) -> Loss:
+    """CISPO with bounds as offsets from 1 (verl): REINFORCE weighted by the clipped ratio.
+
+    Formula: -sg(clip(r, 1 - {clip_low}, 1 + {clip_high})) A logp, r = exp(logp - old_logp)
+
+    Every token keeps a gradient, also where the ratio is clipped. **In TRL epsilon_high is the
+    bound itself**, about 5: that is `cispo_absolute`. Raises ValueError for an offset of 2 or more,
+    which is such a bound. Source: arXiv 2506.13585.
+    """
+    _check_bounds(clip_low, clip_high, None)
+    if clip_high >= 2:
+        raise ValueError(
+            f"clip_high={clip_high} is an offset, which bounds the ratio by {1 + clip_high}; where "
+            "it is to be the bound itself, as in TRL, use cispo-absolute"
+        )
+    return _stopped_ratio(logp, old_logp, advantages, mask, (1 - clip_low, 1 + clip_high))
+
+
+@register("loss")
+def cispo_absolute(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    bound: float = 5.0,
+) -> Loss:
+    """CISPO with the upper bound of the ratio itself and no lower one (TRL).
+
+    Formula: -sg(min(r, {bound})) A logp, r = exp(logp - old_logp)
+
+    verl's clip_high is an offset from 1 instead: that is `cispo`. Raises ValueError for a bound of
+    at most 1, which is such an offset. Source: arXiv 2506.13585; arXiv 2510.13786 recommends 5.
+    """
+    if bound <= 1:
+        raise ValueError(
+            f"bound={bound} is the largest ratio, which must be above 1; where it is to be an "
+            "offset from 1, as in verl, use cispo"
+        )
+    return _stopped_ratio(logp, old_logp, advantages, mask, (0.0, bound))
+
+
+@register("loss")
+def sapo(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    *,
+    tau_positive: float = 1.0,
+    tau_negative: float = 1.05,
+) -> Loss:
+    """SAPO: a soft gate in the place of the clip, which fades tokens out as the ratio leaves 1.
+
+    Formula: -(4 / tau) sigmoid(tau (r - 1)) A, tau = {tau_positive} for A > 0, else {tau_negative};
+    r = exp(logp - old_logp)
+
+    At a ratio of 1 the gradient is that of REINFORCE. verl and TRL aggregate it by sequence-mean
+    token-mean. Raises ValueError for a tau that is not above 0. Source: arXiv 2511.20347.
+    """
+    if min(tau_positive, tau_negative) <= 0:
+        raise ValueError(f"tau_positive={tau_positive}, tau_negative={tau_negative}: use above 0")
+    log_ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP)
+    advantage_NT = per_token(advantages, mask)
+    tau_NT = torch.where(advantage_NT > 0, tau_positive, tau_negative)
+    gate_NT = torch.sigmoid(tau_NT * (log_ratio_NT.exp() - 1)) * 4 / tau_NT
+    return -gate_NT * advantage_NT, {"log_ratio": log_ratio_NT.detach()}
+
+
+def clipped(
+    advantages: Tensor,
+    log_ratio: Tensor,
+    clip_low: float,
+    clip_high: float,
+    delta: float | None = None,
+) -> Loss:
+    """max(-A * min(r, delta), -A * clip(r, 1 - clip_low, 1 + clip_high)) and its stats, all [N, T].
+
+    ``log_ratio`` may be that of a token or of its sequence.
+    """
+    ratio_NT = log_ratio.exp()
+    capped_NT = ratio_NT if delta is None else ratio_NT.clamp(max=delta)
+    free_NT = -advantages * capped_NT
+    bounded_NT = -advantages * ratio_NT.clamp(1 - clip_low, 1 + clip_high)
+    stats = {
+        "ratio": ratio_NT,
+        "log_ratio": log_ratio,
+        "clip_high": (bounded_NT > free_NT) & (advantages > 0),
+        "clip_low": (bounded_NT > free_NT) & (advantages < 0),
+    }
+    plain = {name: value.detach().to(ratio_NT.dtype) for name, value in stats.items()}
+    return torch.maximum(free_NT, bounded_NT), plain
+
+
+def _stopped_ratio(
+    logp: Tensor, old_logp: Tensor, advantages: Tensor, mask: Tensor, bounds: tuple[float, float]
+) -> Loss:
+    """-sg(clip(r)) A logp."""
+    log_ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP).detach()
+    ratio_NT, advantage_NT = log_ratio_NT.exp(), per_token(advantages, mask)
+    held_NT = ratio_NT.clamp(*bounds)
+    stats = {
+        "log_ratio": log_ratio_NT,
+        "clip_high": ((ratio_NT > bounds[1]) & mask.bool()).to(ratio_NT.dtype),
+        "clip_low": ((ratio_NT < bounds[0]) & mask.bool()).to(ratio_NT.dtype),
+    }
+    return -held_NT * advantage_NT * torch.where(mask.bool(), logp, 0.0), stats
 
 
 def masked_log_ratio(

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gnomon.parts import register
+from gnomon.rl.losses import CLAMP, masked_log_ratio
 
 Estimator = Literal["k1", "abs", "k2", "k3"]
 
@@ -35,6 +36,9 @@ def kl(
 ) -> Tensor:
     """KL divergence to the reference per sampled token, from x = logp - reference_logp. [N, T].
 
+    Formula: {estimator}(x), x = logp - reference_logp; k1 = x, abs = |x|, k2 = x^2 / 2, k3 =
+    exp(-x) + x - 1; clamped by {clamp}
+
     k1 = x; abs = |x|; k2 = x^2 / 2; k3 = exp(-x) + x - 1. k1 and k3 are unbiased under the policy,
     k3 is never negative. Their gradients on logp are 1, sign(x), x and 1 - exp(-x): on-policy the
     gradient of k2 is that of the KL, that of k1 has expectation 0, and that of k3 is not the KL's.
@@ -55,8 +59,44 @@ def kl(
 
 
 @register("regulariser")
+def kl_by_ratio(
+    logp: Tensor,
+    reference_logp: Tensor,
+    old_logp: Tensor,
+    mask: Tensor,
+    *,
+    estimator: Estimator = "k3",
+) -> Tensor:
+    """`kl` times the ratio of the policy to that which sampled, so that it stays unbiased.
+
+    Formula: exp(logp - old_logp) * {estimator}(logp - reference_logp)
+
+    The ratio has a gradient: with k1 that of the product is, on-policy, the gradient of the KL,
+    which k1 alone does not have. Source: arXiv 2512.02556 (DeepSeek-V3.2); TRL,
+    use_bias_correction_kl.
+    """
+    ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP).exp()
+    return kl(logp, reference_logp, mask, estimator=estimator) * ratio_NT
+
+
+@register("regulariser")
+def nll(logp: Tensor, mask: Tensor) -> Tensor:
+    """Negative log-likelihood of the sampled tokens, [N, T]: imitation of chosen rollouts.
+
+    Formula: -logp
+
+    With a weight it is PAPO's extra term on right rollouts (`right_only`, coefficient 1e-3) and
+    LUFFY's "RL with SFT loss" on demonstrations (`demonstrations_only`, coefficient 1). Source:
+    arXiv 2507.06448 and 2504.14945, code.
+    """
+    return torch.where(mask.bool(), -logp, 0.0)
+
+
+@register("regulariser")
 def entropy_bonus(entropy: Tensor) -> Tensor:
     """Minus the entropy, in nats, of the full next-token distribution, [N, T].
+
+    Formula: -H
 
     verl: loss -= c * H. Source: arXiv 1707.06347, equation 9.
     """
@@ -66,6 +106,8 @@ def entropy_bonus(entropy: Tensor) -> Tensor:
 @register("regulariser")
 def sampled_entropy_bonus(logp: Tensor) -> Tensor:
     """Minus the entropy as estimated by -logp of the sampled tokens, that is +logp, [N, T].
+
+    Formula: logp
 
     The released code of ReVisual-R1 and other EasyR1 forks. The value is an unbiased estimate, the
     gradient is not that of the entropy: on-policy its expectation is 0. It lowers the sampled

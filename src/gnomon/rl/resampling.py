@@ -40,6 +40,10 @@ def pad(
 ) -> Tensor:
     """Prioritized Advantage Distillation: drop near-zero and extreme |A|, draw among the rest.
 
+    Formula: strict: keep {low} <= |A| <= {high}, draw ceil({ratio} N) with p ~ exp(|A| /
+    {temperature}); released: keep {low} < |A| < {high}, draw int({ratio} N) with p ~ |A|^{alpha};
+    mode {mode}, replacement {replacement}, None is the mode's default
+
     Returns a LongTensor [k] of indices into the [N] ``advantages``, in the order drawn; the same
     generator state gives the same indices. The formulas are those of `pad_probabilities`.
 
@@ -141,6 +145,8 @@ def drop_zero_variance(
     rewards: Tensor, groups: Tensor, *, single: Literal["keep", "drop"] = "keep"
 ) -> Tensor:
     """Keep only groups whose rewards differ: DAPO's dynamic sampling without its refill.
+
+    Formula: keep groups with max(R) > min(R), {single} groups of one
 
     Returns the indices [k] of the kept rollouts in ascending order; a kept group stays whole.
     Missing rewards (NaN) do not count, and a group with none is dropped. A group with one reward is

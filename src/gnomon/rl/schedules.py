@@ -7,13 +7,17 @@ number planned.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gnomon.parts import register
 
 
 @register("schedule")
 def constant(step: int, *, value: float) -> float:
-    """``value`` at every step."""
+    """``value`` at every step.
+
+    Formula: {value}"""
     return value
 
 
@@ -22,6 +26,9 @@ def cosine(
     step: int, steps: int, *, peak: float, warmup: float | int = 0, floor: float = 0.0
 ) -> float:
     """Linear warm-up to ``peak``, then half a cosine down to ``floor``.
+
+    Formula: {peak} * (step + 1) / (warmup + 1), then {floor} + ({peak} - {floor}) * (1 +
+    cos(pi * done)) / 2; warmup {warmup}
 
     ``warmup`` is a number of updates (int) or a share of ``steps`` (float, rounded up). Neither the
     first nor the last update is lost: warm-up step s gives peak * (s + 1) / (warmup + 1), the peak
@@ -39,7 +46,11 @@ def cosine(
 def linear(
     step: int, steps: int, *, peak: float, warmup: float | int = 0, floor: float = 0.0
 ) -> float:
-    """As `cosine`, with a straight line from ``peak`` down to ``floor``."""
+    """As `cosine`, with a straight line from ``peak`` down to ``floor``.
+
+    Formula: {peak} * (step + 1) / (warmup + 1), then {peak} + ({floor} - {peak}) * done; warmup
+    {warmup}
+    """
     rising, done = _phase(step, steps, warmup)
     return peak * rising if rising < 1 else peak + (floor - peak) * done
 
@@ -47,6 +58,8 @@ def linear(
 @register("schedule")
 def delayed_decay(step: int, *, warmup: int, initial: float = 0.02, decay: float = 0.985) -> float:
     """0 for ``warmup`` updates, then ``initial``, then times ``decay`` at every update.
+
+    Formula: 0 for {warmup} updates, then {initial} * {decay}^(step - {warmup})
 
     The entropy coefficient of ReVisual-R1's text stage: warm-up 140 updates in the paper, 20 in the
     code. Source: arXiv 2506.04207.
@@ -66,6 +79,8 @@ def delayed_linear(
 ) -> float:
     """0 for ``warmup`` updates, then ``initial``, then less by an equal amount at every update.
 
+    Formula: 0 for {warmup} updates, then from {initial} down to {minimum} in {total} equal steps
+
     The amount is (initial - minimum) / total. It never goes below ``minimum``. ``total`` None means
     all updates after the warm-up. The linear choice for ReVisual-R1's entropy coefficient. Source:
     arXiv 2506.04207, code; the defaults of ``minimum`` and ``total`` are ours.
@@ -76,6 +91,43 @@ def delayed_linear(
     if updates < 1:
         raise ValueError(f"total={total} must be at least 1: the updates from initial to minimum")
     return max(initial - (initial - minimum) / updates * (step - warmup), minimum)
+
+
+@register("schedule")
+def linear_ramp(
+    step: int, steps: int, *, start: float, end: float = 0.0, share: float = 0.5
+) -> float:
+    """A straight line from ``start`` to ``end`` over a share of the updates, then ``end``.
+
+    Formula: {start} + ({end} - {start}) * min(step / max(1, floor({share} * steps)), 1)
+
+    PAPO's schedule of its coefficients. Source: arXiv 2507.06448, code.
+    """
+    updates = max(1, math.floor(round(share * steps, 9)))
+    return start + (end - start) * min(step / updates, 1.0)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """``steps`` steps with ``rollouts`` responses of up to ``tokens`` tokens to each question."""
+
+    tokens: int
+    rollouts: int
+    steps: int
+
+
+def phase_at(step: int, phases: Sequence[Phase]) -> Phase | None:
+    """The phase that ``step`` (from 0) is in, or None when all are done.
+
+    Vision-R1's progressive thinking suppression: 4,096 tokens x 16 rollouts for 100 steps, then
+    8,192 x 8, so that tokens x rollouts stay constant; a response over the limit is cut and gets
+    nothing. In a recipe each phase is a stage. Source: arXiv 2503.06749.
+    """
+    for phase in phases:
+        if step < phase.steps:
+            return phase
+        step -= phase.steps
+    return None
 
 
 def _phase(step: int, steps: int, warmup: float | int) -> tuple[float, float]:

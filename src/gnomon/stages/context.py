@@ -54,7 +54,11 @@ class Clock:
 
 @dataclass
 class StageContext:
-    """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made."""
+    """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made.
+
+    ``memory`` holds JSON values by part: what stateful estimators keep from step to step. It is
+    part of every checkpoint.
+    """
 
     run: Run
     name: str
@@ -67,6 +71,11 @@ class StageContext:
     stream: Stream
     clock: Clock
     step: int = 0
+    memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def remembered(self, part: str) -> dict[str, Any]:
+        """The memory of one part, which it may change."""
+        return self.memory.setdefault(part, {})
 
     def take(self, count: int) -> list[Prepared]:
         """The next ``count`` usable samples with their encodings."""

@@ -1,7 +1,8 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
 A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and
-a few integers. All randomness is derived from (seed, stage, step), so nothing else has to be saved.
+a few integers, and what stateful estimators remember. All randomness is derived from (seed, stage,
+step), so nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -118,6 +119,7 @@ def _open_context(
         stream,
         Clock(watcher),
     )
+    context.memory = _read_state(saved).get("memory", {}) if saved else {}
     stream.on_skip = lambda id, reason: context.skip("source", id, reason)
     return context
 
@@ -188,6 +190,7 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
             "skipped_in_a_row": context.updater.skipped_in_a_row,
             "parent": context.parent,
             "optimizer": optimizer,
+            "memory": context.memory,
         }
         (folder / STATE).write_text(json.dumps(state))
 

@@ -1,0 +1,202 @@
+"""What a step computes between its rollouts and its first update; `gnomon.rl.loop.collect` is the
+order of it.
+
+Dimension suffixes: N rollouts of the step, T trained tokens of the longest response.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gnomon.grading.respond import grade_response
+from gnomon.models.encode import Encoded
+from gnomon.models.policy import Policy
+from gnomon.models.sampler import SamplingSettings, sample
+from gnomon.parts import BoundPart
+from gnomon.recipe import Reinforce
+from gnomon.records import Group
+from gnomon.rewards.score import score
+from gnomon.rl.chosen import Objective
+from gnomon.rl.corrections import combine_corrections
+from gnomon.rl.experience import Facts, undecided, weighted, without_undecided
+from gnomon.rl.masking import corrupted
+from gnomon.rl.returns import row_means
+from gnomon.rl.scoring import score_rows
+from gnomon.stages.context import Prepared, StageContext
+from gnomon.stages.updates import step_generator
+
+MEASURED = "measured"
+"""Where a stage remembers what its coefficients regulate."""
+
+
+def generator_for(context: StageContext, purpose: str, device: str = "cpu") -> torch.Generator:
+    """Random numbers of this step for one purpose."""
+    return step_generator(context.seed, context.index, context.step, purpose, device)
+
+
+def roll_out(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    prepared: Sequence[Prepared],
+    label: str = "",
+) -> list[Group]:
+    """Sample, grade and score the rollouts of some questions; ``label`` tells draws apart."""
+    settings = SamplingSettings(**stage.sampling.model_dump(exclude={"origins"}))
+    with context.clock.phase("rollout"):
+        device = str(context.policy.device)
+        generator = generator_for(context, f"rollout{label}", device)
+        prompts = [pair[1] for pair in prepared]
+        written = sample(context.policy, prompts, stage.rollouts, settings, generator)
+    with context.clock.phase("grade"):
+        graded = [
+            Group(pair[0], tuple(
+                grade_response(pair[0], rollout, objective.style, objective.grader)
+                for rollout in rollouts
+            ))
+            for pair, rollouts in zip(prepared, written, strict=True)
+        ]  # fmt: skip
+        groups = list(map(without_undecided, score(graded, objective.terms, objective.combine)))
+    for group in groups:
+        for member in group.members:
+            if undecided(group, member):
+                context.skip("rollout", group.sample.id, str(member.verdict.reason))
+    return groups
+
+
+def greedy_rewards(
+    stage: Reinforce, objective: Objective, context: StageContext, prepared: Sequence[Prepared]
+) -> Tensor | None:
+    """Reward of the greedy response to each rollout's question, [N], if the advantage asks."""
+    if "greedy" not in objective.advantage.part.inputs:
+        return None
+    greedy = stage.sampling.model_copy(update={"temperature": 0.0})
+    alone = stage.model_copy(update={"rollouts": 1, "sampling": greedy})
+    groups = roll_out(alone, objective, context, prepared, "-greedy")
+    rewards = torch.tensor([group.members[0].reward for group in groups])
+    return rewards.repeat_interleave(stage.rollouts)
+
+
+def rows_of(prepared: Sequence[Prepared], groups: Sequence[Group]) -> list[Encoded]:
+    """Each rollout behind its prompt."""
+    return [
+        pair[1].extend(member.rollout.token_ids, member.rollout.train)
+        for pair, group in zip(prepared, groups, strict=True)
+        for member in group.members
+    ]
+
+
+def correct(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    rows: Sequence[Encoded],
+    known: Facts,
+) -> tuple[Tensor | None, Tensor]:
+    """Weights against the engine's mismatch, and the mismatch itself; ``known`` takes the trainer's
+    log-probabilities and loses the tokens that were rejected."""
+    if not objective.corrections:
+        return None, torch.zeros_like(known["mask"])
+    reported, mask = known["old_logp"], known["mask"]
+    known["old_logp"] = _scored(stage, objective, context.policy, rows)
+    inputs = {"old_logp": known["old_logp"], "rollout_logp": reported, "mask": mask}
+    made = [part.supply(inputs) for part in objective.corrections]
+    weights_NT, kept_NT = combine_corrections(made, mask)
+    known["mask"] = mask * kept_NT
+    return weights_NT, (known["old_logp"] - reported) * mask
+
+
+def charge(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    rows: Sequence[Encoded],
+    known: Facts,
+    reference: Policy | None,
+) -> None:
+    """Put the KL in the reward into ``known``, as what each token costs."""
+    if objective.reward_kl is None or reference is None:
+        return
+    part, schedule = objective.reward_kl
+    reference_logp = _scored(stage, objective, reference, rows)
+    inputs = known | {"logp": known["old_logp"], "reference_logp": reference_logp}
+    value_NT = part.supply(inputs) * known["mask"]
+    weight = coefficient_of(context, "reward_kl", schedule, len(rows))
+    known["penalties"] = weight * value_NT
+    measure(context, "reward_kl", float(value_NT.sum()), float(known["mask"].sum()))
+
+
+def weigh(
+    objective: Objective, context: StageContext, known: Facts
+) -> tuple[Tensor, tuple[Tensor | None, ...]]:
+    """Advantages with their weights, and the weights of the regularisers.
+
+    ``known`` takes one advantage for each rollout.
+    """
+    memory = context.remembered("advantage")
+    advantages = objective.advantage.supply(known | {"memory": memory})
+    known["advantages"] = row_means(advantages, known["mask"])
+    factors = [
+        part.supply(known | {"memory": context.remembered(f"weights.{number}.{part.part.name}")})
+        for number, part in enumerate(objective.weights)
+    ]
+    charged = "penalties" in objective.advantage.part.inputs
+    advantages, known["advantages"] = weighted(advantages, factors, known, charged=charged)
+    penalty_weights = tuple(
+        None
+        if penalty.weight is None
+        else penalty.weight.supply(known | {"memory": context.remembered(f"{penalty.key}.weight")})
+        for penalty in objective.regularisers
+    )
+    return advantages, penalty_weights
+
+
+def mask_images(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    prepared: Sequence[Prepared],
+    groups: Sequence[Group],
+) -> tuple[list[Encoded], Tensor]:
+    """Each rollout behind its prompt with corrupted images, and its log-probabilities so far."""
+    wanted = objective.needs("masked_logp"), objective.needs("old_masked_logp")
+    if objective.corruption is None or not any(wanted):
+        return [], torch.zeros(0, 0)
+    samples, prompts = [pair[0] for pair in prepared], [pair[1] for pair in prepared]
+    generator = generator_for(context, "corrupt")
+    root = context.encoder.root
+    hidden = corrupted(context.policy, objective.corruption, samples, prompts, generator, root)
+    rows = rows_of(list(zip(samples, hidden, strict=True)), groups)
+    if not wanted[1]:
+        return rows, torch.zeros(0, 0)
+    return rows, _scored(stage, objective, context.policy, rows)
+
+
+def coefficient_of(context: StageContext, key: str, schedule: BoundPart, rows: int) -> float:
+    """A coefficient for the update to come."""
+    known: dict[str, Any] = {
+        **context.updater.progress,
+        "measured": context.remembered(MEASURED).get(key),
+        "rows": rows,
+        "memory": context.remembered(f"{key}.coefficient"),
+    }
+    return float(schedule.supply(known))
+
+
+def measure(context: StageContext, key: str, total: float, count: float) -> None:
+    """Remember the token mean of what a coefficient multiplies; what is not finite is forgotten."""
+    if count and math.isfinite(total):
+        context.remembered(MEASURED)[key] = total / count
+
+
+def _scored(
+    stage: Reinforce, objective: Objective, policy: Policy, rows: Sequence[Encoded]
+) -> Tensor:
+    return score_rows(
+        policy, rows, temperature=objective.temperature, at_once=stage.micro_batch_rows
+    )[0]

@@ -1,0 +1,169 @@
+"""Objectives that cannot do what they are for, refused before anything runs, each with its reason.
+
+What is looked at are the inputs that parts take and what formulas give on a few made numbers, never
+the names of parts: a part of a user's own file is refused for the same reasons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from gnomon.parts import find
+from gnomon.recipe import Recipe, Reinforce, Use, build
+from gnomon.rl.trial import made_rollouts
+
+SCHEDULE_INPUTS = {"step", "steps"}
+REWARDS = torch.tensor([1.0, 0.0, 0.5, 0.25, 0.0, 1.0, 0.75, 0.0])
+
+
+def refusals(recipe: Recipe) -> list[str]:
+    """Every combination of parts in ``recipe`` that cannot work: place, reason, remedy."""
+    found: list[str] = []
+    for stage in recipe.stages:
+        place = f"stages.{stage.name}"
+        rate = find("schedule", stage.optimizer.learning_rate.part)
+        if set(rate.inputs) - SCHEDULE_INPUTS:
+            found.append(
+                f"{place}.optimizer.learning_rate: {rate.name!r} follows what a regulariser "
+                "measures, which a learning rate does not have; use constant, cosine or linear"
+            )
+        if isinstance(stage, Reinforce):
+            checks = (_groups, _filters, _references, _images, _tasks, _critics)
+            found += [f"{place}.{line}" for check in checks for line in check(stage)]
+    return found
+
+
+def _groups(stage: Reinforce) -> Iterator[str]:
+    """An estimator that compares the members of a group needs groups."""
+    if stage.rollouts > 1 or "groups" not in find("advantage", stage.advantage.part).inputs:
+        return
+    alone, together = _tried(stage.advantage, 1), _tried(stage.advantage, 4)
+    if alone is None or not alone.any() or (_baseless(alone) and not _baseless(together)):
+        yield (
+            f"advantage: {stage.advantage.part!r} compares the rollouts of one question, and "
+            "rollouts=1 leaves nothing to compare with; set rollouts to at least 2 (8 is usual), "
+            "or use reinforce-plus-plus"
+        )
+
+
+def _baseless(advantages_N: Tensor | None) -> bool:
+    """Whether a reward of 0 gets nothing: then no baseline was taken off."""
+    return advantages_N is not None and not advantages_N[REWARDS == 0].any()
+
+
+def _tried(advantage: Use, members: int) -> Tensor | None:
+    """Advantages of eight made rewards in groups of so many; None when they are refused."""
+    groups_N = torch.arange(len(REWARDS)) // members
+    known = made_rollouts(REWARDS, groups_N, torch.ones(len(REWARDS), 2), terms=1)
+    try:
+        made: Tensor = build("advantage", advantage).supply(known | {"memory": {}})
+    except ValueError:
+        return None
+    return made
+
+
+def _filters(stage: Reinforce) -> Iterator[str]:
+    """What runs before the advantages can neither read them nor break groups by them."""
+    for use in stage.filters:
+        if "advantages" in find("resampler", use.part).inputs:
+            yield (
+                f"filters.{use.part}: it draws single rollouts by their advantages and breaks "
+                "groups up, so it must come after whatever needs whole groups; name it as "
+                "resample instead"
+            )
+    if stage.refill and not stage.filters:
+        yield (
+            f"refill={stage.refill}: without filters every group counts and nothing is missing; "
+            "add filters such as drop-zero-variance, or set refill=0"
+        )
+
+
+def _references(stage: Reinforce) -> Iterator[str]:
+    """A weight or a controller made for a KL needs one."""
+    compared = {
+        name
+        for name in ("reference_logp", "masked_logp", "old_masked_logp")
+        for item in stage.regularisers
+        if name in find("regulariser", item.part.part).inputs
+    }
+    for use in stage.weights:
+        if "advantages" in find("weight", use.part).inputs and _is_of_a_kl(use):
+            yield (
+                f"weights.{use.part}: it is the weight of a KL to the reference, and the stage's "
+                "weights multiply advantages; give it to a regulariser as "
+                f"Regulariser(part=Use('kl'), weight=Use({use.part!r}), ...)"
+            )
+    for item in stage.regularisers:
+        alone = "reference_logp" not in find("regulariser", item.part.part).inputs
+        if item.weight is not None and _is_of_a_kl(item.weight) and alone:
+            yield (
+                f"regularisers.{item.part.part}.weight: {item.weight.part!r} is the weight of a "
+                "KL to the reference, and this regulariser reads no reference; give it to 'kl'"
+            )
+    if stage.reward_kl is not None:
+        part = find("regulariser", stage.reward_kl.part.part)
+        if "reference_logp" not in part.inputs:
+            yield f"reward_kl: {part.name!r} reads no reference; use kl"
+        if set(part.inputs) - {"logp", "old_logp", "reference_logp", "mask"}:
+            yield f"reward_kl: {part.name!r} needs what is not known before the update; use kl"
+    if stage.corruption is not None and not compared & {"masked_logp", "old_masked_logp"}:
+        yield (
+            f"corruption: {stage.corruption.part!r} hides parts of the images, and no regulariser "
+            "compares with them; add perception-kl, or leave corruption out"
+        )
+
+
+def _is_of_a_kl(use: Use) -> bool:
+    """Whether a weight leaves rollouts alone by the sign of their advantage: made for a KL."""
+    rewards_N = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    known = made_rollouts(rewards_N, torch.zeros(4, dtype=torch.long), torch.ones(4, 2), terms=1)
+    known |= {"advantages": torch.ones(4), "progress": 0.0, "memory": {}}
+    part = build("weight", use)
+    if not {"advantages", "accuracy"} <= set(part.part.inputs):
+        return False
+    try:
+        up, down = part.supply(known), part.supply(known | {"advantages": -torch.ones(4)})
+    except ValueError:
+        return False
+    return bool((up < 1).any()) and torch.equal(down, torch.ones_like(down))
+
+
+def _images(stage: Reinforce) -> Iterator[str]:
+    """Masked log-probabilities need a way to mask."""
+    if stage.corruption is not None:
+        return
+    for item in stage.regularisers:
+        if {"masked_logp", "old_masked_logp"} & set(find("regulariser", item.part.part).inputs):
+            yield (
+                f"regularisers.{item.part.part}: it compares with a corrupted image, and the "
+                "stage does not say how; set corruption, such as Use('random-patches')"
+            )
+
+
+def _tasks(stage: Reinforce) -> Iterator[str]:
+    """Moments of each task need samples that have one."""
+    if "tasks" not in find("advantage", stage.advantage.part).inputs:
+        return
+    try:
+        source = build("source", stage.data)()
+        nameless = next((i for i in range(min(8, len(source))) if not source[i].task), None)
+    except (ValueError, OSError):
+        return  # what is wrong with a source is told where sources are checked
+    if nameless is not None:
+        yield (
+            f"advantage: {stage.advantage.part!r} keeps moments for each task, and sample "
+            f"{nameless} of the source has none; give every record a task, or use an advantage "
+            "without task moments"
+        )
+
+
+def _critics(stage: Reinforce) -> Iterator[str]:
+    """Values come from a critic, which no stage trains."""
+    if "values" in find("advantage", stage.advantage.part).inputs:
+        yield (
+            f"advantage: {stage.advantage.part!r} needs the values of a critic, and this stage "
+            "trains none; call it on tensors of your own, or use reinforce-plus-plus"
+        )

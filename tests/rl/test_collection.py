@@ -1,0 +1,393 @@
+"""The choices between rollouts and updates, each in one or two steps of a real, tiny model."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import rl_steps
+from gnomon.models.policy import Policy
+from gnomon.parts import forget, register
+from gnomon.recipe import Model, Optimizer, Regulariser, Reinforce, RewardKl, Use
+from gnomon.records import Group
+from gnomon.rl.chosen import Objective
+from gnomon.rl.experience import Experience
+from gnomon.rl.loop import collect
+from gnomon.rl.losses import per_token
+from gnomon.stages.context import StageContext
+from gnomon.stages.drive import open_policy
+from rl_steps import PROMPTS, ROLLOUTS, ROWS, Open, one_step, stage_of, steps_of
+
+SCORES = [0.0, 1.0, 2.0, 5.0]
+seen = SimpleNamespace()
+
+
+def numbered(groups: Sequence[Group]) -> list[list[float]]:
+    """The scores that the test chose, for as many groups as there are."""
+    rows = [seen.scores.pop(0) if seen.scores else SCORES for _ in groups]
+    return [list(row[: len(group.members)]) for row, group in zip(rows, groups, strict=True)]
+
+
+def recorded(
+    logp: Tensor, advantages: Tensor, mask: Tensor, off_policy: Tensor, log_mismatch: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """REINFORCE that notes what it was given."""
+    seen.rows += list(zip(advantages.tolist(), mask.sum(1).tolist(), strict=True))
+    seen.mismatch.append(log_mismatch)
+    return torch.where(mask.bool(), -per_token(advantages, mask) * logp, 0.0), {}
+
+
+def doubled(memory: dict[str, Any], rewards: Tensor, *, factor: float = 2.0) -> Tensor:
+    """A factor for every rollout, and how often it was asked for."""
+    memory["calls"] = memory.get("calls", 0) + 1
+    return torch.full_like(rewards, factor)
+
+
+def halves(old_logp: Tensor, rollout_logp: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Half the weight, and the first row rejected."""
+    kept = mask.bool().clone()
+    kept[0] = False
+    seen.gap = float(((old_logp - rollout_logp) * mask).abs().max())
+    return 0.5 * torch.ones_like(old_logp), kept
+
+
+def first_token(mask: Tensor) -> Tensor:
+    """Only the first token of each response."""
+    return torch.zeros_like(mask).index_fill_(1, torch.tensor([0]), 1.0)
+
+
+@pytest.fixture(autouse=True)
+def parts_of_this_file() -> Iterator[None]:
+    vars(seen).update(scores=[], rows=[], mismatch=[], gap=None)
+    register("reward")(numbered)
+    register("loss")(recorded)
+    register("weight")(doubled)
+    register("correction")(halves)
+    register("focus")(first_token)
+    yield
+    forget(__name__)
+
+
+def collected(stage: Reinforce, context: StageContext) -> Experience:
+    return collect(stage, Objective.of(stage), context, context.take(stage.prompts))
+
+
+def constant(value: float) -> Use:
+    return Use("constant", value=value)
+
+
+# -- filters and refill ---------------------------------------------------------------------------
+
+EQUAL = [1.0, 1.0, 1.0, 1.0]
+
+
+def test_a_filtered_group_is_left_out_of_every_statistic_and_of_the_update(open_stage: Open):
+    seen.scores = [EQUAL, SCORES]
+    stage = stage_of(
+        filters=(Use("drop-zero-variance"),),
+        advantage=Use("scoped", centre="batch", scale="none"),
+        loss=Use("recorded"),
+    )
+    values = one_step(stage, open_stage(stage))
+    assert [row[0] for row in seen.rows] == pytest.approx([-2.0, -1.0, 0.0, 3.0])
+    assert (values["counted"], values["kept"]) == (0.5, 0.5)
+    assert values["reward"] == pytest.approx((4 + 8) / 8)
+
+
+def test_further_questions_are_asked_until_the_batch_is_full(open_stage: Open):
+    seen.scores = [EQUAL, SCORES, EQUAL, EQUAL, SCORES, SCORES]
+    stage = stage_of(filters=(Use("drop-zero-variance"),), refill=5)
+    context = open_stage(stage)
+    experience = collected(stage, context)
+    assert len(experience.groups) == 3 * PROMPTS
+    counted = experience.counted_N.reshape(-1, ROLLOUTS).all(1)
+    assert counted.tolist() == [False, True, False, False, True, False]  # the last is surplus
+    assert sorted(set(experience.group_N[experience.kept].tolist())) == [1, 4]
+    assert context.stream.position == 3 * PROMPTS
+
+
+def test_refilling_ends_at_its_limit_with_what_there_is(open_stage: Open):
+    seen.scores = [EQUAL] * 6
+    stage = stage_of(filters=(Use("drop-zero-variance"),), refill=2)
+    experience = collected(stage, open_stage(stage))
+    assert len(experience.groups) == 3 * PROMPTS
+    assert not len(experience.kept)
+
+
+def test_a_full_batch_asks_nothing_further(open_stage: Open):
+    stage = stage_of(filters=(Use("drop-zero-variance"),), refill=5)
+    assert len(collected(stage, open_stage(stage)).groups) == PROMPTS
+
+
+def test_rollouts_of_the_refill_are_new(open_stage: Open):
+    """With the same questions again, the draws are others."""
+    seen.scores = [EQUAL] * 4
+    stage = stage_of(
+        filters=(Use("drop-zero-variance"),), refill=1,
+        data=Use("microworld", tasks=["count"], modality="text", size=PROMPTS),
+    )  # fmt: skip
+    groups = collected(stage, open_stage(stage)).groups
+    texts = [[member.rollout.token_ids for member in group.members] for group in groups]
+    assert texts[:PROMPTS] != texts[PROMPTS:]
+
+
+# -- weights and memory ---------------------------------------------------------------------------
+
+
+def test_weights_multiply_the_advantages_one_after_the_other(open_stage: Open):
+    plain = stage_of(loss=Use("recorded"))
+    one_step(plain, open_stage(plain))
+    expected = [row[0] * 6 for row in seen.rows]
+    seen.rows = []
+    stage = stage_of(loss=Use("recorded"), weights=(Use("doubled"), Use("doubled", factor=3.0)))
+    context = open_stage(stage)
+    one_step(stage, context)
+    assert [row[0] for row in seen.rows] == pytest.approx(expected)
+    assert context.memory["weights.0.doubled"] == {"calls": 1}
+
+
+def test_weights_come_before_the_resampler(open_stage: Open):
+    """PAD keeps |A| of at most .97; tenfold weights leave only advantages of at most .097."""
+    stage = stage_of(
+        resample=Use("pad", low=0.0, ratio=1.0), weights=(Use("doubled", factor=10.0),)
+    )
+    experience = collected(stage, open_stage(stage))
+    assert all(experience.advantages_N[experience.kept].abs() <= 0.97)
+
+
+def test_a_regulariser_has_a_weight_and_an_aggregation_of_its_own(open_stage: Open):
+    def loss(**changes: Any) -> float:
+        penalty = Regulariser(part=Use("nll"), coefficient=constant(1.0), **changes)
+        seen.scores = [EQUAL] * PROMPTS
+        stage = stage_of(regularisers=(penalty,))
+        return one_step(stage, open_stage(stage))["loss"]
+
+    plain = loss()
+    assert loss(weight=Use("doubled", factor=0.0)) == pytest.approx(0.0, abs=1e-6)
+    assert loss(aggregate=Use("seq-mean-token-sum")) > plain > 0
+
+
+# -- token-level advantages and the KL in the reward ----------------------------------------------
+
+
+def test_advantages_may_differ_from_token_to_token(open_stage: Open):
+    stage = stage_of(advantage=Use("reinforce-plus-plus"), loss=Use("recorded"), rollouts=1,
+                     prompts=4, micro_batch_rows=3)  # fmt: skip
+    context = open_stage(stage)
+    values = one_step(stage, context)
+    assert len(seen.rows) == 4
+    assert all(len(advantages) >= length for advantages, length in seen.rows)
+    assert math.isfinite(values["loss"])
+
+
+def charged(open_stage: Open, policy: Policy, **changes: Any) -> tuple[Experience, StageContext]:
+    stage = stage_of(
+        reward_kl=RewardKl(coefficient=Use("constant", value=0.5)), advantage=Use("dr-grpo"),
+        **changes,
+    )  # fmt: skip
+    context = open_stage(stage, policy)
+    prepared = context.take(stage.prompts)
+    other = open_policy(Model(path=context.parent), stage, context.parent, seed=0)
+    with torch.no_grad():
+        for parameter in policy.trainable().values():
+            parameter.add_(0.05 * torch.sin(torch.arange(parameter.numel())).view_as(parameter))
+    return collect(stage, Objective.of(stage), context, prepared, other), context
+
+
+def test_a_kl_in_the_reward_is_charged_token_by_token(open_stage: Open, fresh_policy: Policy):
+    """A_t = A - beta * sum of k1 from t on; the statistics of the group see the plain rewards."""
+    experience, context = charged(open_stage, fresh_policy)
+    plain = torch.tensor([score - 2.0 for score in SCORES] * PROMPTS)
+    assert experience.advantages.shape[0] == ROWS
+    torch.testing.assert_close(experience.advantages_N, plain)
+    cost = plain[:, None] * experience.mask_NT - experience.advantages
+    last = experience.mask_NT.sum(1).long() - 1
+    assert float(cost.abs().max()) > 1e-3
+    measured = context.memory["measured"]["reward_kl"]
+    own = cost[:, 0].sum() / 0.5 / experience.mask_NT.sum()
+    assert measured == pytest.approx(float(own), abs=1e-4)
+    assert cost[torch.arange(ROWS), last].isfinite().all()
+
+
+def test_an_estimator_that_takes_penalties_is_not_charged_twice(
+    open_stage: Open, fresh_policy: Policy
+):
+    stage = stage_of(advantage=Use("reinforce-plus-plus"),
+                     reward_kl=RewardKl(coefficient=constant(0.0)))  # fmt: skip
+    context = open_stage(stage, fresh_policy)
+    plain = stage_of(advantage=Use("reinforce-plus-plus"))
+    prepared = context.take(PROMPTS)
+    other = open_policy(Model(path=context.parent), stage, context.parent, seed=0)
+    with_kl = collect(stage, Objective.of(stage), context, prepared, other)
+    without = collect(plain, Objective.of(plain), context, prepared)
+    assert with_kl.advantages.equal(without.advantages)
+
+
+def test_an_adaptive_coefficient_follows_what_the_last_update_measured(open_stage: Open):
+    controller = Use("adaptive-kl", initial=0.1, target=1e-9, horizon=ROWS)
+    stage = stage_of(regularisers=(Regulariser(part=Use("kl"), coefficient=controller),))
+    context = open_stage(stage)
+    first, second = (result.values for result in steps_of(stage, context, 2))
+    # The KL of the first update is 0, below any target: the coefficient falls by a fifth.
+    assert first["coefficient/kl"] == pytest.approx(0.1)
+    assert second["coefficient/kl"] == pytest.approx(0.08)
+    assert context.memory["measured"]["regularisers.0.kl"] == pytest.approx(second["penalty/kl"])
+    assert context.memory == json.loads(json.dumps(context.memory))
+
+
+# -- corrections, focus, survey -------------------------------------------------------------------
+
+
+def test_a_correction_weighs_the_loss_and_takes_tokens_out_of_the_batch(open_stage: Open):
+    stage = stage_of(loss=Use("recorded"), corrections=(Use("halves"),))
+    values = one_step(stage, open_stage(stage))
+    lengths = [row[1] for row in seen.rows]
+    assert lengths[0] == 0
+    assert all(length > 0 for length in lengths[1:])
+    assert seen.gap < 1e-4  # one engine: trainer and sampler agree
+    assert float(seen.mismatch[0].abs().max()) == pytest.approx(seen.gap)
+    assert values["correction"] == 1.0
+
+
+def test_half_the_weight_is_half_the_gradient(open_stage: Open, tiny_folder: Path):
+    def found(**changes: Any) -> dict[str, Tensor]:
+        return gradient(stage_of(**changes), open_stage, tiny_folder)
+
+    half = (Use("halves"),)
+    one, both = found(corrections=half), found(corrections=(*half, *half))
+    for name, value in one.items():
+        torch.testing.assert_close(both[name], 0.5 * value, rtol=1e-4, atol=1e-7)
+
+
+def test_a_focus_leaves_the_denominators_alone(open_stage: Open):
+    """REINFORCE with A = 1 on every token: the loss of the first tokens over all tokens."""
+    seen.scores = [[1.0] * ROLLOUTS] * PROMPTS
+    settings = {"advantage": Use("scoped", centre="none", scale="none"), "loss": Use("reinforce")}
+    whole = stage_of(**settings)
+    context = open_stage(whole)
+    context.step = 1
+    experience = collected(whole, context)
+    first = sum(float(row[0]) for row in experience.old_logp)
+    tokens = sum(len(row) for row in experience.old_logp)
+    seen.scores = [[1.0] * ROLLOUTS] * PROMPTS
+    stage = stage_of(**settings, focus=(Use("first-token"),))
+    assert one_step(stage, open_stage(stage))["loss"] == pytest.approx(-first / tokens, abs=1e-4)
+
+
+def gradient(stage: Reinforce, open_stage: Open, folder: Path) -> dict[str, Tensor]:
+    def make(stage: Reinforce) -> StageContext:
+        return open_stage(stage, open_policy(Model(path=str(folder)), stage, str(folder), seed=0))
+
+    return rl_steps.gradient(stage, make)
+
+
+IMAGES = {
+    "data": Use("microworld", tasks=["count"], modality="image"),
+    "corruption": Use("random-patches"),
+}
+GLOBAL = {
+    "clip-cov": {"loss": Use("clip-cov", share=0.2, low=0.01, high=99.0)},
+    "kl-cov": {"loss": Use("kl-cov", share=0.2)},
+    "top-entropy": {"focus": (Use("top-entropy", share=0.3),)},
+    "gspo": {"loss": Use("gspo", clip_low=0.2, clip_high=0.2)},
+    "vespo": {"loss": Use("vespo")},
+    "ema-grpo": {"advantage": Use("ema-grpo", guard=None)},
+    "reinforce-plus-plus": {"advantage": Use("reinforce-plus-plus")},
+    "weights": {"weights": (Use("difficulty-curve"), Use("clamp-advantage", limit=0.2))},
+    "corrected": {"corrections": (Use("truncate"), Use("reject"))},
+    "perception": {
+        **IMAGES,
+        "regularisers": (
+            Regulariser(part=Use("perception-kl-live"), coefficient=constant(0.02)),
+            Regulariser(part=Use("masked-nll-live"), coefficient=constant(0.05)),
+        ),
+    },
+}
+
+
+@pytest.mark.parametrize("name", GLOBAL)
+def test_micro_batches_of_any_size_give_the_same_gradient(
+    name: str, open_stage: Open, tiny_folder: Path
+):
+    """Each entry to 1e-6 or one part in ten thousand."""
+    found = [
+        gradient(
+            stage_of(micro_batch_rows=rows, updates=2, **GLOBAL[name]), open_stage, tiny_folder
+        )
+        for rows in (2, 64)
+    ]
+    largest = max(float(value.abs().max()) for value in found[0].values())
+    assert largest > 1e-4
+    for key, value in found[0].items():
+        torch.testing.assert_close(value, found[1][key], rtol=1e-4, atol=1e-6)
+
+
+# -- greedy baseline and images -------------------------------------------------------------------
+
+
+def test_the_greedy_response_is_the_baseline_of_remax(open_stage: Open):
+    seen.scores = [SCORES, SCORES, [1.5], [0.5]]
+    stage = stage_of(advantage=Use("remax"))
+    experience = collected(stage, open_stage(stage))
+    expected = [score - 1.5 for score in SCORES] + [score - 0.5 for score in SCORES]
+    assert experience.advantages_N.tolist() == pytest.approx(expected)
+
+
+def perceptive(**changes: Any) -> Reinforce:
+    terms = tuple(
+        Regulariser(part=Use(name), coefficient=Use("linear-ramp", start=0.02, share=1.0))
+        for name in ("perception-kl", "masked-nll")
+    )
+    return stage_of(**{**IMAGES, "regularisers": terms, **changes})
+
+
+def test_the_rollouts_of_a_group_share_their_corrupted_image(open_stage: Open):
+    stage = perceptive()
+    experience = collected(stage, open_stage(stage))
+    keys = [row.pictures[0].key for row in experience.masked_rows]
+    assert len(set(keys)) == PROMPTS
+    assert keys[:ROLLOUTS] == [keys[0]] * ROLLOUTS
+    clear = [row.pictures[0].key for row in experience.rows]
+    assert not set(keys) & set(clear)
+    assert experience.old_masked_logp.shape == experience.mask_NT.shape
+
+
+def test_the_divergence_from_the_masked_image_is_measured(open_stage: Open):
+    stage = perceptive()
+    first, second = (result.values for result in steps_of(stage, open_stage(stage), 2))
+    assert first["penalty/perception-kl"] < 0
+    assert first["penalty/masked-nll"] > 0
+    assert first["coefficient/perception-kl"] == pytest.approx(0.02)
+    assert second["coefficient/perception-kl"] == pytest.approx(0.01)
+
+
+def test_nothing_hidden_is_no_divergence(open_stage: Open):
+    stage = perceptive(corruption=Use("random-patches", probability=0.0))
+    values = one_step(stage, open_stage(stage))
+    assert values["penalty/perception-kl"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_without_images_there_is_no_divergence(open_stage: Open):
+    stage = perceptive(data=Use("microworld", tasks=["count"], modality="text"))
+    assert one_step(stage, open_stage(stage))["penalty/perception-kl"] == pytest.approx(0, abs=1e-6)
+
+
+def test_raising_the_divergence_alone_raises_it(open_stage: Open):
+    term = Regulariser(part=Use("perception-kl-live"), coefficient=constant(5.0))
+
+    def divergence(rate: float) -> float:
+        seen.scores = [EQUAL] * PROMPTS
+        optimizer = Optimizer(learning_rate=constant(rate), weight_decay=0.0)
+        stage = perceptive(regularisers=(term,), optimizer=optimizer, epochs=4)
+        return -one_step(stage, open_stage(stage))["penalty/perception-kl-live"]
+
+    still = divergence(0.0)  # which leaves the weights for the second
+    assert divergence(1e-3) > 1.01 * still > 0

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from gnomon.rl.filters import accuracy_band, drop_truncated
+
+NAN = math.nan
+
+
+def test_groups_within_the_band_are_kept_whole():
+    accuracy = torch.tensor([1.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    assert accuracy_band(accuracy, torch.tensor([0, 0, 1, 1, 2, 2])).tolist() == [0, 1]
+
+
+def test_both_bounds_are_strict():
+    accuracy, groups = torch.tensor([1.0, 0.0, 0.0, 0.0]), torch.zeros(4).long()
+    assert accuracy_band(accuracy, groups, low=0.25).tolist() == []
+    assert accuracy_band(accuracy, groups, high=0.25).tolist() == []
+    assert accuracy_band(accuracy, groups, low=0.24, high=0.26).tolist() == [0, 1, 2, 3]
+
+
+def test_undecided_answers_do_not_count():
+    accuracy = torch.tensor([1.0, NAN, NAN, NAN, 1.0, 0.0])
+    assert accuracy_band(accuracy, torch.tensor([0, 0, 1, 1, 2, 2])).tolist() == [4, 5]
+
+
+def test_a_group_of_one_is_kept_unless_it_is_undecided():
+    assert accuracy_band(torch.tensor([1.0, NAN]), torch.tensor([0, 1])).tolist() == [0]
+
+
+def test_bounds_that_let_nothing_through_are_refused():
+    with pytest.raises(ValueError, match="let nothing through"):
+        accuracy_band(torch.zeros(2), torch.zeros(2).long(), low=0.5, high=0.5)
+
+
+def test_truncated_responses_are_dropped_one_by_one():
+    assert drop_truncated(torch.tensor([0.0, 1.0, 0.0])).tolist() == [0, 2]

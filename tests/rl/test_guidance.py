@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnomon.rl.aggregation import Totals, seq_mean_token_sum_norm
+from gnomon.rl.guidance import (
+    SHAPES,
+    demonstration_prefix,
+    guidance_statistics,
+    luffy,
+    prefix_ratios,
+    shaped_ratio,
+)
+
+NEW = torch.tensor([[0.6, 0.4], [0.1, 0.9]]).log()
+OLD = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
+ADVANTAGES, MASK = torch.tensor([-0.125, 0.875]), torch.ones(2, 2)
+TEACHER = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+SHAPED = 0.5 + 0.9  # f(.1) + f(.9)
+
+
+def f(x: float, shape: str = "ratio", constant: float = 0.1) -> float:
+    return float(SHAPES[shape](torch.tensor(x), torch.tensor(0.5), constant))
+
+
+@pytest.mark.parametrize(
+    ("x", "value", "weight"),
+    [(0.01, 0.0909, 0.0826), (0.2, 0.6667, 0.2222), (0.5, 0.8333, 0.1389), (0.9, 0.9, 0.09)],
+)
+def test_the_worked_example_of_the_shape(x: float, value: float, weight: float):
+    logp = torch.tensor([[math.log(x)]], requires_grad=True)
+    loss, _ = luffy(logp, torch.zeros(1, 1), torch.tensor([1.0]), MASK[:1, :1], TEACHER[1:, :1])
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert -loss.item() == pytest.approx(value, abs=1e-4)
+    assert -gradient.item() == pytest.approx(weight, abs=1e-4)
+
+
+def test_the_gradient_of_a_teachers_token_is_largest_at_gamma():
+    logp = torch.linspace(-6, 0, 601, dtype=torch.float64)[:, None].requires_grad_()
+    ones = torch.ones_like(logp)
+    loss, _ = luffy(logp, torch.zeros_like(logp), ones[:, 0], ones, ones)
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert logp[gradient.argmin()].exp().item() == pytest.approx(0.1, abs=2e-3)
+
+
+def test_the_worked_example_of_the_mixed_loss():
+    loss, stats = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER)
+    numbers = guidance_statistics(NEW, OLD, loss, MASK, TEACHER)
+    assert numbers["on_loss"] == pytest.approx(0.125)
+    assert numbers["off_loss"] == pytest.approx(-0.6125)
+    assert numbers["on_policy_prob"] == pytest.approx(0.5)
+    assert numbers["off_policy_prob"] == pytest.approx(0.5)
+    total = seq_mean_token_sum_norm(loss, MASK, Totals.of(MASK), length=2)
+    assert total.item() == pytest.approx(-0.4875)
+    assert stats["off_ratio"].sum().item() == pytest.approx(SHAPED)
+
+
+def test_the_worked_example_without_shaping():
+    loss, _ = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER, shaping="none")
+    assert loss[1].mean().item() == pytest.approx(-0.4375)
+    total = seq_mean_token_sum_norm(loss, MASK, Totals.of(MASK), length=2)
+    assert total.item() == pytest.approx(-0.3125)
+
+
+def test_old_log_probabilities_of_a_demonstration_are_not_read():
+    """The trap: never multiply the probability of a teacher's token by an on-policy ratio."""
+    other = torch.where(TEACHER.bool(), torch.tensor(-99.0), OLD)
+    one, _ = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER)
+    assert luffy(NEW, other, ADVANTAGES, MASK, TEACHER)[0].equal(one)
+
+
+def test_true_teacher_probabilities_are_the_denominator_when_they_are_known():
+    loss, _ = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER, shaping="importance")
+    assert loss[1].tolist() == pytest.approx([-0.875 * 0.2, -0.875 * 1.8], abs=1e-5)
+
+
+def test_own_tokens_are_clipped_only_when_asked():
+    new, old = torch.tensor([[0.9]]).log(), torch.tensor([[0.5]]).log()
+    inputs = (new, old, torch.tensor([1.0]), MASK[:1, :1], torch.zeros(1, 1))
+    free, stats = luffy(*inputs)
+    assert (free.item(), stats["clip_high"].item()) == (pytest.approx(-1.8), 0)
+    held, stats = luffy(*inputs, clip=(0.2, 0.2))
+    assert (held.item(), stats["clip_high"].item()) == (pytest.approx(-1.2), 1)
+
+
+def test_the_shaped_ratio_can_be_capped():
+    loss, _ = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER, cap=(0.0, 0.6))
+    assert loss[1].tolist() == pytest.approx([-0.875 * 0.5, -0.875 * 0.6])
+
+
+def test_every_shape_is_its_formula():
+    found = {shape: f(0.25, shape, 0.5) for shape in SHAPES}
+    assert found == pytest.approx(
+        {
+            "ratio": 0.25 / 0.75, "none": 0.25, "log": 0.5 * math.log(0.25),
+            "plus-log": 0.25 + 0.5 * math.log(0.25), "sqrt": 0.5, "power": 0.5,
+            "importance": 0.25 / (0.5 + 1e-6),
+        }
+    )  # fmt: skip
+
+
+def test_shaping_on_own_tokens_is_a_ratio_of_shapes():
+    loss, _ = shaped_ratio(NEW[:1], OLD[:1], torch.tensor([1.0]), MASK[:1])
+    assert loss[0].tolist() == pytest.approx([-f(0.6) / f(0.5), -f(0.4) / f(0.5)])
+
+
+def test_padding_reaches_neither_value_nor_gradient():
+    mask = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    logp = torch.where(mask.bool(), NEW, math.nan).requires_grad_()
+    loss, _ = luffy(logp, OLD, ADVANTAGES, mask, TEACHER)
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert loss[:, 1].tolist() == gradient[:, 1].tolist() == [0.0, 0.0]
+    assert gradient.isfinite().all()
+
+
+def test_a_batch_without_demonstrations_reports_zeros():
+    """The trap: shaping on an empty set divides by zero in the logging means."""
+    nobody = torch.zeros(2, 2)
+    loss, _ = luffy(NEW, OLD, ADVANTAGES, MASK, nobody)
+    numbers = guidance_statistics(NEW, OLD, loss, MASK, nobody)
+    assert (numbers["off_loss"], numbers["off_policy_prob"]) == (0.0, 0.0)
+
+
+# -- the prefix of a demonstration ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ratio", "length"), [([5, 6, 7], 1.0, 4), ([5, 6, 7], 0.5, 2), ([], 1.0, 0)]
+)
+def test_the_worked_example_of_the_prefix(tokens: list[int], ratio: float, length: int):
+    found = demonstration_prefix(tokens, 9, ratio)
+    assert len(found) == length
+    assert found == [*tokens, 9][:length]
+
+
+def test_a_ratio_outside_of_zero_and_one_is_refused():
+    with pytest.raises(ValueError, match="share of the demonstration"):
+        demonstration_prefix([1], 9, 1.5)
+
+
+def ratios(strategy: str, step: int, count: int = 500, **settings: object) -> Tensor:
+    generator = torch.Generator().manual_seed(step)
+    return torch.tensor(prefix_ratios(strategy, count, step, generator, **settings))
+
+
+def test_the_linear_strategy_falls_to_nothing():
+    assert [ratios("linear", step, 1).item() for step in (0, 150, 300, 400)] == pytest.approx(
+        [0.8, 0.4, 0.0, 0.0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("step", "falling", "rising"),
+    [(0, 0.8, 0.08), (30, 0.8, 0.08), (31, 0.72, 0.16), (999, 0.08, 0.8)],
+)
+def test_a_step_on_a_boundary_is_in_the_earlier_window(step, falling, rising):
+    assert ratios("linear-max", step).max().item() == pytest.approx(falling, rel=0.02)
+    assert ratios("reverse-linear", step).max().item() == pytest.approx(rising, rel=0.02)
+
+
+def test_fixed_ratios_are_spread_over_the_bounds():
+    assert ratios("fixed", 7, 3, bounds=(0.2, 0.6)).tolist() == pytest.approx([0.2, 0.4, 0.6])
+
+
+def test_random_ratios_stay_within_the_bounds():
+    assert ratios("random", 1).tolist() == [1.0] * 500
+    found = ratios("random", 1, bounds=(0.2, 0.6))
+    assert 0.2 <= found.min() < found.max() <= 0.6

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.parts import forget, load_kind, register
+from gnomon.recipe import Recipe, RecipeError, Regulariser, RewardKl, Use, override
+from gnomon.rl.refusals import refusals
+from gnomon.rl.trial import formula_problems
+from gnomon.training import check
+
+RL = "stages.multimodal-rl"
+
+
+@pytest.fixture(scope="module")
+def base() -> Recipe:
+    return override(load_recipe("revisual-r1", "micro"), {f"{RL}.resample": None})
+
+
+@pytest.fixture(autouse=True)
+def leaves_no_parts() -> Iterator[None]:
+    yield
+    forget(__name__)
+
+
+def told(base: Recipe, **changes: Any) -> list[str]:
+    return refusals(override(base, {f"{RL}.{name}": value for name, value in changes.items()}))
+
+
+def constant(value: float) -> Use:
+    return Use("constant", value=value)
+
+
+@pytest.mark.parametrize("scale", ["micro", "full"])
+@pytest.mark.parametrize("name", recipe_names())
+def test_no_published_recipe_is_refused(name: str, scale: Any) -> None:
+    assert refusals(load_recipe(name, scale)) == []
+
+
+# -- groups ---------------------------------------------------------------------------------------
+
+ALONE = {"reinforce-plus-plus", "remax", "gae"}
+
+
+@pytest.mark.parametrize("name", sorted(set(load_kind("advantage")) - ALONE - {"scoped"}))
+def test_an_estimator_that_needs_groups_is_refused_with_one_rollout(
+    base: Recipe, name: str
+) -> None:
+    [line] = [line for line in told(base, rollouts=1, advantage=name) if "rollouts=1" in line]
+    assert line.startswith(f"{RL}.advantage: {name!r} compares the rollouts of one question")
+    assert "set rollouts to at least 2" in line
+
+
+@pytest.mark.parametrize(
+    "advantage",
+    [
+        Use("reinforce-plus-plus"), Use("remax"), Use("grpo", baseline="none", scale="none"),
+        Use("scoped", centre="batch"), Use("scoped", centre="running", scale="running"),
+    ],
+)  # fmt: skip
+def test_an_estimator_that_needs_none_works_with_one_rollout(base: Recipe, advantage: Use) -> None:
+    assert told(base, rollouts=1, advantage=advantage) == []
+
+
+def test_an_estimator_of_a_users_file_is_refused_for_the_same_reason(base: Recipe) -> None:
+    @register("advantage", "test-refusal")
+    def above_mean(rewards: Tensor, groups: Tensor) -> Tensor:
+        sums, counts = (torch.bincount(groups, w) for w in (rewards, torch.ones_like(rewards)))
+        return rewards - (sums / counts)[groups]
+
+    assert told(base, rollouts=1, advantage="test-refusal")
+    assert told(base, rollouts=4, advantage="test-refusal") == []
+
+
+# -- order, references, images, tasks, critics ----------------------------------------------------
+
+
+def test_pad_before_what_needs_groups_is_refused(base: Recipe) -> None:
+    [line] = told(base, filters=[Use("drop-zero-variance"), Use("pad")])
+    assert line.startswith(f"{RL}.filters.pad: it draws single rollouts by their advantages")
+    assert "name it as resample instead" in line
+
+
+def test_a_refill_without_filters_is_refused(base: Recipe) -> None:
+    [line] = told(base, refill=3)
+    assert line.startswith(f"{RL}.refill=3: without filters every group counts")
+
+
+def test_a_kl_weight_without_a_reference_is_refused(base: Recipe) -> None:
+    [line] = told(base, weights=[Use("difficulty-divergence")])
+    assert "is the weight of a KL to the reference" in line
+    entropy = Regulariser(
+        part=Use("nll"), coefficient=constant(0.1), weight=Use("difficulty-divergence")
+    )
+    [line] = told(base, regularisers=[entropy])
+    assert "reads no reference" in line
+
+
+def test_a_kl_weight_on_a_kl_is_right(base: Recipe) -> None:
+    term = Regulariser(
+        part=Use("kl"), coefficient=constant(1e-3), weight=Use("difficulty-divergence"),
+        aggregate=Use("seq-mean-token-mean"),
+    )  # fmt: skip
+    assert told(base, regularisers=[term]) == []
+
+
+@pytest.mark.parametrize("name", sorted(set(load_kind("weight")) - {"difficulty-divergence"}))
+def test_no_other_weight_is_taken_for_that_of_a_kl(base: Recipe, name: str) -> None:
+    settings = {"limit": 99} if name == "overlong-by-reward" else {}
+    assert told(base, weights=[Use(name, **settings)]) == []
+
+
+def test_a_kl_in_the_reward_needs_a_reference(base: Recipe) -> None:
+    assert told(base, reward_kl=RewardKl(coefficient=constant(0.01))) == []
+    [line] = told(base, reward_kl=RewardKl(part=Use("nll"), coefficient=constant(0.01)))
+    assert "reads no reference; use kl" in line
+
+
+def test_masked_log_probabilities_need_a_corruption_and_a_corruption_needs_them(
+    base: Recipe,
+) -> None:
+    term = Regulariser(part=Use("perception-kl"), coefficient=constant(0.02))
+    [line] = told(base, regularisers=[term])
+    assert "set corruption, such as Use('random-patches')" in line
+    [line] = told(base, corruption=Use("random-patches"))
+    assert "no regulariser compares with them" in line
+    assert told(base, regularisers=[term], corruption=Use("random-patches")) == []
+
+
+def test_moments_of_tasks_need_samples_with_a_task(base: Recipe, tmp_path: Any) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"problem": "2 + 2?", "answer": "4"}\n')
+    changes = {"advantage": Use("ema-grpo"), "modality": "text"}
+    assert told(base, advantage=Use("ema-grpo")) == []
+    found = told(base, **changes, data=Use("jsonl", path=str(path)))
+    [line] = found
+    assert "keeps moments for each task, and sample 0 of the source has none" in line
+
+
+def test_values_need_a_critic(base: Recipe) -> None:
+    [line] = told(base, advantage=Use("gae"))
+    assert "needs the values of a critic" in line
+
+
+def test_a_learning_rate_cannot_follow_a_measure(base: Recipe) -> None:
+    [line] = told(base, **{"optimizer.learning_rate": Use("adaptive-kl")})
+    assert line.startswith(f"{RL}.optimizer.learning_rate: 'adaptive-kl' follows")
+
+
+# -- bounds, and the whole check ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("loss", "hint"),
+    [
+        (Use("cispo", clip_high=5.0), "use cispo-absolute"),
+        (Use("cispo-absolute", bound=0.28), "use cispo"),
+    ],
+)
+def test_cispo_bounds_in_the_wrong_convention_are_told_before_anything_runs(
+    base: Recipe, loss: Use, hint: str
+) -> None:
+    [line] = formula_problems(override(base, {f"{RL}.loss": loss}))
+    assert line.startswith(f"{RL}.loss: loss {loss.part!r}: ")
+    assert line.endswith(hint)
+
+
+def test_a_refused_recipe_does_not_pass_the_check(base: Recipe) -> None:
+    wrong = override(base, {"stages": ["multimodal-rl"], f"{RL}.rollouts": 1})
+    with pytest.raises(RecipeError, match="rollouts=1 leaves nothing to compare with"):
+        check(wrong)
