@@ -108,7 +108,12 @@ INPUTS: dict[str, dict[str, str]] = {
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "source": ("gnomon.worlds.microworld", "gnomon.data.sources", "gnomon.data.mixture"),
-    "format": ("gnomon.formats.grammar",),
+    "format": (
+        "gnomon.formats.plain",
+        "gnomon.formats.tagged",
+        "gnomon.formats.structured",
+        "gnomon.formats.lines",
+    ),
     "grader": ("gnomon.grading.grade",),
     "reward": ("gnomon.rewards.terms", "gnomon.rewards.lexicons", "gnomon.rewards.visual"),
     "combination": ("gnomon.rewards.combine",),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.formats.grammar import Format, direct, last_answer_block, think_answer, think_boxed
+from gnomon.formats.grammar import Format
+from gnomon.formats.plain import direct, last_answer_block, think_answer, think_boxed
 from gnomon.parts import PartError, part
 
 FORMATS = [direct(), think_boxed(), think_answer()]
