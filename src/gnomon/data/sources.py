@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
-from gnomon.grading.extract import read_box, read_integer, read_number, read_yes_no
+from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
+from gnomon.grading.kinds import KINDS
 from gnomon.media.image import resolve_path
 from gnomon.parts import nearest, register
 from gnomon.records import Answer, AnswerKind, BadRecord, Media, Message, Sample
@@ -149,9 +150,9 @@ def make_answer(text: str, kind: str, options: Mapping[str, str] | None = None) 
     >>> make_answer("1,000", "integer").value
     1000
     """
-    if kind not in _READERS:
-        raise BadRecord(f"there is no kind of answer {kind!r}{nearest(str(kind), _READERS)}")
-    value = _READERS[kind](text)
+    if kind not in KINDS:
+        raise BadRecord(f"there is no kind of answer {kind!r}{nearest(str(kind), KINDS)}")
+    value = KINDS[kind].load(text)
     if value is None:
         raise BadRecord(f"the answer {text[:80]!r} is no {kind}; correct it or set its kind")
     answer = Answer(cast(AnswerKind, kind), value, options or {})
@@ -159,20 +160,6 @@ def make_answer(text: str, kind: str, options: Mapping[str, str] | None = None) 
     if problem is not None:
         raise BadRecord(f"the answer {text[:80]!r} cannot be used: {problem}")
     return answer
-
-
-def _label(text: str) -> str:
-    return text.strip("(). ")
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "integer": read_integer,
-    "number": read_number,
-    "choice": _label,
-    "text": str,
-    "box": read_box,
-    "yes-no": lambda text: {"true": True, "false": False}.get(text, read_yes_no(text)),
-}
 
 
 def _open_source(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gnomon.parts import BoundPart
@@ -16,9 +17,11 @@ def grade_response(sample: Sample, rollout: Rollout, style: Format, grader: Boun
 
     The reward is the verdict's score; reward terms replace it. No exception of a parser or a grader
     escapes: it becomes outcome CRASH with the error as reason. A sample without a reference gives
-    UNPARSEABLE_REFERENCE. Source: ours.
+    UNPARSEABLE_REFERENCE. The verdict carries name and version of format and grader. Source: ours.
     """
     verdict = _verdict(rollout.text, sample.answer, style, grader)
+    judged = f"{style.identity} {verdict.grader or grader.part.name}"
+    verdict = dataclasses.replace(verdict, grader=judged)
     return Graded(rollout, verdict, reward=verdict.score)
 
 
