@@ -114,7 +114,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.formats.structured",
         "gnomon.formats.lines",
     ),
-    "grader": ("gnomon.grading.grade",),
+    "grader": ("gnomon.grading.grade", "gnomon.grading.released"),
     "reward": ("gnomon.rewards.terms", "gnomon.rewards.lexicons", "gnomon.rewards.visual"),
     "combination": ("gnomon.rewards.combine",),
     "advantage": ("gnomon.rl.advantages",),

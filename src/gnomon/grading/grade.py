@@ -17,7 +17,7 @@ from gnomon.records import Answer, Outcome, Verdict
 MAX_CHARS = 1_000_000
 """A longer answer is not read (ours)."""
 
-VERSIONS = {"strict": 2, "lenient": 2, "revisual": 1}
+VERSIONS = {"strict": 2, "lenient": 2, "revisual": 1, "released": 1, "math-verify": 1}
 
 
 @register("grader")
@@ -95,9 +95,12 @@ def _revisual(prediction: str | None, reference: Answer) -> Verdict:
     return Verdict(outcome, right, prediction, prediction.strip(), reason)
 
 
-def stamped(verdict: Verdict, name: str) -> Verdict:
-    """The verdict with the name and version of its grader."""
-    return dataclasses.replace(verdict, grader=f"{name}/{VERSIONS[name]}")
+def stamped(
+    verdict: Verdict, name: str, shown: str = "", span: str | None = None
+) -> Verdict:
+    """The verdict with the name (or ``shown``) and version of its grader, and the graded span."""
+    grader = f"{shown or name}/{VERSIONS[name]}"
+    return dataclasses.replace(verdict, grader=grader, span=verdict.span or span)
 
 
 def validate_reference(answer: Answer) -> str | None:
