@@ -10,6 +10,7 @@ import dataclasses
 
 from gnomon.grading.kinds import KINDS, Switches
 from gnomon.grading.mathruler import grade_answer
+from gnomon.grading.symbolic import default_verifier
 from gnomon.grading.visual import VISUAL_KINDS
 from gnomon.parts import nearest, register
 from gnomon.records import Answer, Outcome, Verdict
@@ -93,6 +94,34 @@ def _revisual(prediction: str | None, reference: Answer) -> Verdict:
     outcome, reason = grade_answer(prediction, reference_text(reference))
     right = float(outcome is Outcome.CORRECT)
     return Verdict(outcome, right, prediction, prediction.strip(), reason)
+
+
+@register("grader", "math-verify")
+def math_verify(prediction: str | None, reference: Answer) -> Verdict:
+    r"""math-verify 0.9 on the text as it stands, with its own search, in a killable worker.
+
+    A peer to compare with (`gnomon grade --against math-verify`). A prediction without ``\boxed`` or
+    a dollar sign, and the reference, are put into a box, since it reads LaTeX only there. Outcomes
+    as in `strict`. Source: the library math-verify.
+
+    >>> from gnomon.parts import find
+    >>> find("grader", "math-verify").inputs
+    ('prediction', 'reference')
+    """
+    return stamped(_math_verify(prediction, reference), "math-verify", span=prediction)
+
+
+def _math_verify(prediction: str | None, reference: Answer) -> Verdict:
+    problem = validate_reference(reference)
+    if problem is not None:
+        return Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, reason=problem)
+    if prediction is None or not prediction.strip():
+        return missing(prediction)
+    marked = "\\boxed" in prediction or "$" in prediction
+    given = prediction[-MAX_CHARS:] if marked else rf"\boxed{{{prediction[-MAX_CHARS:]}}}"
+    gold = rf"\boxed{{{reference_text(reference)}}}"
+    outcome, reason = default_verifier().compare(given, gold, "whole")
+    return Verdict(outcome, float(outcome is Outcome.CORRECT), reason=reason)
 
 
 def stamped(

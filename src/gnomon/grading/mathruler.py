@@ -14,7 +14,7 @@ import unicodedata
 from collections import deque
 from fractions import Fraction
 
-from gnomon.grading.symbolic import Finding, SymbolicVerifier, default_verifier, size_problem
+from gnomon.grading.symbolic import Finding, Verifier, default_verifier, size_problem
 from gnomon.records import Outcome
 
 MAX_CHARS = 10_000
@@ -43,7 +43,7 @@ _PLAIN = {
 
 
 def grade_answer(
-    prediction: str, reference: str, *, verifier: SymbolicVerifier | None = None
+    prediction: str, reference: str, *, verifier: Verifier | None = None
 ) -> Finding:
     r"""Outcome and reason of comparing two whole texts by the rules of mathruler.
 
@@ -246,7 +246,7 @@ def _elements(text: str) -> list[str]:
 
 
 def _compare_elements(
-    given: list[str], gold: list[str], verifier: SymbolicVerifier | None
+    given: list[str], gold: list[str], verifier: Verifier | None
 ) -> Finding:
     finding = (Outcome.WRONG, "nothing to compare")
     for one, other in zip(given, gold, strict=True):
@@ -256,7 +256,7 @@ def _compare_elements(
     return finding
 
 
-def _compare_element(given: str, gold: str, verifier: SymbolicVerifier | None) -> Finding:
+def _compare_element(given: str, gold: str, verifier: Verifier | None) -> Finding:
     if _FRACTION.search(given) and _FRACTION.search(gold):
         alike = given == gold
         return (

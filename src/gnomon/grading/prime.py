@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from gnomon.grading.extract import last_boxed, read_fraction
 from gnomon.grading.mathruler import grade_answer, normalise_plain
-from gnomon.grading.symbolic import Finding, SymbolicVerifier, compare_expressions, size_problem
+from gnomon.grading.symbolic import Finding, Verifier, compare_expressions, size_problem
 from gnomon.records import Outcome
 
 TOLERANCE = Fraction(1, 10_000)
@@ -50,7 +50,7 @@ def extract_answer(text: str) -> str:
 
 
 def prime_equal(
-    prediction: str, reference: str, *, verifier: SymbolicVerifier | None = None
+    prediction: str, reference: str, *, verifier: Verifier | None = None
 ) -> Finding:
     r"""Outcome and reason of the PRIME comparison of a whole response with a reference.
 
@@ -79,7 +79,7 @@ def prime_equal(
 
 
 def _each(
-    given: str, gold: str, parts: tuple[list[str], list[str]], verifier: SymbolicVerifier | None
+    given: str, gold: str, parts: tuple[list[str], list[str]], verifier: Verifier | None
 ) -> Finding:
     ends = (given[:1], given[-1:]) == (gold[:1], gold[-1:]) or gold[:1] not in ("(", "[")
     if not ends or len(parts[0]) != len(parts[1]):
@@ -92,7 +92,7 @@ def _each(
     return Outcome.CORRECT, "equal element by element"
 
 
-def _symbolic(given: str, gold: str, verifier: SymbolicVerifier | None) -> Finding:
+def _symbolic(given: str, gold: str, verifier: Verifier | None) -> Finding:
     if _WORDS.search(given) or size_problem(given) is not None or size_problem(gold) is not None:
         return Outcome.WRONG, "no single expression"
     outcome, reason = compare_expressions(given, gold, verifier=verifier)

@@ -11,6 +11,7 @@ import atexit
 import functools
 import json
 import os
+import queue
 import re
 import subprocess
 import sys
@@ -19,7 +20,7 @@ import weakref
 from fractions import Fraction
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from gnomon.grading.extract import read_fraction
 from gnomon.records import Outcome
@@ -28,6 +29,10 @@ MAX_CHARS = 400
 MAX_DEPTH = 16
 MAX_DIGITS = 60
 MAX_POWERS = 12
+MAX_ROOTS = 6
+MAX_RESULT_DIGITS = 20_000
+MAX_EXPANDED = 100
+WORKERS = 2
 _START_SECONDS = 60.0
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
 _BRACKETS = {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}
@@ -35,12 +40,23 @@ _DIGIT_RUN = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
 _HUGE_POWER = re.compile(r"(?:\^|\*\*) ?[{(]? ?[-+]?[0-9]{4}")
 _HUGE_FACTORIAL = re.compile(r"[0-9]{4} ?!|! ?!|[0-9!}][)}] ?!")
 _BARE_TOWER = re.compile(r"\^ ?[-+]?(?:[0-9.]{1,9}|[A-Za-z]|\\[A-Za-z]{1,9}) ?\^")
+_POWER = re.compile(r"([0-9]{1,60}) ?\^ ?\{? ?([0-9]{1,3})")
+_EXPANDED = re.compile(r"\) ?\^ ?\{? ?([0-9]{1,3})(?![0-9])")
+_REPEATING = re.compile(r"\\(?:d|t)?(?:binom|sum|prod|int|lim)(?![A-Za-z])")
+_LONG_NUMBER = re.compile(r"[0-9]{4}")
+_ROOT = re.compile(r"((?:sqrt|√) ?(?:\[[^\]]{0,9}\])? ?[{(])|[{}()]")
 _ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"))
 _SIGNS = str.maketrans({"π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "−": "-", "∞": r"\infty "})
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR")
 
-Mode = Literal["latex", "difference"]
+Mode = Literal["latex", "difference", "whole"]
 Finding = tuple[Outcome, str]
+
+
+class Verifier(Protocol):
+    """Whatever compares two expressions that passed `size_problem`."""
+
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding: ...
 
 
 class SymbolicVerifier:
@@ -63,8 +79,8 @@ class SymbolicVerifier:
         """Compare two expressions; the outcome is typed and comes with its reason in words.
 
         Both texts must have passed `size_problem`. ``mode="latex"`` asks math-verify (0.9);
-        ``"difference"`` asks whether the difference of two plain expressions simplifies to 0. Gives
-        TIMEOUT past the limit and CRASH when the worker dies or fails; the next request finds a new
+        ``"difference"`` asks whether the difference of two plain expressions simplifies to 0;
+        ``"whole"`` asks math-verify with its own search, on texts of any size. Gives TIMEOUT past the limit and CRASH when the worker dies or fails; the next request finds a new
         worker.
         """
         request = {"mode": mode, "prediction": prediction, "reference": reference}
@@ -135,7 +151,65 @@ class SymbolicVerifier:
         self._lock = threading.Lock()
 
 
-_VERIFIERS: weakref.WeakSet[SymbolicVerifier] = weakref.WeakSet()
+class VerifierPool:
+    """Several workers behind one `compare`, for threads that compare at the same time.
+
+    A request takes the worker that was used last of those that are free, so that no second one is
+    started before two requests overlap; it waits when all are busy, which does not count as its
+    time. ``asked`` counts the requests that reached a worker. Safe in any thread and after a fork.
+    """
+
+    def __init__(
+        self, workers: int = WORKERS, *, seconds: float = 2.0, megabytes: int = 1024
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"a pool needs at least one worker, not {workers}")
+        self.seconds = seconds
+        self.asked = 0
+        self._verifiers = [
+            SymbolicVerifier(seconds=seconds, megabytes=megabytes) for _ in range(workers)
+        ]
+        self._forget()
+        _VERIFIERS.add(self)
+
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding:
+        """`SymbolicVerifier.compare` by the next free worker."""
+        verifier = self._free.get()
+        try:
+            self.asked += 1
+            return verifier.compare(prediction, reference, mode)
+        finally:
+            self._free.put(verifier)
+
+    @property
+    def running(self) -> bool:
+        """Whether a worker process is alive."""
+        return any(verifier.running for verifier in self._verifiers)
+
+    def warm(self) -> None:
+        """Start every worker now, at once; each takes a second or two to load its library."""
+        starting = [
+            threading.Thread(target=verifier.compare, args=("1", "1"))
+            for verifier in self._verifiers
+        ]
+        for thread in starting:
+            thread.start()
+        for thread in starting:
+            thread.join()
+
+    def close(self) -> None:
+        """End the workers. The pool may be used again afterwards."""
+        for verifier in self._verifiers:
+            verifier.close()
+
+    def _forget(self) -> None:
+        """Make the queue anew: one that was copied in the middle of a request would be locked."""
+        self._free: queue.LifoQueue[SymbolicVerifier] = queue.LifoQueue()
+        for verifier in reversed(self._verifiers):
+            self._free.put(verifier)
+
+
+_VERIFIERS: weakref.WeakSet[SymbolicVerifier | VerifierPool] = weakref.WeakSet()
 
 
 def _forget_workers() -> None:
@@ -148,9 +222,9 @@ os.register_at_fork(after_in_child=_forget_workers)
 
 
 @functools.cache
-def default_verifier() -> SymbolicVerifier:
-    """The verifier that the graders share: 2 s, 1 GiB; its worker ends with the process."""
-    verifier = SymbolicVerifier()
+def default_verifier() -> VerifierPool:
+    """The verifier that the graders share: 2 workers, 2 s, 1 GiB; they end with the process."""
+    verifier = VerifierPool()
     atexit.register(verifier.close)
     return verifier
 
@@ -158,9 +232,12 @@ def default_verifier() -> SymbolicVerifier:
 def size_problem(text: str) -> str | None:
     """Why an expression is too large to be compared symbolically, or None; static, linear.
 
-    Refuses long text, deep nesting, long digit runs, powers of powers (``9^9^9``, ``9^{9^9}``),
-    exponents and factorials of four and more digits, and very many powers. The limits are ours: far
-    above published answers, below what costs seconds.
+    Refuses long text, deep nesting of brackets or roots, long digit runs, powers of powers
+    (``9^9^9``, ``9^{9^9}``), exponents and factorials of four and more digits, powers whose values
+    together have more than `MAX_RESULT_DIGITS` digits or that expand a bracket more than
+    `MAX_EXPANDED` times, sums, products, integrals and binomials with a number of four and more
+    digits, and very many powers. The limits are ours: far above published answers, below what costs
+    seconds.
 
     >>> size_problem("9^{9^{9}}")
     'it raises a power to a power'
@@ -173,10 +250,30 @@ def size_problem(text: str) -> str | None:
         return f"it has more than {MAX_POWERS} powers"
     if _HUGE_POWER.search(text) or _HUGE_FACTORIAL.search(text):
         return "it has an exponent or a factorial that is too large"
+    if _REPEATING.search(text) and _LONG_NUMBER.search(text):
+        return "it has a sum, product, integral or binomial of too many terms"
     text = text.replace("**", "^")
     if _BARE_TOWER.search(text):
         return "it raises a power to a power"
-    return _nesting_problem(text)
+    return _nesting_problem(text) or _work_problem(text)
+
+
+def _work_problem(text: str) -> str | None:
+    digits = sum(len(base) * int(exponent) for base, exponent in _POWER.findall(text))
+    if digits > MAX_RESULT_DIGITS:
+        return f"its powers have about {digits} digits, more than {MAX_RESULT_DIGITS}"
+    if any(int(exponent) > MAX_EXPANDED for exponent in _EXPANDED.findall(text)):
+        return f"it raises a bracket to more than the power {MAX_EXPANDED}"
+    opened: list[int] = []
+    roots = deepest = 0
+    for mark in _ROOT.finditer(text):
+        if mark.group() in ("}", ")"):
+            roots -= opened.pop() if opened else 0
+            continue
+        opened.append(int(mark.group(1) is not None))
+        roots += opened[-1]
+        deepest = max(deepest, roots)
+    return f"it nests more than {MAX_ROOTS} roots" if deepest > MAX_ROOTS else None
 
 
 def _nesting_problem(text: str) -> str | None:
@@ -203,7 +300,7 @@ def compare_expressions(
     reference: str,
     *,
     tolerance: float = 0.0,
-    verifier: SymbolicVerifier | None = None,
+    verifier: Verifier | None = None,
 ) -> Finding:
     r"""Outcome and reason for two expressions in LaTeX or plain text, the cheapest check first.
 
