@@ -36,7 +36,13 @@ COLUMNS: dict[str, str] = {
 }
 """Columns of a rollout and their types; ``images`` are file names, ``scores`` is JSON text."""
 
-_DEFAULTS: dict[str, Any] = {"difficulty": None, "prediction": None, "advantage": None, "kept": 1, "grader": ""}
+_DEFAULTS: dict[str, Any] = {
+    "difficulty": None,
+    "prediction": None,
+    "advantage": None,
+    "kept": 1,
+    "grader": "",
+}
 
 
 def complete_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ class Grammar:
         pieces = []
         for index, block in enumerate(self.blocks):
             gap = "none" if index == 0 else self.gap(index)
-            pieces.append(("" if gap == "none" else "\n" if gap == "newline" else " "))
+            pieces.append("" if gap == "none" else "\n" if gap == "newline" else " ")
             pieces.append(_written(block, sections))
         return "".join(pieces).strip(" ")
 
@@ -203,13 +203,14 @@ class Grammar:
         head: Gap = "text" if self.anchor == "anywhere" else outer
         return self.blocks[index].gap or (self.between if index else head)
 
-    def format(self, name: str, instruction: str = "", version: int = 1) -> Format:
+    def format(self, name: str, instruction: str | None = None, version: int = 1) -> Format:
         """The format of this grammar; ``instruction`` replaces the one that follows from it."""
+        told = self.instruction if instruction is None else instruction
 
         def render(thought: str, answer: str) -> str:
             return self.write({"think": thought, "answer": answer})
 
-        return Format(name, instruction or self.instruction, render, self.parse, version)
+        return Format(name, told, render, self.parse, version)
 
 
 def without_foreign(text: str) -> str:
@@ -308,8 +309,8 @@ def _block_problem(grammar: Grammar, index: int, rest: str) -> tuple[str, int]:
             if index
             else f"the response does not start with the {block.label}"
         )
-    if not reason and not block.repeated and block.close != "}":
-        several = count > 1 or rest.count(closing) > 1
+    if not reason and not block.repeated:
+        several = count > 1 or (block.close != "}" and rest.count(closing) > 1)
         reason = f"there is more than one {block.name} tag" if several else ""
     if not reason:
         reason = _content_problem(block, None if end < 0 else rest[start + len(opening) : end])
@@ -325,7 +326,9 @@ def _count_problem(grammar: Grammar, index: int, count: int, end: int) -> str:
     if count == 0 or (count > 1 and not block.repeated):
         number = "no" if count == 0 else str(count)
         before = grammar.blocks[index - 1].label
-        return f"{number} {block.label} behind the {before}, where exactly one {block.label} belongs"
+        return (
+            f"{number} {block.label} behind the {before}, where exactly one {block.label} belongs"
+        )
     return ""
 
 

@@ -74,7 +74,7 @@ def think_answer(
 
 
 @register("format")
-def boxed(*, instruction: str = "") -> Format:
+def boxed(*, instruction: str | None = None) -> Format:
     r"""Any text that ends in one ``\boxed{}``; no thought is marked.
 
     Well formed: exactly one ``\boxed{}``, not blank, with balanced braces. The answer is the
@@ -87,7 +87,7 @@ def boxed(*, instruction: str = "") -> Format:
 
 
 @register("format")
-def answer_only(*, instruction: str = "") -> Format:
+def answer_only(*, instruction: str | None = None) -> Format:
     """An answer block alone, without a thought.
 
     Well formed: one answer block that is not blank, and only whitespace around it. Several blocks
@@ -100,7 +100,7 @@ def answer_only(*, instruction: str = "") -> Format:
 
 
 @register("format")
-def think_answer_boxed(*, instruction: str = "") -> Format:
+def think_answer_boxed(*, instruction: str | None = None) -> Format:
     r"""A think block and an answer block on lines of their own, the value in ``\boxed{}``.
 
     Well formed: tags and contents stand on lines as in ``<think>\n...\n</think>\n<answer>\n...

@@ -141,7 +141,9 @@ def _forbidden(text: str, given: Settings, mode: Mode) -> bool:
     def bounded(word: str) -> str:
         return rf"\b{re.escape(word) if mode == 'strict' else word}\b"
 
-    return not any(_pattern(bounded(word), "released").search(text) for word in set(given["forbidden_words"]))
+    return not any(
+        _pattern(bounded(word), "released").search(text) for word in set(given["forbidden_words"])
+    )
 
 
 def _language(text: str, given: Settings, mode: Mode) -> bool:

@@ -124,9 +124,7 @@ def _math_verify(prediction: str | None, reference: Answer) -> Verdict:
     return Verdict(outcome, float(outcome is Outcome.CORRECT), reason=reason)
 
 
-def stamped(
-    verdict: Verdict, name: str, shown: str = "", span: str | None = None
-) -> Verdict:
+def stamped(verdict: Verdict, name: str, shown: str = "", span: str | None = None) -> Verdict:
     """The verdict with the name (or ``shown``) and version of its grader, and the graded span."""
     grader = f"{shown or name}/{VERSIONS[name]}"
     return dataclasses.replace(verdict, grader=grader, span=verdict.span or span)

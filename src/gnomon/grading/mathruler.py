@@ -42,9 +42,7 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def grade_answer(
-    prediction: str, reference: str, *, verifier: Verifier | None = None
-) -> Finding:
+def grade_answer(prediction: str, reference: str, *, verifier: Verifier | None = None) -> Finding:
     r"""Outcome and reason of comparing two whole texts by the rules of mathruler.
 
     An integer needs an integer, two plain fractions must be written alike, tuples and intervals
@@ -245,9 +243,7 @@ def _elements(text: str) -> list[str]:
     return [text]
 
 
-def _compare_elements(
-    given: list[str], gold: list[str], verifier: Verifier | None
-) -> Finding:
+def _compare_elements(given: list[str], gold: list[str], verifier: Verifier | None) -> Finding:
     finding = (Outcome.WRONG, "nothing to compare")
     for one, other in zip(given, gold, strict=True):
         finding = _compare_element(one, other, verifier)

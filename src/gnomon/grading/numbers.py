@@ -20,10 +20,7 @@ _EXPRESSION = re.compile(r"[0-9\\^√π+*/]")
 _WORDS = re.compile(
     r"(?<![\\A-Za-z])(?:or|and|is|(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,})(?![A-Za-z])"
 )
-_NUMBER_WORDS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-    "sixteen seventeen eighteen nineteen twenty"
-).split()
+_NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
 _WORD_VALUES = {word: value for value, word in enumerate(_NUMBER_WORDS)}
 _COUNT_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(_NUMBER_WORDS)})(?![\w-])", re.IGNORECASE)
 
@@ -183,9 +180,7 @@ def _compare_quantity(value: Quantity, reference: Answer, switches: Switches) ->
         value = Quantity(value.value, gold.factor, gold.dimension, gold.unit)
     if value.dimension != gold.dimension:
         return decided(False, value, f"the unit {value.unit!r} measures something else")
-    right = numbers_agree(
-        value.value * value.factor, gold.value * gold.factor, switches.tolerance
-    )
+    right = numbers_agree(value.value * value.factor, gold.value * gold.factor, switches.tolerance)
     return decided(right, value, "equal quantities" if right else "another quantity")
 
 
@@ -194,9 +189,7 @@ def _load_quantity(text: str) -> str | None:
 
 
 NUMBER_KINDS: dict[str, Kind] = {
-    "integer": Kind(
-        _integer_problem, write_value, extract.read_integer, _read_integer, same_value
-    ),
+    "integer": Kind(_integer_problem, write_value, extract.read_integer, _read_integer, same_value),
     "count": Kind(_count_problem, write_value, read_count, _read_count, same_value),
     "number": Kind(
         _number_problem, _write_number, extract.read_number, _read_number, _compare_number

@@ -49,9 +49,7 @@ def extract_answer(text: str) -> str:
     return text.strip().removesuffix(".").strip()
 
 
-def prime_equal(
-    prediction: str, reference: str, *, verifier: Verifier | None = None
-) -> Finding:
+def prime_equal(prediction: str, reference: str, *, verifier: Verifier | None = None) -> Finding:
     r"""Outcome and reason of the PRIME comparison of a whole response with a reference.
 
     Right when the rules of mathruler say so; else when numbers agree within 1e-4 of the reference,

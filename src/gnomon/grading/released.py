@@ -112,7 +112,9 @@ def mmau(text: str, reference: Answer) -> Verdict:
 
     Source: the MMAU rule in arXiv 2503.11197 (R1-AQA).
     """
-    words = {label: set(_WORD.findall(option.lower())) for label, option in reference.options.items()}
+    words = {
+        label: set(_WORD.findall(option.lower())) for label, option in reference.options.items()
+    }
     gold = words.pop(reference.value, set(_WORD.findall(str(reference.value).lower())))
     given = set(_WORD.findall(text.lower()))
     foreign = set().union(*words.values()) - gold if words else set()
@@ -223,7 +225,9 @@ def mars2(text: str, reference: Answer) -> Verdict:
 
 def griffon(text: str, reference: Answer) -> Verdict:
     """Equal text without case and one final full stop."""
-    one, other = (t.strip().lower().removesuffix(".").strip() for t in (text, reference_text(reference)))
+    one, other = (
+        t.strip().lower().removesuffix(".").strip() for t in (text, reference_text(reference))
+    )
     return decided(one == other, one, "as text")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -164,8 +163,6 @@ def _read_route(text: str, reference: Answer, whole: bool) -> Any:
 def _compare_route(value: Sequence[Segment], reference: Answer, switches: Switches) -> Verdict:
     problem = route_problem(value, reference.value)
     return decided(not problem, value, problem or "a route that leads there")
-
-
 
 
 ROUTE_KINDS: dict[str, Kind] = {

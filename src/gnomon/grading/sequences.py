@@ -239,7 +239,9 @@ def _read_operations(text: str, reference: Answer, whole: bool) -> Any:
     return read_operations(text, whole=whole)
 
 
-def _compare_operations(value: Sequence[Operation], reference: Answer, switches: Switches) -> Verdict:
+def _compare_operations(
+    value: Sequence[Operation], reference: Answer, switches: Switches
+) -> Verdict:
     gold = _gold_operations(reference)
     score = operations_score(value, gold)
     right = sorted(value) == sorted(set(gold))

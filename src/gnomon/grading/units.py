@@ -63,7 +63,9 @@ _PREFIXES = {
     "nano": "1e-9",
 }  # fmt: skip
 _LATEX = re.compile(r"\\(?:text|mathrm|mbox|,|!|;|quad) ?|[{}]")
-_SPLIT = re.compile(r"(?P<number>[-+]?[0-9][0-9.,]*(?: ?/ ?[0-9]+)?(?:e[-+]?[0-9]{1,3})?)(?P<unit>.*)")
+_SPLIT = re.compile(
+    r"(?P<number>[-+]?[0-9][0-9.,]*(?: ?/ ?[0-9]+)?(?:e[-+]?[0-9]{1,3})?)(?P<unit>.*)"
+)
 _MONEY = re.compile(r"(?P<unit>[$€£])(?P<number>.*)")
 _PIECE = re.compile(r"(?P<name>[A-Za-zµμΩ°%$€£]+)(?:\^?(?P<power>-?[1-9]))?")
 _PRODUCT = re.compile(r" ?[·*⋅×] ?| ")

@@ -332,8 +332,6 @@ VISUAL_KINDS: dict[str, Kind] = {
     "point": Kind(_point_problem, _write_point, _load_point, _read_point, _compare_point),
     "points": Kind(_points_problem, _write_boxes, read_points, _read_points, _compare_points),
     "mask": Kind(_mask_problem, _write_mask, read_mask, _read_mask, _compare_mask),
-    "polygon": Kind(
-        _polygon_problem, _write_boxes, read_polygon, _read_polygon, _compare_polygon
-    ),
+    "polygon": Kind(_polygon_problem, _write_boxes, read_polygon, _read_polygon, _compare_polygon),
     "layout": Kind(_layout_problem, _write_layout, read_layout, _read_layout, _compare_layout),
 }
