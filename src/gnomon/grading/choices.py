@@ -114,21 +114,21 @@ def _load_yes_no(text: str) -> bool | None:
 def read_code(text: str, *, whole: bool = True) -> str | None:
     """Code in a normal form for comparison, or None when there is none.
 
-    The content of the one fenced block when there is one; several blocks are no answer, except with
-    ``whole=False``, where the last counts. Common indentation, trailing blanks, and blank lines are
+    ``whole=True``: the whole text, or one fenced block that is the whole text. ``whole=False``: the
+    last fenced block, else the whole text. Common indentation, trailing blanks, and blank lines are
     dropped. The code is never run. Linear.
 
     >>> read_code("```python" + chr(10) + "  x = 1  " + chr(10) + "```")
     'x = 1'
     """
     fences = list(_FENCE.finditer(text))
-    if len(fences) > 2 and whole:
-        return None
-    if len(fences) > 1:
-        last = len(fences) // 2 * 2
+    last = len(fences) // 2 * 2
+    if whole and fences:
+        outside = text[: fences[0].start()] + text[fences[-1].end() :]
+        if len(fences) != 2 or outside.strip():
+            return None
+    if last:
         text = text[fences[last - 2].end() : fences[last - 1].start()]
-    elif fences:
-        return None
     lines = [line.rstrip() for line in text.expandtabs(4).splitlines()]
     return textwrap.dedent("\n".join(line for line in lines if line)) or None
 

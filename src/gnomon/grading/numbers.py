@@ -20,7 +20,29 @@ _EXPRESSION = re.compile(r"[0-9\\^√π+*/]")
 _WORDS = re.compile(
     r"(?<![\\A-Za-z])(?:or|and|is|(?!sqrt|sin|cos|tan|log|exp)[A-Za-z]{3,})(?![A-Za-z])"
 )
-_NUMBER_WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"]
+_NUMBER_WORDS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
 _WORD_VALUES = {word: value for value, word in enumerate(_NUMBER_WORDS)}
 _COUNT_WORD = re.compile(rf"(?<![\w-])(?:{'|'.join(_NUMBER_WORDS)})(?![\w-])", re.IGNORECASE)
 

@@ -53,9 +53,9 @@ def _agree(one: Fraction | str, other: Fraction | str, tolerance: float) -> bool
 
 def _elements_problem(answer: Answer) -> str | None:
     value = answer.value
-    if isinstance(value, list | tuple | set | frozenset) and 0 < len(value) <= MAX_ELEMENTS:
-        if all(isinstance(item, str | int | float) and str(item).strip() for item in value):
-            return None
+    several = isinstance(value, list | tuple | set | frozenset) and 0 < len(value) <= MAX_ELEMENTS
+    if several and all(isinstance(x, str | int | float) and str(x).strip() for x in value):
+        return None
     return f"a {answer.kind} needs one to {MAX_ELEMENTS} texts or numbers, not {value!r:.120}"
 
 
@@ -220,10 +220,10 @@ def _partial_pairs(ones: list[Operation], others: list[Operation]) -> list[int]:
 
 def _operations_problem(answer: Answer) -> str | None:
     value = answer.value
-    if isinstance(value, list | tuple) and 0 < len(value) <= MAX_ELEMENTS:
-        if all(isinstance(call, list | tuple) and len(call) == 3 for call in value):
-            if all(re.fullmatch(r"\w+", str(field)) for call in value for field in call):
-                return None
+    listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_ELEMENTS
+    triples = listed and all(isinstance(call, list | tuple) and len(call) == 3 for call in value)
+    if triples and all(re.fullmatch(r"\w+", str(field)) for call in value for field in call):
+        return None
     return f"operations need triples function, object, value, not {value!r:.120}"
 
 

@@ -135,9 +135,9 @@ def _compare_span(value: Any, reference: Answer, switches: Switches) -> Verdict:
 
 def _spans_problem(answer: Answer) -> str | None:
     value = answer.value
-    if isinstance(value, list | tuple) and 0 < len(value) <= MAX_SPANS:
-        if all(proper_span(span) is not None for span in value):
-            return None
+    listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_SPANS
+    if listed and all(proper_span(span) is not None for span in value):
+        return None
     return f"spans need one to {MAX_SPANS} pairs start < end, not {value!r:.120}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -140,7 +141,7 @@ def proper_layout(found: Any) -> tuple[Layer, ...] | None:
     for item in found:
         pair = isinstance(item, list | tuple) and len(item) == 2
         label, box = item if pair else (first_of(item, LABEL_KEYS), first_of(item, BOX_KEYS))
-        name, place = extract.read_text(label) if isinstance(label, str) else None, None
+        name = extract.read_text(label) if isinstance(label, str) else None
         place = extract.proper_box(box)
         if name is None or place is None:
             return None
@@ -177,9 +178,9 @@ def _compare_box(value: Any, reference: Answer, switches: Switches) -> Verdict:
 
 def _boxes_problem(answer: Answer) -> str | None:
     value = answer.value
-    if isinstance(value, list | tuple) and 0 < len(value) <= MAX_SHAPES:
-        if all(extract.proper_box(box) is not None for box in value):
-            return None
+    listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_SHAPES
+    if listed and all(extract.proper_box(box) is not None for box in value):
+        return None
     return f"boxes need one to {MAX_SHAPES} boxes x1, y1, x2, y2, not {value!r:.120}"
 
 
@@ -232,9 +233,9 @@ def _compare_point(value: Point, reference: Answer, switches: Switches) -> Verdi
 
 def _points_problem(answer: Answer) -> str | None:
     value = answer.value
-    if isinstance(value, list | tuple) and 0 < len(value) <= MAX_SHAPES:
-        if all(finite(point, 2) for point in value):
-            return None
+    listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_SHAPES
+    if listed and all(finite(point, 2) for point in value):
+        return None
     return f"points need one to {MAX_SHAPES} pairs x, y, not {value!r:.120}"
 
 
@@ -296,8 +297,6 @@ def _layout_problem(answer: Answer) -> str | None:
 
 
 def _write_layout(answer: Answer) -> str:
-    import json
-
     layers = [
         f'{{"label": {json.dumps(label)}, "bbox": {written(box)}}}'
         for label, box in proper_layout(answer.value) or ()
@@ -310,6 +309,7 @@ def _read_layout(text: str, reference: Answer, whole: bool) -> Any:
 
 
 def _compare_layout(value: Any, reference: Answer, switches: Switches) -> Verdict:
+    """Mean IoU under the best matching of equal labels; layers in another order score half."""
     gold = proper_layout(reference.value) or ()
 
     def overlap(one: Layer, other: Layer) -> float:
@@ -321,7 +321,7 @@ def _compare_layout(value: Any, reference: Answer, switches: Switches) -> Verdic
     complete = len(pairs) == longest and all(score >= switches.iou for *_, score in pairs)
     ordered = all(i == j for i, j, _ in pairs)
     reason = f"mean IoU {mean:.3f}" + ("" if ordered else ", layers in another order")
-    return scored(complete and ordered, mean, value, reason)
+    return scored(complete and ordered, mean if ordered else mean / 2, value, reason)
 
 
 VISUAL_KINDS: dict[str, Kind] = {
