@@ -4,7 +4,7 @@ import time
 from typing import Any, get_args
 
 import pytest
-from grading.answers import BAD, EXAMPLES
+from examples import BAD, EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
