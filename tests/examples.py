@@ -1,4 +1,4 @@
-"""Usable references of every kind, with a right and some wrong answers, for the tests of graders."""
+"""Usable references of every kind, with a right and some wrong answers."""
 
 from __future__ import annotations
 

@@ -169,7 +169,7 @@ CHEATS = [
     "<think>t</think><answer>A</answer><answer>B</answer>",
     r"\boxed{A} <answer>B</answer> C",
     "<think>t</think><answer>A</answer><think>t</think><answer>B</answer>",
-    "<info>i</info> <think>t</think><answer>A</answer><info>i</info> <think>t</think><answer>B</answer>",
+    "<info>i</info> <think>t</think><answer>A</answer>" * 2,
     "<answer></answer>" * 5 + "A",
 ]
 

@@ -45,7 +45,7 @@ def click(x: float, y: float) -> dict[str, Any]:
             True,
             False,
         ),
-        (click(120, 80), {"action": "open", "text": "Clock", **{"bbox": BOX["bbox"]}}, True, True),
+        (click(120, 80), {"action": "open", "text": "Clock", "bbox": BOX["bbox"]}, True, True),
         (click(500, 500), {"action": "open", "text": "Clock", "bbox": BOX["bbox"]}, False, False),
         (click(120, 80), {"action": "open", "text": "Clock"}, False, False),
         ({"action": "navigate_back"}, {"action": "navigate_back"}, True, True),

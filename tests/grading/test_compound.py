@@ -49,7 +49,8 @@ def test_references_of_parts_load_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ['{"a": 5}', '{"a": {"kind": "integer"}}', '{"a": {"kind": "x", "value": 1}}', "5", "{}"]
+    "value",
+    ['{"a": 5}', '{"a": {"kind": "integer"}}', '{"a": {"kind": "x", "value": 1}}', "5", "{}"],
 )
 def test_a_malformed_reference_of_parts_is_none(value: str) -> None:
     assert KINDS["parts"].load(value) is None

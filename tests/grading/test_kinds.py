@@ -4,10 +4,10 @@ import time
 from typing import Any, get_args
 
 import pytest
-from examples import BAD, EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples import BAD, EXAMPLES
 from gnomon.grading.grade import lenient, reference_text, strict, validate_reference
 from gnomon.grading.kinds import KINDS
 from gnomon.records import Answer, AnswerKind, Outcome

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
-from examples import ROUTE, TRIP
 from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import ROUTE, TRIP
 from gnomon.grading.grade import reference_text, strict
 from gnomon.grading.routes import read_route, route_problem, stop_name, write_route
 from gnomon.records import Answer

@@ -25,7 +25,13 @@ calls: Any = st.lists(call, min_size=1, max_size=6)
 @pytest.mark.parametrize(
     ("predicted", "gold", "full", "graded", "penalty"),
     [
-        ([SHAPE, ("change_size", "2", "large"), ("change_color", "0", "cyan")], GOLD, 1 / 3, 0.5, 0.25),
+        (
+            [SHAPE, ("change_size", "2", "large"), ("change_color", "0", "cyan")],
+            GOLD,
+            1 / 3,
+            0.5,
+            0.25,
+        ),
         ([SIZE], GOLD, 0.5, 0.5, 0.5),
         ([("change_shape", "1", "sphere"), SIZE], GOLD, 0.5, 0.75, 0.375),
         ([SIZE, SIZE, SHAPE], GOLD, 2 / 3, 2 / 3, 2 / 3),
@@ -85,12 +91,16 @@ def test_calls_in_a_sentence_are_read_leniently() -> None:
     assert read_operations("first f(1,a), then g(2,b)", whole=False) is not None
 
 
-@pytest.mark.parametrize("text", ["4 2\n1 3", "4,2;1,3", "[4, 2, 1, 3]", "`4 2` 1 3", "[[4,2],[1,3]]"])
+@pytest.mark.parametrize(
+    "text", ["4 2\n1 3", "4,2;1,3", "[4, 2, 1, 3]", "`4 2` 1 3", "[[4,2],[1,3]]"]
+)
 def test_a_grid_is_read_from_any_separators(text: str) -> None:
     assert read_permutation(text, 4) == (4, 2, 1, 3)
 
 
-@pytest.mark.parametrize("text", ["4 2 1", "4 2 1 5", "4 2 1 x", "0 1 2 3", "", "4 4 1 3", "-1 2 3 4"])
+@pytest.mark.parametrize(
+    "text", ["4 2 1", "4 2 1 5", "4 2 1 x", "0 1 2 3", "", "4 4 1 3", "-1 2 3 4"]
+)
 def test_what_is_no_permutation_is_none(text: str) -> None:
     assert read_permutation(text, 4) is None
 

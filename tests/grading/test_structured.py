@@ -28,7 +28,16 @@ def test_single_quoted_text_is_read_where_it_is_allowed(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[1, NaN]", "[Infinity]", '{"a": 1, "a": 2}', "[" * 17 + "]" * 17, "[1,]", "", "{'a': 1}", "1 2"],
+    [
+        "[1, NaN]",
+        "[Infinity]",
+        '{"a": 1, "a": 2}',
+        "[" * 17 + "]" * 17,
+        "[1,]",
+        "",
+        "{'a': 1}",
+        "1 2",
+    ],
 )
 def test_what_is_no_plain_json_is_none(text: str) -> None:
     assert read_json(text) is None

@@ -26,10 +26,9 @@ def understand_think_answer(*, instruction: str | None = None) -> Format:
     answer follows. A text without that line is an answer by its last line, and not well formed. The
     hints are the thought. Source: arXiv 2505.20753 (Griffon-R); the layout is a reconstruction.
 
-    >>> style = understand_think_answer()
-    >>> style.parse("Find a bag." + chr(10) + "Hints: bag-[0.1, 0.1, 0.2, 0.2]" + chr(10)
-    ...             + "Answer the question 'Where?' based on the Hints." + chr(10) + "Top left").answer
-    'Top left'
+    >>> lines = ["Hints: bag-[0, 0, 1, 1]", "Answer the question based on the Hints.", "Left"]
+    >>> understand_think_answer().parse(chr(10).join(lines)).answer
+    'Left'
     """
     default = (
         "Say what to look for. On a line that starts with Hints: give cues such as "

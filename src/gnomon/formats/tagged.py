@@ -61,7 +61,8 @@ def context_think_answer(*, instruction: str | None = None, mode: Mode = "strict
     ``released``: the response only starts so, any text may follow, and the first answer block is
     read. Source: arXiv 2506.21277 (HumanOmniV2).
 
-    >>> context_think_answer().parse("<context>a</context><think>b</think><answer>c</answer>").answer
+    >>> text = "<context>a</context><think>b</think><answer>c</answer>"
+    >>> context_think_answer().parse(text).answer
     'c'
     """
     loose = mode == "released"
@@ -101,7 +102,8 @@ def box_think_answer(*, instruction: str | None = None) -> Format:
 
     Source: arXiv 2509.20912 (DeFacto, second release); one tag name and the count are ours.
 
-    >>> box_think_answer().score("<think><box>null</box> It is hidden.</think><answer>Unknown</answer>")
+    >>> text = "<think><box>null</box> It is hidden.</think><answer>Unknown</answer>"
+    >>> box_think_answer().score(text)
     1.0
     """
     body = Body("a list [[x1, y1, x2, y2], ...] or null", evidence_boxes, "[[0, 0, 1, 1]]")

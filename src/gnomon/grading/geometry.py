@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -52,7 +53,7 @@ def spans_iou(ones: Sequence[Span], others: Sequence[Span]) -> float:
     """
     edges = sorted({edge for span in [*ones, *others] for edge in span})
     shared = union = 0.0
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         middle = (start + end) / 2
         inside = [any(a <= middle <= b for a, b in spans) for spans in (ones, others)]
         shared += (end - start) * all(inside)

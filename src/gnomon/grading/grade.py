@@ -35,9 +35,9 @@ def strict(
     ``prediction`` is the text that the format found, None when it found none. ``iou``: least
     intersection over union of a right box, mask, polygon, span or track; these score their IoU,
     lists, sets and several boxes the share that is right, and other kinds 1 or 0. ``tolerance``:
-    relative, on numbers. ``distance``: of a right point, in pixels. Never raises: a reference that cannot be used gives
-    UNPARSEABLE_REFERENCE and is never correct, a missing or blank answer NO_ANSWER, an unreadable
-    one UNPARSEABLE_ANSWER, each with its reason. Source: ours.
+    relative, on numbers. ``distance``: of a right point, in pixels. Never raises: a reference that
+    cannot be used gives UNPARSEABLE_REFERENCE and is never correct, a missing or blank answer
+    NO_ANSWER, an unreadable one UNPARSEABLE_ANSWER, each with its reason. Source: ours.
 
     >>> strict("5 cm", Answer("integer", 5)).outcome
     <Outcome.CORRECT: 'correct'>
@@ -72,9 +72,9 @@ def lenient(
 def revisual(prediction: str | None, reference: Answer) -> Verdict:
     r"""The released ReVisual-R1 comparison: whole texts by the rules of mathruler 0.1.
 
-    The reference may be of any kind but a place in an image; it is compared by its text. Outcomes as in `strict`;
-    TIMEOUT and CRASH come from the symbolic worker. Source: arXiv 2506.04207, released code
-    (`grade_answer`).
+    The reference may be of any kind but a place in an image; it is compared by its text. Outcomes
+    as in `strict`; TIMEOUT and CRASH come from the symbolic worker. Source: arXiv 2506.04207,
+    released code (`grade_answer`).
 
     >>> gold = Answer("choice", "A")
     >>> revisual("(A)", gold).correct, revisual("A.", gold).correct
@@ -100,9 +100,9 @@ def _revisual(prediction: str | None, reference: Answer) -> Verdict:
 def math_verify(prediction: str | None, reference: Answer) -> Verdict:
     r"""math-verify 0.9 on the text as it stands, with its own search, in a killable worker.
 
-    A peer to compare with (`gnomon grade --against math-verify`). A prediction without ``\boxed`` or
-    a dollar sign, and the reference, are put into a box, since it reads LaTeX only there. Outcomes
-    as in `strict`. Source: the library math-verify.
+    A peer to compare with (`gnomon grade --against math-verify`). The reference, and a prediction
+    without a box or a dollar sign, are put into a box, since it reads LaTeX only there. Outcomes as
+    in `strict`. Source: the library math-verify.
 
     >>> from gnomon.parts import find
     >>> find("grader", "math-verify").inputs

@@ -1,4 +1,4 @@
-r"""The PRIME grader, which MathIF uses: an answer in a sentence, two normal forms, a tolerant check.
+r"""The PRIME grader, which MathIF uses: it finds an answer in a sentence and is tolerant.
 
 Source: arXiv 2505.14810 (MathIF), released code. The released grader swallows the errors of its
 LaTeX parser and then calls right answers wrong; here a failure of the worker is TIMEOUT or CRASH.

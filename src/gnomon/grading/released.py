@@ -150,7 +150,7 @@ def pixel_iou(one: Box, other: Box) -> float:
 
     Source: arXiv 2505.14231 (UniVG-R1), released code.
 
-    >>> pixel_iou((0, 0, 10, 10), (9, 0, 19, 10)), pixel_iou((200, 200, 600, 600), (200, 200, 600, 400))
+    >>> pixel_iou((0, 0, 10, 10), (9, 0, 19, 10)), pixel_iou((0, 0, 4, 4), (0, 0, 4, 2))
     (0.0, 0.5)
     """
     width = min(one[2], other[2]) - max(one[0], other[0])
@@ -239,7 +239,7 @@ def general_reasoner(text: str, reference: Answer) -> Verdict:
 
 
 def mathif(text: str, reference: Answer) -> Verdict:
-    """The PRIME grader: an answer is found in a sentence; a hundredth and a hundredfold are right."""
+    """An answer is found in a sentence; a hundredth and a hundredfold are right."""
     outcome, reason = prime_equal(text, reference_text(reference))
     return Verdict(outcome, float(outcome is Outcome.CORRECT), value=text.strip(), reason=reason)
 

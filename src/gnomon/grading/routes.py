@@ -90,7 +90,7 @@ def route_problem(segments: Sequence[Segment], trip: Mapping[str, Any]) -> str:
     """Why a route does not solve ``trip``, or "".
 
     ``trip`` has ``from``, ``to`` and ``lines`` (name to stops). Ends must match, every line must be
-    known by its exact name, both stops must be on it, and each ride must begin where the last ended.
+    known by its exact name with both stops on it, and each ride begins where the last ended.
     """
     if stop_name(segments[0].departure) != stop_name(trip["from"]):
         return "it does not start at the right stop"

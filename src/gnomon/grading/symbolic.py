@@ -1,8 +1,9 @@
 """Symbolic comparison of answers under hard limits of size, time and memory.
 
-Cheap checks come first: equal text, then exact values. What is left goes to math-verify in a worker
-process that is killed at its deadline and replaced at the next request, from any thread. The worker
-is a plain subprocess: it does not import the caller's main module again, and nothing is pickled.
+Cheap checks come first: equal text, exact values, a static estimate of the work, values that differ
+for certain. What is left goes to math-verify in a worker process that is killed at its deadline and
+replaced at the next request, from any thread. The worker is a plain subprocess: it does not import
+the caller's main module again, and nothing is pickled.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Literal, Protocol
 
+from gnomon.grading.closed_form import differ
 from gnomon.grading.extract import read_fraction
 from gnomon.records import Outcome
 
@@ -56,7 +58,8 @@ Finding = tuple[Outcome, str]
 class Verifier(Protocol):
     """Whatever compares two expressions that passed `size_problem`."""
 
-    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding: ...
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding:
+        """Outcome and reason, as `SymbolicVerifier.compare` gives them."""
 
 
 class SymbolicVerifier:
@@ -80,8 +83,8 @@ class SymbolicVerifier:
 
         Both texts must have passed `size_problem`. ``mode="latex"`` asks math-verify (0.9);
         ``"difference"`` asks whether the difference of two plain expressions simplifies to 0;
-        ``"whole"`` asks math-verify with its own search, on texts of any size. Gives TIMEOUT past the limit and CRASH when the worker dies or fails; the next request finds a new
-        worker.
+        ``"whole"`` asks math-verify with its own search, on texts of any size. Gives TIMEOUT past
+        the limit and CRASH when the worker dies or fails; the next request finds a new worker.
         """
         request = {"mode": mode, "prediction": prediction, "reference": reference}
         message = json.dumps(request | {"seconds": self.seconds}).encode()
@@ -305,7 +308,7 @@ def compare_expressions(
     r"""Outcome and reason for two expressions in LaTeX or plain text, the cheapest check first.
 
     Equal text without blanks; exact values with a relative ``tolerance``; then `size_problem`; then
-    math-verify in the worker of ``verifier`` (default: `default_verifier`). A prediction that is
+    values that differ for certain (`closed_form`); then math-verify in the worker of ``verifier`` (default: `default_verifier`). A prediction that is
     refused for its size is UNPARSEABLE_ANSWER, a reference UNPARSEABLE_REFERENCE.
 
     >>> compare_expressions(r"\frac12", "0.5")
@@ -324,6 +327,8 @@ def compare_expressions(
         problem = size_problem(text)
         if problem is not None:
             return outcome, f"the {role} is not compared: {problem}"
+    if differ(prediction, reference, tolerance):
+        return Outcome.WRONG, "different values"
     return (verifier or default_verifier()).compare(_as_latex(prediction), _as_latex(reference))
 
 

@@ -28,8 +28,8 @@ _SPAN = re.compile(
 def read_span(text: str, *, whole: bool = True) -> Span | None:
     """Start and end in seconds with start < end, or None.
 
-    ``whole=True``: JSON ``[s, e]``, ``{"time": [s, e]}`` or ``{"start_time": "s", "end_time": "e"}``
-    (numbers may stand in quotes), or words such as ``3 to 8.5 s`` and ``00:03 - 01:10``.
+    ``whole=True``: JSON ``[s, e]``, ``{"time": [s, e]}`` or an object with ``start_time`` and
+    ``end_time`` (numbers may stand in quotes), or words such as ``3 to 8.5 s`` and ``0:03 - 1:10``.
     ``whole=False``: the last such words. A reversed or empty span is None.
 
     >>> read_span('{"start_time": "3", "end_time": "8.5"}'), read_span("0:03 - 1:10")

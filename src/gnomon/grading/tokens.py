@@ -21,7 +21,7 @@ _RULES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def word_tokens(text: str) -> list[str]:
-    """Tokens by the Treebank rules: punctuation, brackets, quotes and English endings are split off.
+    """Tokens by the Treebank rules: punctuation, brackets, quotes and endings are split off.
 
     The full stop at the end stays on its word, which changes no property of letters. Linear.
     Source: the rules of NLTK 3's ``NLTKWordTokenizer``.
