@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.grading.closed_form import differ, value_of
-from gnomon.grading.symbolic import size_problem
+from gnomon.grading.size import size_problem
 
 
 @pytest.mark.parametrize(

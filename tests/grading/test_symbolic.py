@@ -14,14 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.grading.grade import math_verify
+from gnomon.grading.size import MAX_CHARS, size_problem
 from gnomon.grading.symbolic import (
-    MAX_CHARS,
     SymbolicVerifier,
     VerifierPool,
     compare_expressions,
     default_verifier,
     numbers_agree,
-    size_problem,
 )
 from gnomon.records import Answer, Outcome
 

@@ -82,9 +82,9 @@ class RecordSource:
         value = known["answer"]
         if value is None and not required:
             return None
-        text = _answer_text(value)
+        text = answer_text(value)
         kind = infer_kind(text, self.answer_kind) if known["kind"] is None else str(known["kind"])
-        return make_answer(text, kind, _options(known["options"]))
+        return make_answer(text, kind, option_texts(known["options"]))
 
 
 @register("source")
@@ -187,7 +187,8 @@ def _open_source(
     return RecordSource(rows, folder if root is None else root, names, answer_kind)
 
 
-def _answer_text(value: Any) -> str:
+def answer_text(value: Any) -> str:
+    """A reference of a record as text, JSON where it is none; `BadRecord` when it is empty."""
     if value is None or isinstance(value, (str, bool, int, float, list)):
         text = value if isinstance(value, str) else json.dumps(value, default=repr)
         if value is not None and text.strip():
@@ -257,7 +258,8 @@ def _image(item: Any, root: Path) -> Media:
     raise BadRecord(f"an image is {_shown(item)}; a path or bytes are needed")
 
 
-def _options(options: Any) -> dict[str, str] | None:
+def option_texts(options: Any) -> dict[str, str] | None:
+    """Labels and texts of the options of a record, A, B, C ... for a list; None without any."""
     if options is None:
         return None
     if isinstance(options, list) and len(options) <= len(_LETTERS):

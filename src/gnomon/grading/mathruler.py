@@ -14,7 +14,8 @@ import unicodedata
 from collections import deque
 from fractions import Fraction
 
-from gnomon.grading.symbolic import Finding, Verifier, default_verifier, size_problem
+from gnomon.grading.size import size_problem
+from gnomon.grading.symbolic import Finding, Verifier, default_verifier
 from gnomon.records import Outcome
 
 MAX_CHARS = 10_000

@@ -9,7 +9,8 @@ from typing import Any
 
 from gnomon.grading import extract
 from gnomon.grading.comparison import Kind, Switches, decided, same_value, write_value
-from gnomon.grading.symbolic import compare_expressions, numbers_agree, size_problem
+from gnomon.grading.size import size_problem
+from gnomon.grading.symbolic import compare_expressions, numbers_agree
 from gnomon.grading.units import Quantity, read_quantity
 from gnomon.records import Answer, Outcome, Verdict
 

@@ -11,7 +11,8 @@ from fractions import Fraction
 
 from gnomon.grading.extract import last_boxed, read_fraction
 from gnomon.grading.mathruler import grade_answer, normalise_plain
-from gnomon.grading.symbolic import Finding, Verifier, compare_expressions, size_problem
+from gnomon.grading.size import size_problem
+from gnomon.grading.symbolic import Finding, Verifier, compare_expressions
 from gnomon.records import Outcome
 
 TOLERANCE = Fraction(1, 10_000)

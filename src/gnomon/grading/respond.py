@@ -31,8 +31,16 @@ def _verdict(text: str, reference: Answer | None, style: Format, grader: BoundPa
         return Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, reason=reason)
     try:
         prediction = style.parse(text).answer
-        verdict = grader.supply({"prediction": prediction, "reference": reference})
     except Exception as error:  # noqa: BLE001 - one odd response must not end a run of many hours
+        return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
+    return judge(prediction, reference, grader)
+
+
+def judge(prediction: str | None, reference: Answer, grader: BoundPart) -> Verdict:
+    """The verdict of a grader on one extracted answer; whatever it raises becomes CRASH."""
+    try:
+        verdict = grader.supply({"prediction": prediction, "reference": reference})
+    except Exception as error:  # noqa: BLE001 - graders of users may raise anything
         return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
     if not isinstance(verdict, Verdict):
         reason = f"grader {grader.part.name!r} returned {verdict!r:.80}; it has to return a Verdict"

@@ -25,28 +25,12 @@ from typing import Literal, Protocol
 
 from gnomon.grading.closed_form import differ
 from gnomon.grading.extract import read_fraction
+from gnomon.grading.size import size_problem
 from gnomon.records import Outcome
 
-MAX_CHARS = 400
-MAX_DEPTH = 16
-MAX_DIGITS = 60
-MAX_POWERS = 12
-MAX_ROOTS = 6
-MAX_RESULT_DIGITS = 20_000
-MAX_EXPANDED = 100
 WORKERS = 2
 _START_SECONDS = 60.0
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
-_BRACKETS = {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}
-_DIGIT_RUN = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
-_HUGE_POWER = re.compile(r"(?:\^|\*\*) ?[{(]? ?[-+]?[0-9]{4}")
-_HUGE_FACTORIAL = re.compile(r"[0-9]{4} ?!|! ?!|[0-9!}][)}] ?!")
-_BARE_TOWER = re.compile(r"\^ ?[-+]?(?:[0-9.]{1,9}|[A-Za-z]|\\[A-Za-z]{1,9}) ?\^")
-_POWER = re.compile(r"([0-9]{1,60}) ?\^ ?\{? ?([0-9]{1,3})")
-_EXPANDED = re.compile(r"\) ?\^ ?\{? ?([0-9]{1,3})(?![0-9])")
-_REPEATING = re.compile(r"\\(?:d|t)?(?:binom|sum|prod|int|lim)(?![A-Za-z])")
-_LONG_NUMBER = re.compile(r"[0-9]{4}")
-_ROOT = re.compile(r"((?:sqrt|√) ?(?:\[[^\]]{0,9}\])? ?[{(])|[{}()]")
 _ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"))
 _SIGNS = str.maketrans({"π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "−": "-", "∞": r"\infty "})
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR")
@@ -232,72 +216,6 @@ def default_verifier() -> VerifierPool:
     return verifier
 
 
-def size_problem(text: str) -> str | None:
-    """Why an expression is too large to be compared symbolically, or None; static, linear.
-
-    Refuses long text, deep nesting of brackets or roots, long digit runs, powers of powers
-    (``9^9^9``, ``9^{9^9}``), exponents and factorials of four and more digits, powers whose values
-    together have more than `MAX_RESULT_DIGITS` digits or that expand a bracket more than
-    `MAX_EXPANDED` times, sums, products, integrals and binomials with a number of four and more
-    digits, and very many powers. The limits are ours: far above published answers, below what costs
-    seconds.
-
-    >>> size_problem("9^{9^{9}}")
-    'it raises a power to a power'
-    """
-    if len(text) > MAX_CHARS:
-        return f"it has {len(text)} characters, more than {MAX_CHARS}"
-    if _DIGIT_RUN.search(text):
-        return f"it has a number of more than {MAX_DIGITS} digits"
-    if text.count("^") + text.count("**") > MAX_POWERS:
-        return f"it has more than {MAX_POWERS} powers"
-    if _HUGE_POWER.search(text) or _HUGE_FACTORIAL.search(text):
-        return "it has an exponent or a factorial that is too large"
-    if _REPEATING.search(text) and _LONG_NUMBER.search(text):
-        return "it has a sum, product, integral or binomial of too many terms"
-    text = text.replace("**", "^")
-    if _BARE_TOWER.search(text):
-        return "it raises a power to a power"
-    return _nesting_problem(text) or _work_problem(text)
-
-
-def _work_problem(text: str) -> str | None:
-    digits = sum(len(base) * int(exponent) for base, exponent in _POWER.findall(text))
-    if digits > MAX_RESULT_DIGITS:
-        return f"its powers have about {digits} digits, more than {MAX_RESULT_DIGITS}"
-    if any(int(exponent) > MAX_EXPANDED for exponent in _EXPANDED.findall(text)):
-        return f"it raises a bracket to more than the power {MAX_EXPANDED}"
-    opened: list[int] = []
-    roots = deepest = 0
-    for mark in _ROOT.finditer(text):
-        if mark.group() in ("}", ")"):
-            roots -= opened.pop() if opened else 0
-            continue
-        opened.append(int(mark.group(1) is not None))
-        roots += opened[-1]
-        deepest = max(deepest, roots)
-    return f"it nests more than {MAX_ROOTS} roots" if deepest > MAX_ROOTS else None
-
-
-def _nesting_problem(text: str) -> str | None:
-    depth = 0
-    exponents: list[int] = []
-    previous = ""
-    for character in text.replace(" ", ""):
-        if character == "^" and exponents:
-            return "it raises a power to a power"
-        change = _BRACKETS.get(character, 0)
-        depth += change
-        if change > 0 and previous == "^":
-            exponents.append(depth)
-        elif exponents and depth < exponents[-1]:
-            exponents.pop()
-        if depth > MAX_DEPTH:
-            return f"it nests deeper than {MAX_DEPTH} brackets"
-        previous = character
-    return None
-
-
 def compare_expressions(
     prediction: str,
     reference: str,
@@ -308,8 +226,9 @@ def compare_expressions(
     r"""Outcome and reason for two expressions in LaTeX or plain text, the cheapest check first.
 
     Equal text without blanks; exact values with a relative ``tolerance``; then `size_problem`; then
-    values that differ for certain (`closed_form`); then math-verify in the worker of ``verifier`` (default: `default_verifier`). A prediction that is
-    refused for its size is UNPARSEABLE_ANSWER, a reference UNPARSEABLE_REFERENCE.
+    values that differ for certain (`closed_form`); then math-verify in the worker of ``verifier``
+    (default: `default_verifier`). A prediction that is refused for its size is UNPARSEABLE_ANSWER,
+    a reference UNPARSEABLE_REFERENCE.
 
     >>> compare_expressions(r"\frac12", "0.5")
     (<Outcome.CORRECT: 'correct'>, 'equal values')
