@@ -16,6 +16,7 @@ from gnomon.cli import app
 from gnomon.evaluation.grade_file import GradeFileError, grade_file, grader_of
 from gnomon.grading.grade import reference_text
 from gnomon.parts import PartError, part
+from gnomon.records import Outcome
 from gnomon.report.grading import disagreement_table, kind_table, verdict_table
 from gnomon.watch import Watcher
 
@@ -75,10 +76,11 @@ def test_two_graders_are_compared_row_by_row(file: Path) -> None:
     other = grader_of("released:system=seed-bench-r1")
     graded = grade_file(file, grader_of("strict"), other)
     assert graded.names == ("strict", "released:seed-bench-r1")
-    assert graded.differing == len(graded.disagreements) == 1
-    found = graded.disagreements[0]
-    assert found.pair.prediction == "Because"
-    assert (found.one.correct, found.other.correct) == (False, True)
+    assert graded.differing == len(graded.disagreements) == 3
+    found = {each.pair.prediction: each for each in graded.disagreements}
+    assert found["Because"].other.correct
+    assert not found["Because"].one.correct
+    assert found["5"].other.outcome is Outcome.UNPARSEABLE_REFERENCE
 
 
 def test_math_verify_is_a_second_grader(tmp_path: Path) -> None:

@@ -36,9 +36,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", sorted(load_kind("format")))
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_every_format_reads_hostile_text_in_linear_time(name: str, hostile: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     part("format", name)().parse(HOSTILE[hostile])
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize("name", sorted(load_kind("format")))

@@ -189,7 +189,7 @@ def test_every_checker_is_linear_on_hostile_text(text: str) -> None:
         "section_spliter": "Section", "num_sections": 1, "prompt_to_repeat": "a",
         "end_phrase": "a", "capital_frequency": 1, "capital_relation": "at least",
     }  # fmt: skip
-    start = time.perf_counter()
+    start = time.process_time()
     for name in CONSTRAINTS.keys() - {LANGUAGE}:
         follows(text, name, settings)
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0

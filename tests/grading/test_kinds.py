@@ -100,10 +100,10 @@ def test_a_canonical_text_loads_as_a_reference_that_it_answers(
 def test_no_hostile_text_is_right_or_takes_a_second(
     answer: Answer, right: str, wrong: list[str], name: str
 ) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert not strict(HOSTILE[name], answer).correct
     lenient(HOSTILE[name], answer)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize(("answer", "right", "wrong"), EXAMPLES, ids=ids)

@@ -99,13 +99,23 @@ def test_a_system_is_chosen_by_name_as_a_setting() -> None:
         part("grader", "released", system="seed-bench")
 
 
+GOLDS: dict[str, Answer] = {"ui-r1": CLICK, "infigui-r1": TYPE, "univg-r1": BOX}
+
+
 @pytest.mark.parametrize("system", sorted(RULES))
 def test_a_bad_reference_and_a_missing_answer_are_typed_in_every_system(system: Any) -> None:
     bad = Answer("integer", "five")
     assert released("five", bad, system=system).outcome is Outcome.UNPARSEABLE_REFERENCE
-    gold = Answer("choice", "A", LETTERS)
+    gold = GOLDS.get(system, Answer("choice", "A", LETTERS))
     assert released(None, gold, system=system).outcome is Outcome.NO_ANSWER
     assert released("A" * 200_000, gold, system=system).outcome is Outcome.NO_ANSWER
+
+
+@pytest.mark.parametrize("system", sorted(RULES))
+def test_a_kind_that_a_system_does_not_know_is_refused(system: Any) -> None:
+    verdict = released("x", Answer("polygon", ((0, 0), (1, 0), (1, 1))), system=system)
+    assert verdict.outcome is Outcome.UNPARSEABLE_REFERENCE
+    assert "strict" in verdict.reason
 
 
 def test_a_grid_pays_for_each_right_cell_with_repeats_as_released() -> None:

