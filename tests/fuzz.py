@@ -9,6 +9,7 @@ and not compared: the worker is a process of its own, with a hard limit that has
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import random
 import re
@@ -19,20 +20,28 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from examples import EXAMPLES
-from gnomon.formats.grammar import Format
-from gnomon.formats.lines import read_cues
-from gnomon.grading.closed_form import value_of
-from gnomon.grading.constraints import CONSTRAINTS, extract_response, follows
-from gnomon.grading.grade import lenient, strict
-from gnomon.grading.kinds import KINDS
-from gnomon.grading.mathruler import normalise_math, normalise_plain
-from gnomon.grading.prime import extract_answer
-from gnomon.grading.released import RULES, released
-from gnomon.grading.size import size_problem
-from gnomon.grading.structured import read_json, split_elements
-from gnomon.parts import load_kind, part
-from gnomon.records import Answer
+try:
+    import atheris
+except ImportError:
+    atheris = None
+
+# Only what is imported inside is measured; elsewhere than in a fuzzing run, nothing is.
+MEASURED = atheris is not None and __name__ == "__main__"
+with atheris.instrument_imports(include=["gnomon"]) if MEASURED else contextlib.nullcontext():
+    from examples import EXAMPLES
+    from gnomon.formats.grammar import Format
+    from gnomon.formats.lines import read_cues
+    from gnomon.grading.closed_form import value_of
+    from gnomon.grading.constraints import CONSTRAINTS, extract_response, follows
+    from gnomon.grading.grade import lenient, strict
+    from gnomon.grading.kinds import KINDS
+    from gnomon.grading.mathruler import normalise_math, normalise_plain
+    from gnomon.grading.prime import extract_answer
+    from gnomon.grading.released import RULES, released
+    from gnomon.grading.size import size_problem
+    from gnomon.grading.structured import read_json, split_elements
+    from gnomon.parts import load_kind, part
+    from gnomon.records import Answer
 
 SECONDS = 1.0
 SYMBOLIC = ("number", "expression")
@@ -168,9 +177,7 @@ def mutations(seed: int, count: int) -> Iterator[tuple[str, str]]:
 
 def main() -> None:
     """Fuzz with atheris where it is installed, else with mutations."""
-    try:
-        import atheris
-    except ImportError:
+    if atheris is None:
         runs = [int(item[6:]) for item in sys.argv if item.startswith("-runs=")] or [1_000_000]
         print(f"atheris is not installed: {runs[0]} mutations", file=sys.stderr)
         for number, (name, text) in enumerate(mutations(0, runs[0]), 1):
@@ -179,7 +186,6 @@ def main() -> None:
                 print(f"{number} of {runs[0]}", file=sys.stderr)
         return
     targets()
-    atheris.instrument_all()
     atheris.Setup(sys.argv, try_bytes)
     atheris.Fuzz()
 

@@ -156,18 +156,18 @@ def _words(text: str, given: Settings, mode: Mode) -> bool:
 
 
 def _bullets(text: str, given: Settings, mode: Mode) -> bool:
-    return sum(len(pattern.findall(text)) for pattern in _BULLETS) == given["num_bullets"]
+    return bool(sum(len(pattern.findall(text)) for pattern in _BULLETS) == given["num_bullets"])
 
 
 def _highlights(text: str, given: Settings, mode: Mode) -> bool:
     single = sum(bool(found.strip("*").strip()) for found in _SINGLE.findall(text))
     double = sum(bool(found.strip("*").strip()) for found in _DOUBLE.findall(text))
-    return single + double >= given["num_highlights"]
+    return bool(single + double >= given["num_highlights"])
 
 
 def _sections(text: str, given: Settings, mode: Mode) -> bool:
     mark = rf"\s?{re.escape(given['section_spliter'])}\s?[0-9]+\s?"
-    return len(re.split(mark, text)) - 1 >= given["num_sections"]
+    return bool(len(re.split(mark, text)) - 1 >= given["num_sections"])
 
 
 def _repeats(text: str, given: Settings, mode: Mode) -> bool:

@@ -143,4 +143,5 @@ def _from_array(array: np.ndarray[Any, Any]) -> Mask | None:
     edges = np.flatnonzero(np.diff(flat)) + 1
     runs = np.diff(np.concatenate([[0], edges, [flat.size]])).tolist()
     runs = [0, *runs] if flat[0] else runs
-    return Mask(*array.shape, tuple(runs)) if len(runs) <= MAX_RUNS else None
+    height, width = array.shape
+    return Mask(height, width, tuple(runs)) if len(runs) <= MAX_RUNS else None
