@@ -1,6 +1,7 @@
 # make quickstart: install, train the main recipe at micro scale, print the accuracy after each stage
 # make test:       install what the tests need and run them all
 # make check:      format, lint and types
+# make fuzz:       a million inputs to every parser and grader; for a nightly job
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -8,7 +9,7 @@ BIN    := $(VENV)/bin
 # The plain name would bring gigabytes of CUDA libraries to a machine without a GPU.
 TORCH  ?= torch==2.13.0
 
-.PHONY: quickstart install test check format docs clean
+.PHONY: quickstart install test check format docs fuzz clean
 
 quickstart: install
 	$(BIN)/gnomon train revisual-r1 --scale micro
@@ -29,6 +30,10 @@ format: $(BIN)/.installed-test
 
 docs: $(BIN)/.installed-test
 	$(BIN)/python docs/generate.py
+
+fuzz: $(BIN)/.installed-test
+	$(BIN)/pip install -q -e ".[test,fuzz]"
+	$(BIN)/python tests/fuzz.py -runs=1000000 -timeout=1 -max_len=4096
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build

@@ -331,6 +331,43 @@ def objective_command(
     _say(objective_text(objectives(_resolve(recipe, scale, None, change or [], None))))
 
 
+@app.command("grade")
+def grade_command(
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines or parquet with prediction, reference and kind.")
+    ],
+    grader: Annotated[
+        str, typer.Option(help="A grader, with settings as in strict:iou=0.7.")
+    ] = "strict",
+    against: Annotated[
+        str | None, typer.Option(help="A second grader to compare with, such as math-verify.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="The kind of every answer.")] = None,
+    format: FormatOption = None,
+    json: Annotated[Path | None, typer.Option(help="Write the counts to this file too.")] = None,
+) -> None:
+    """Grade a file of answers: verdict counts, and where two graders disagree."""
+    from gnomon.evaluation.grade_file import grade_file, grader_of
+    from gnomon.parts import part
+    from gnomon.report.console import RichWatcher
+    from gnomon.report.grading import disagreement_table, kind_table, verdict_table
+
+    style = None if format is None else part("format", format)()
+    first, second = grader_of(grader), None if against is None else grader_of(against)
+    with RichWatcher(_console(stderr=True)) as watcher:
+        graded = grade_file(file, first, second, kind=kind, style=style, watcher=watcher)
+    _print(verdict_table(graded), kind_table(graded))
+    if second is not None:
+        _print(disagreement_table(graded))
+    for reason in graded.bad:
+        _say(f"left out: {reason}")
+    if json is not None:
+        from gnomon.disk import write_atomic
+        from gnomon.logs import json_bytes
+
+        write_atomic(json, json_bytes({"file": str(file), **graded.to_dict()}))
+
+
 @app.command("recipes")
 def recipes_command() -> None:
     """List the recipes that can be trained."""

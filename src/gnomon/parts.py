@@ -165,8 +165,13 @@ INPUTS: dict[str, dict[str, str]] = {
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "source": ("gnomon.worlds.microworld", "gnomon.data.sources", "gnomon.data.mixture"),
-    "format": ("gnomon.formats.grammar",),
-    "grader": ("gnomon.grading.grade",),
+    "format": (
+        "gnomon.formats.plain",
+        "gnomon.formats.tagged",
+        "gnomon.formats.structured",
+        "gnomon.formats.lines",
+    ),
+    "grader": ("gnomon.grading.grade", "gnomon.grading.released"),
     "reward": (
         "gnomon.rewards.terms",
         "gnomon.rewards.lexicons",

@@ -12,7 +12,13 @@ from typing import Any, Literal
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in pixels of the image as stored, x2 and y2 exclusive."""
 
-AnswerKind = Literal["integer", "number", "choice", "text", "box", "yes-no"]
+AnswerKind = Literal[
+    "integer", "count", "number", "quantity", "expression",
+    "choice", "yes-no", "text", "code",
+    "list", "set", "permutation", "operations",
+    "box", "boxes", "point", "points", "mask", "polygon", "layout",
+    "span", "spans", "track", "action", "route", "parts",
+]  # fmt: skip
 StopReason = Literal["end", "length", "stop"]
 MediaKind = Literal["image", "video", "audio"]
 
@@ -43,11 +49,23 @@ class Media:
 
 @dataclass(frozen=True)
 class Answer:
-    """A typed reference answer.
+    r"""A typed reference answer.
 
-    ``value`` is an int for ``integer``, a float for ``number``, the label for ``choice``
-    (``options`` maps labels to texts, or is empty when the label is the text), a string for
-    ``text``, a `Box` for ``box`` and a bool for ``yes-no``.
+    ``value`` by kind:
+
+    - ``integer``, ``count``: an int, for ``count`` at least 0; ``number``: a float, or LaTeX;
+      ``quantity``: text with a unit, "4.9 J"; ``expression``: LaTeX;
+    - ``choice``: the label (``options`` maps labels to texts, or is empty when the label is the
+      text); ``yes-no``: a bool; ``text``: a string, or a tuple of accepted ones; ``code``: a
+      string;
+    - ``list``, ``set``: a tuple of texts or numbers; ``permutation``: the numbers 1 to n;
+      ``operations``: triples function, object, value;
+    - ``box``: a `Box`; ``boxes``: a tuple of them; ``point``: x, y, or the `Box` to hit;
+      ``points``, ``polygon``: a tuple of x, y; ``mask``: an array [h, w], or run lengths as
+      {"size": [h, w], "counts": ...}; ``layout``: pairs label, `Box` from bottom to top;
+    - ``span``: start, end in seconds; ``spans``: a tuple of them; ``track``: frame to `Box`;
+    - ``action``: a mapping with ``action`` and its parameters; ``route``: a mapping with ``from``,
+      ``to`` and ``lines``; ``parts``: a mapping of names to answers.
     """
 
     kind: AnswerKind
@@ -96,13 +114,17 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Result of grading: outcome, score in [0, 1], the text that was graded, value, reason."""
+    """Result of grading: outcome, score in [0, 1], the text that was graded, value, reason.
+
+    ``grader`` names what read and judged it, with versions, such as "think-boxed/1 strict/2".
+    """
 
     outcome: Outcome
     score: float
     span: str | None = None
     value: Any = None
     reason: str = ""
+    grader: str = ""
 
     @property
     def correct(self) -> bool:

@@ -28,6 +28,7 @@ COLUMNS: dict[str, str] = {
     "prediction": "string",
     "outcome": "string",
     "reason": "string",
+    "grader": "string",
     "reward": "double",
     "advantage": "double",
     "kept": "int64",
@@ -35,7 +36,13 @@ COLUMNS: dict[str, str] = {
 }
 """Columns of a rollout and their types; ``images`` are file names, ``scores`` is JSON text."""
 
-_DEFAULTS: dict[str, Any] = {"difficulty": None, "prediction": None, "advantage": None, "kept": 1}
+_DEFAULTS: dict[str, Any] = {
+    "difficulty": None,
+    "prediction": None,
+    "advantage": None,
+    "kept": 1,
+    "grader": "",
+}
 
 
 def complete_row(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_a_record_may_name_the_kind_of_its_answer(tmp_path: Path) -> None:
 
 
 def test_every_kind_of_answer_can_be_read() -> None:
-    assert set(sources._READERS) == set(get_args(AnswerKind))
+    assert set(sources.KINDS) == set(get_args(AnswerKind))
 
 
 @pytest.mark.parametrize("letter", "ABCDEFGH")

@@ -1,171 +1,192 @@
 from __future__ import annotations
 
+import dataclasses
+import re
 import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.formats.grammar import Format, direct, last_answer_block, think_answer, think_boxed
-from gnomon.parts import PartError, part
+from gnomon.formats.grammar import Block, Body, Grammar, without_foreign
+from gnomon.formats.plain import THINK_ANSWER
+from gnomon.parts import load_kind, part
 
-FORMATS = [direct(), think_boxed(), think_answer()]
+A, B = Block("a", "do a"), Block("b", "do b")
+PIECES = ["<a>", "</a>", "<b>", "</b>", "x", " ", "\n"]
+texts = st.lists(st.sampled_from(PIECES), max_size=12).map("".join)
 HOSTILE = {
-    "ten thousand braces": "{" * 10_000,
-    "open boxes": r"\boxed{" * 10_000,
-    "nested boxes": r"\boxed{" * 10_000 + "}" * 10_000,
-    "think tags": "<think>" * 10_000,
-    "closed blocks": "</think><answer>" * 10_000,
-    "a megabyte": "x" * 1_000_000,
-    "a megabyte of blanks": " " * 1_000_000,
-    "lines": "\n" * 1_000_000,
-    "control characters": "\x00\ud800\u202e" * 1000,
+    "open tags": "<think>" * 30_000,
+    "closed blocks": "</think><answer>" * 20_000,
+    "blocks": "<answer>a</answer>" * 20_000,
+    "different blocks": "".join(f"<answer>{n}</answer>" for n in range(20_000)),
+    "blanks after tags": ("</think>" + " " * 50) * 5_000,
+    "environment tags": "<tool_response>" * 20_000,
+    "brackets": "[" * 100_000,
+    "quotes": '"\\' * 100_000,
+    "boxes": "a-[1,2,3,4]" * 10_000,
+    "a name": "a" * 200_000 + "-[",
+    "keys": "Route Name:\nDeparture Stop:\nArrival Stop:\n--\n" * 3_000,
+    "calls": "f(1, 'a')" * 20_000,
+    "words": "f" * 300_000,
+    "lines": "\n" * 300_000,
 }
-PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="<>{}\\"), min_size=1).filter(
-    lambda text: bool(text.strip())
+
+
+@pytest.mark.parametrize("name", sorted(load_kind("format")))
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_every_format_reads_hostile_text_in_linear_time(name: str, hostile: str) -> None:
+    start = time.process_time()
+    part("format", name)().parse(HOSTILE[hostile])
+    assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize("name", sorted(load_kind("format")))
+@given(
+    text=st.text()
+    | st.lists(st.sampled_from(list(HOSTILE.values())).map(lambda t: t[:20])).map("".join)
 )
-
-
-@pytest.mark.parametrize("name", ["direct", "think-boxed", "think-answer"])
-def test_every_format_is_a_part_under_its_own_name(name: str) -> None:
-    assert part("format", name)().name == name
-
-
-def test_the_instruction_is_a_setting() -> None:
-    assert part("format", "direct", instruction="Be brief.")().instruction == "Be brief."
-    with pytest.raises(PartError):
-        part("format", "direct", instructions="Be brief.")
-
-
-@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
-@given(thought=PLAIN, answer=PLAIN)
-def test_a_rendered_response_is_well_formed_and_gives_its_answer_back(
-    style: Format, thought: str, answer: str
-) -> None:
-    parsed = style.parse(style.render(thought, answer))
-    assert parsed.well_formed, parsed.reason
-    lines = answer.strip().split("\n")
-    assert parsed.answer == (lines[-1].strip() if style.name == "direct" else answer.strip())
-
-
-@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
-@given(text=st.text())
-def test_a_parser_never_raises_and_says_why_a_text_is_not_well_formed(
-    style: Format, text: str
-) -> None:
+def test_no_format_raises_and_the_score_follows_the_parser(name: str, text: str) -> None:
+    style = part("format", name)()
     parsed = style.parse(text)
-    assert parsed.well_formed == (parsed.reason == "")
-    assert parsed.answer is None or parsed.answer == parsed.answer.strip() != ""
+    assert style.score(text) == float(parsed.well_formed) == float(not parsed.reason)
+    assert parsed.answer is None or parsed.answer.strip()
 
 
-@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_text_is_parsed_in_linear_time(style: Format, name: str) -> None:
-    start = time.perf_counter()
-    style.parse(HOSTILE[name])
-    assert time.perf_counter() - start < 1.0
+@pytest.mark.parametrize("name", sorted(load_kind("format")))
+def test_the_instruction_names_every_tag_that_the_parser_wants(name: str) -> None:
+    style = part("format", name)()
+    for tag in re.findall(r"</\w+>", style.render("a thought", "an answer")):
+        assert tag in style.instruction
 
 
-def test_direct_renders_the_answer_alone_and_asks_for_nothing() -> None:
-    assert direct().render("a thought", "5") == "5"
-    assert direct().instruction == ""
+@pytest.mark.parametrize("name", sorted(load_kind("format")))
+def test_a_format_carries_its_version_and_an_own_instruction(name: str) -> None:
+    style = part("format", name, instruction="Be brief.")()
+    assert style.instruction == "Be brief."
+    assert style.identity == f"{style.name}/{style.version}" == f"{name}/1"
+    assert part("format", name, instruction="")().instruction == ""
 
 
+@given(texts)
+def test_a_strict_text_is_one_block_after_another_and_nothing_else(text: str) -> None:
+    reference = re.fullmatch(r"\s*<a>(.*?)</a>\s*<b>(.*?)</b>\s*", text, re.DOTALL)
+    fits = (
+        reference is not None
+        and bool(reference[1].strip())
+        and bool(reference[2].strip())
+        and text.count("<a>") == text.count("</a>") == 1
+        and text[reference.end(1) :].count("<b>") == text.count("</b>", reference.end(1)) == 1
+    )
+    assert (Grammar((A, B)).problem(text) == "") is fits
+
+
+@given(texts, st.sampled_from(["none", "one", "space", "newline"]))
+def test_a_loose_grammar_is_its_regular_expression(text: str, gap: str) -> None:
+    loose = tuple(dataclasses.replace(block, blank=True) for block in (A, B))
+    between = {"none": "", "one": r"\s", "space": r"\s*", "newline": r"\n"}[gap]
+    grammar = Grammar(loose, between=gap, outer="none", loose=True)  # type: ignore[arg-type]
+    pattern = rf"<a>.*?</a>{between}<b>.*?</b>"
+    assert (grammar.problem(text) == "") is bool(re.fullmatch(pattern, text, re.DOTALL))
+    started = dataclasses.replace(grammar, anchor="start")
+    assert (started.problem(text) == "") is bool(re.match(pattern, text, re.DOTALL))
+    anywhere = dataclasses.replace(grammar, anchor="anywhere")
+    assert (anywhere.problem(text) == "") is bool(re.search(pattern, text, re.DOTALL))
+
+
+@given(texts)
+def test_a_loose_block_that_may_not_be_blank_holds_a_character(text: str) -> None:
+    grammar = Grammar((A, B), outer="none", loose=True)
+    pattern = r"<a>.+?</a>\s*<b>.+?</b>"
+    assert (grammar.problem(text) == "") is bool(re.fullmatch(pattern, text, re.DOTALL))
+
+
+def test_repeated_blocks_stand_in_a_row() -> None:
+    grammar = Grammar((dataclasses.replace(A, repeated=True), B))
+    assert grammar.problem("<a>1</a> <a>2</a><b>3</b>") == ""
+    assert "text around" in grammar.problem("<a>1</a>x<a>2</a><b>3</b>")
+    assert "empty" in grammar.problem("<a>1</a><a> </a><b>3</b>")
+    assert "does not close" in grammar.problem("<a>1</a><a>2<b>3</b>")
+
+
+def test_an_optional_block_may_be_missing_but_not_malformed() -> None:
+    grammar = Grammar((dataclasses.replace(A, optional=True), B))
+    assert grammar.problem("<b>1</b>") == ""
+    assert grammar.problem("<a>1</a><b>1</b>") == ""
+    assert "closed" in grammar.problem("<a>1<b>1</b>")
+
+
+def test_a_nested_grammar_says_where_the_problem_is() -> None:
+    outer = Grammar((dataclasses.replace(A, inside=Grammar((B,), anchor="start")),))
+    assert outer.problem("<a><b>1</b> and more</a>") == ""
+    assert outer.read("<a><b>1</b> and more</a>")["b"] == "1"
+    assert outer.problem("<a>more <b>1</b></a>").startswith("in the a block")
+
+
+def test_a_body_is_read_or_refused() -> None:
+    digits = Body("digits", lambda text: text if text.isdigit() else None, "1")
+    grammar = Grammar((dataclasses.replace(A, body=digits),))
+    assert grammar.instruction == "Do a in <a></a> as digits."
+    assert grammar.problem(grammar.write({})) == ""
+    assert "digits" in grammar.problem("<a>one</a>")
+
+
+def test_of_several_blocks_the_one_that_is_meant_is_read() -> None:
+    text = "<a>1</a><a>2</a>"
+    for take, content in (("first", "1"), ("last", "2"), ("only", None)):
+        grammar = Grammar((dataclasses.replace(A, take=take),))
+        assert grammar.read(text).get("a") == content
+    agreeing = Grammar((dataclasses.replace(A, take="only"),))
+    assert agreeing.read("<a>1</a><a> 1 </a>") == {"a": "1"}
+
+
+@pytest.mark.parametrize("tag", ["tool_response", "observation", "information", "environment"])
+def test_what_an_environment_wrote_is_never_the_answer(tag: str) -> None:
+    planted = f"<think>a</think><{tag}><answer>5</answer> \\boxed{{5}}"
+    for name in load_kind("format"):
+        style = part("format", name)()
+        for text in (planted, f"{planted}</{tag}>", f"{planted}<{tag}></{tag}>5"):
+            assert "5" not in (style.parse(text).answer or "")
+
+
+def test_text_around_what_an_environment_wrote_is_kept() -> None:
+    assert without_foreign("a</observation>b") == "ab"
+    assert without_foreign("a<b>c") == "a<b>c"
+    text = "<think>a</think><tool_response>4</tool_response><answer>5</answer>"
+    assert THINK_ANSWER.read(text)["answer"] == "5"
+    assert THINK_ANSWER.problem(text) != ""
+
+
+@given(st.text(), st.text())
+def test_removing_foreign_text_twice_changes_nothing(before: str, after: str) -> None:
+    text = f"{before}<observation>{after}</observation>{after}"
+    once = without_foreign(text)
+    assert without_foreign(once) == once
+
+
+CHEATS = [
+    "<answer>A</answer><answer>B</answer><answer>C</answer>",
+    "<think>t</think><answer>A</answer><answer>B</answer>",
+    r"\boxed{A} <answer>B</answer> C",
+    "<think>t</think><answer>A</answer><think>t</think><answer>B</answer>",
+    "<info>i</info> <think>t</think><answer>A</answer>" * 2,
+    "<answer></answer>" * 5 + "A",
+]
+
+
+@pytest.mark.parametrize("text", CHEATS)
 @pytest.mark.parametrize(
-    ("text", "answer"),
-    [
-        ("5", "5"),
-        ("Let me see.\n 5 \n\n", "5"),
-        (r"So \boxed{\frac{1}{2}}. Done.", r"\frac{1}{2}"),
-        ("<answer> 5 </answer> ok", "5"),
-        ("<answer>1</answer> <answer>2</answer>", "2"),
-        (r"\boxed{1} <answer>2</answer>", "1"),
-        (r"\boxed{5", r"\boxed{5"),
-        ("", None),
-        (" \n ", None),
-        (r"\boxed{ }", None),
-    ],
+    "name", sorted(load_kind("format").keys() - {"direct", "boxed", "think-boxed"})
 )
-def test_direct_takes_box_then_answer_block_then_last_line(text: str, answer: str | None) -> None:
-    assert direct().parse(text).answer == answer
-
-
-def test_think_boxed_renders_a_thought_and_a_box() -> None:
-    assert think_boxed().render("2+3", "5") == r"<think> 2+3 </think> \boxed{5}"
-    assert think_boxed().instruction == r"Think in <think></think>, then answer in \boxed{}."
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        r"<think>a</think>\boxed{5}",
-        "\n <think>a\nb</think>\n\nThe answer is \\boxed{5}.\n",
-        r"<think>perhaps \boxed{4}</think>\boxed{5}",
-    ],
-)
-def test_think_boxed_accepts_one_thought_and_one_box_after_it(text: str) -> None:
-    parsed = think_boxed().parse(text)
-    assert parsed.well_formed
-    assert parsed.answer == "5"
-
-
-@pytest.mark.parametrize(
-    ("text", "answer", "reason"),
-    [
-        (r"\boxed{5}", "5", "no closed think"),
-        (r"<think>a \boxed{5}", "5", "no closed think"),
-        (r"</think><think>\boxed{5}", "5", "no closed think"),
-        (r"Hm. <think>a</think>\boxed{5}", "5", "does not start"),
-        (r"<think>a</think><think>b</think>\boxed{5}", "5", "more than one think"),
-        (r"<think>a</think>b</think>\boxed{5}", "5", "more than one think"),
-        (r"<think> </think>\boxed{5}", "5", "empty"),
-        (r"<think>a</think>5", None, "no "),
-        (r"<think>a \boxed{4}</think>5", "4", "no "),
-        (r"<think>a</think>\boxed{4}\boxed{5}", "5", "2 "),
-        (r"<think>a</think>\boxed{5", None, "does not close"),
-        (r"<think>a \boxed{4}</think>\boxed{5", None, "does not close"),
-        (r"<think>a</think>\boxed{}", None, "blank"),
-        (r"<Think>a</Think>\boxed{5}", "5", "no closed think"),
-        ("", None, "no closed think"),
-    ],
-)
-def test_think_boxed_refuses_everything_else_but_still_finds_the_answer(
-    text: str, answer: str | None, reason: str
+def test_repeated_tags_and_an_answer_in_every_format_are_not_well_formed(
+    name: str, text: str
 ) -> None:
-    parsed = think_boxed().parse(text)
-    assert not parsed.well_formed
-    assert parsed.answer == answer
-    assert reason in parsed.reason
-
-
-def test_think_answer_renders_both_blocks() -> None:
-    rendered = think_answer().render("2+3", "5")
-    assert rendered == "<think> 2+3 </think> <answer> 5 </answer>"
-    assert think_answer().parse(rendered).thought == "2+3"
+    assert part("format", name)().score(text) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("text", "answer", "reason"),
-    [
-        ("<answer>5</answer>", "5", "no closed think"),
-        ("<think>a</think>5", None, "exactly one answer"),
-        ("<think>a</think><answer>4</answer><answer>5</answer>", "5", "exactly one answer"),
-        ("<think>a</think>So <answer>5</answer>", "5", "text around"),
-        ("<think>a</think><answer>5</answer>!", "5", "text around"),
-        ("<think>a</think><answer> </answer>", None, "empty"),
-        ("<think><answer>4</answer></think>", "4", "exactly one answer"),
-        ("<think>a</think></answer>5<answer>", None, "text around"),
-    ],
+    "name",
+    ["answer-only", "caption-reason-answer", "context-think-answer", "caption-box-answer"],
 )
-def test_think_answer_refuses_everything_else_but_still_finds_the_answer(
-    text: str, answer: str | None, reason: str
-) -> None:
-    parsed = think_answer().parse(text)
-    assert not parsed.well_formed
-    assert parsed.answer == answer
-    assert reason in parsed.reason
-
-
-def test_the_last_closed_answer_block_counts() -> None:
-    assert last_answer_block("<answer>1</answer><answer>2") == "1"
-    assert last_answer_block("</answer><answer>") is None
+def test_several_different_answer_blocks_are_no_answer(name: str) -> None:
+    assert part("format", name)().parse("<answer>A</answer><answer>B</answer>").answer is None

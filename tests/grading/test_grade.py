@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from gnomon.grading.geometry import box_iou
 from gnomon.grading.grade import lenient, reference_text, revisual, strict, validate_reference
 from gnomon.grading.kinds import KINDS
 from gnomon.parts import part
-from gnomon.records import Answer, Outcome
+from gnomon.records import Answer, AnswerKind, Outcome
 
 OPTIONS = {"A": "red", "B": "blue", "C": "green"}
 ROOT = Answer("number", r"2\sqrt{3}")
@@ -257,7 +257,7 @@ def test_empty_boxes_have_no_iou() -> None:
 
 
 def test_the_table_covers_every_kind_of_answer() -> None:
-    assert set(KINDS) == {"integer", "number", "choice", "text", "box", "yes-no"}
+    assert set(KINDS) == set(get_args(AnswerKind))
 
 
 def test_revisual_compares_the_text_of_the_reference() -> None:

@@ -73,7 +73,7 @@ def test_whatever_a_library_raises_is_a_typed_crash(
     def fail(prediction: str, reference: str) -> tuple[str, str]:
         raise error("odd")
 
-    monkeypatch.setattr(symbolic_worker, "compare_latex", fail)
+    monkeypatch.setitem(symbolic_worker._MODES, "latex", fail)
     answer = symbolic_worker._answer({"mode": "latex", "prediction": "1", "reference": "1"})
     assert answer[0] == "crash"
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.batch import FILLED, Batch, in_parts, make_batch
 from gnomon.models.encode import Encoded, Encoder, feature_count
 from gnomon.records import Media, Message, Sample

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.formats.grammar import direct, think_boxed
+from gnomon.formats.plain import direct, think_boxed
 from gnomon.models.encode import Encoded, Encoder, feature_count, rope_positions
 from gnomon.models.policy import Policy
 from gnomon.records import BadRecord, Media, Message, Sample

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.media.image import png_bytes
 from gnomon.models.encode import Encoder
 from gnomon.models.generate import context_length, generate, make_request, respond

@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.load import (
     ModelError,

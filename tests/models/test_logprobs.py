@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models import logprobs
 from gnomon.models.batch import Batch
 from gnomon.models.encode import Encoded, Encoder

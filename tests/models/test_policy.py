@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.load import load_policy
 from gnomon.models.policy import Policy

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoder
 from gnomon.records import Answer, Media, Message, Sample
 from gnomon.rl.corruption import (

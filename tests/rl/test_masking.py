@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoder
 from gnomon.models.policy import Policy
 from gnomon.parts import part

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.logprobs import score_tokens
 from gnomon.models.policy import Policy

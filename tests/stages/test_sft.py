@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gnomon.data.stream import Stream
-from gnomon.formats.grammar import direct
+from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.policy import Policy
 from gnomon.recipe import Optimizer, Sft, Use

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
-from gnomon.grading.extract import read_box, read_integer, read_number, read_yes_no
+from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
+from gnomon.grading.kinds import KINDS
 from gnomon.media.image import resolve_path
 from gnomon.parts import nearest, register
 from gnomon.records import Answer, AnswerKind, BadRecord, Media, Message, Sample
@@ -81,9 +82,9 @@ class RecordSource:
         value = known["answer"]
         if value is None and not required:
             return None
-        text = _answer_text(value)
+        text = answer_text(value)
         kind = infer_kind(text, self.answer_kind) if known["kind"] is None else str(known["kind"])
-        return make_answer(text, kind, _options(known["options"]))
+        return make_answer(text, kind, option_texts(known["options"]))
 
 
 @register("source")
@@ -149,9 +150,9 @@ def make_answer(text: str, kind: str, options: Mapping[str, str] | None = None) 
     >>> make_answer("1,000", "integer").value
     1000
     """
-    if kind not in _READERS:
-        raise BadRecord(f"there is no kind of answer {kind!r}{nearest(str(kind), _READERS)}")
-    value = _READERS[kind](text)
+    if kind not in KINDS:
+        raise BadRecord(f"there is no kind of answer {kind!r}{nearest(str(kind), KINDS)}")
+    value = KINDS[kind].load(text)
     if value is None:
         raise BadRecord(f"the answer {text[:80]!r} is no {kind}; correct it or set its kind")
     answer = Answer(cast(AnswerKind, kind), value, options or {})
@@ -159,20 +160,6 @@ def make_answer(text: str, kind: str, options: Mapping[str, str] | None = None) 
     if problem is not None:
         raise BadRecord(f"the answer {text[:80]!r} cannot be used: {problem}")
     return answer
-
-
-def _label(text: str) -> str:
-    return text.strip("(). ")
-
-
-_READERS: dict[str, Callable[[str], Any]] = {
-    "integer": read_integer,
-    "number": read_number,
-    "choice": _label,
-    "text": str,
-    "box": read_box,
-    "yes-no": lambda text: {"true": True, "false": False}.get(text, read_yes_no(text)),
-}
 
 
 def _open_source(
@@ -200,7 +187,8 @@ def _open_source(
     return RecordSource(rows, folder if root is None else root, names, answer_kind)
 
 
-def _answer_text(value: Any) -> str:
+def answer_text(value: Any) -> str:
+    """A reference of a record as text, JSON where it is none; `BadRecord` when it is empty."""
     if value is None or isinstance(value, (str, bool, int, float, list)):
         text = value if isinstance(value, str) else json.dumps(value, default=repr)
         if value is not None and text.strip():
@@ -270,7 +258,8 @@ def _image(item: Any, root: Path) -> Media:
     raise BadRecord(f"an image is {_shown(item)}; a path or bytes are needed")
 
 
-def _options(options: Any) -> dict[str, str] | None:
+def option_texts(options: Any) -> dict[str, str] | None:
+    """Labels and texts of the options of a record, A, B, C ... for a list; None without any."""
     if options is None:
         return None
     if isinstance(options, list) and len(options) <= len(_LETTERS):

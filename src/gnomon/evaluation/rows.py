@@ -51,6 +51,7 @@ def rollout_row(
         "prediction": verdict.span,
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
+        "grader": verdict.grader,
         "reward": graded.reward,
         "advantage": advantage,
         "kept": kept,

@@ -8,7 +8,6 @@ time.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -16,15 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any, TypeVar
 
+from gnomon.grading.structured import read_json, unfenced
 from gnomon.records import Box
 
 Found = TypeVar("Found")
 
 MAX_NUMBER_CHARS = 120
 """Longer spans are not read as numbers: the exact value would cost too much (ours)."""
-_MAX_JSON_CHARS = 4096
-_MAX_JSON_BRACKETS = 32
 
+_MAX_BOX_CHARS = 4096
 _BRACES = re.compile(r"[{}]")
 _SPACES = re.compile(r"\s+")
 _DIGITS = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)"
@@ -191,13 +190,18 @@ def read_box(text: str, *, whole: bool = True) -> Box | None:
     (1.0, 2.0, 30.0, 40.0)
     """
     if not whole:
-        found = _last(match.groups() for match in _FOUR.finditer(text))
+        found = _last(iter(fours(text)))
         return None if found is None else proper_box([float(value) for value in found])
-    text = _unfenced(text)
+    text = unfenced(text)
     four = _FOUR.fullmatch(text)
     if four is not None:
         return proper_box([float(value) for value in four.groups()])
     return proper_box(_json_box(text))
+
+
+def fours(text: str) -> list[tuple[str, ...]]:
+    """Every bracketed list of exactly four numbers in a text, as it is written."""
+    return [match.groups() for match in _FOUR.finditer(text)]
 
 
 def proper_box(values: Any) -> Box | None:
@@ -322,26 +326,8 @@ def _words(phrases: Iterable[str], flags: re.RegexFlag = re.NOFLAG) -> re.Patter
     return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!['’]?\w)", flags)
 
 
-def _unfenced(text: str) -> str:
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and "\n" in text:
-        text = text[text.index("\n") : -3].strip()
-    return text
-
-
 def _json_box(text: str) -> Any:
-    if len(text) > _MAX_JSON_CHARS or text.count("[") + text.count("{") > _MAX_JSON_BRACKETS:
-        return None
-    try:
-        found = json.loads(text, object_pairs_hook=_unique_keys)
-    except ValueError:
-        return None
+    found = read_json(text) if len(text) <= _MAX_BOX_CHARS else None
     if isinstance(found, list) and len(found) == 1:
         found = found[0]
     return found.get("bbox_2d") if isinstance(found, dict) else None
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
-    return dict(pairs)

@@ -14,7 +14,8 @@ import unicodedata
 from collections import deque
 from fractions import Fraction
 
-from gnomon.grading.symbolic import Finding, SymbolicVerifier, default_verifier, size_problem
+from gnomon.grading.size import size_problem
+from gnomon.grading.symbolic import Finding, Verifier, default_verifier
 from gnomon.records import Outcome
 
 MAX_CHARS = 10_000
@@ -42,9 +43,7 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def grade_answer(
-    prediction: str, reference: str, *, verifier: SymbolicVerifier | None = None
-) -> Finding:
+def grade_answer(prediction: str, reference: str, *, verifier: Verifier | None = None) -> Finding:
     r"""Outcome and reason of comparing two whole texts by the rules of mathruler.
 
     An integer needs an integer, two plain fractions must be written alike, tuples and intervals
@@ -245,9 +244,7 @@ def _elements(text: str) -> list[str]:
     return [text]
 
 
-def _compare_elements(
-    given: list[str], gold: list[str], verifier: SymbolicVerifier | None
-) -> Finding:
+def _compare_elements(given: list[str], gold: list[str], verifier: Verifier | None) -> Finding:
     finding = (Outcome.WRONG, "nothing to compare")
     for one, other in zip(given, gold, strict=True):
         finding = _compare_element(one, other, verifier)
@@ -256,7 +253,7 @@ def _compare_elements(
     return finding
 
 
-def _compare_element(given: str, gold: str, verifier: SymbolicVerifier | None) -> Finding:
+def _compare_element(given: str, gold: str, verifier: Verifier | None) -> Finding:
     if _FRACTION.search(given) and _FRACTION.search(gold):
         alike = given == gold
         return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gnomon.parts import BoundPart
@@ -16,9 +17,11 @@ def grade_response(sample: Sample, rollout: Rollout, style: Format, grader: Boun
 
     The reward is the verdict's score; reward terms replace it. No exception of a parser or a grader
     escapes: it becomes outcome CRASH with the error as reason. A sample without a reference gives
-    UNPARSEABLE_REFERENCE. Source: ours.
+    UNPARSEABLE_REFERENCE. The verdict carries name and version of format and grader. Source: ours.
     """
     verdict = _verdict(rollout.text, sample.answer, style, grader)
+    judged = f"{style.identity} {verdict.grader or grader.part.name}"
+    verdict = dataclasses.replace(verdict, grader=judged)
     return Graded(rollout, verdict, reward=verdict.score)
 
 
@@ -28,8 +31,16 @@ def _verdict(text: str, reference: Answer | None, style: Format, grader: BoundPa
         return Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, reason=reason)
     try:
         prediction = style.parse(text).answer
-        verdict = grader.supply({"prediction": prediction, "reference": reference})
     except Exception as error:  # noqa: BLE001 - one odd response must not end a run of many hours
+        return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
+    return judge(prediction, reference, grader)
+
+
+def judge(prediction: str | None, reference: Answer, grader: BoundPart) -> Verdict:
+    """The verdict of a grader on one extracted answer; whatever it raises becomes CRASH."""
+    try:
+        verdict = grader.supply({"prediction": prediction, "reference": reference})
+    except Exception as error:  # noqa: BLE001 - graders of users may raise anything
         return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
     if not isinstance(verdict, Verdict):
         reason = f"grader {grader.part.name!r} returned {verdict!r:.80}; it has to return a Verdict"

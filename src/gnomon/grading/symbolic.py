@@ -1,8 +1,9 @@
 """Symbolic comparison of answers under hard limits of size, time and memory.
 
-Cheap checks come first: equal text, then exact values. What is left goes to math-verify in a worker
-process that is killed at its deadline and replaced at the next request, from any thread. The worker
-is a plain subprocess: it does not import the caller's main module again, and nothing is pickled.
+Cheap checks come first: equal text, exact values, a static estimate of the work, values that differ
+for certain. What is left goes to math-verify in a worker process that is killed at its deadline and
+replaced at the next request, from any thread. The worker is a plain subprocess: it does not import
+the caller's main module again, and nothing is pickled.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import atexit
 import functools
 import json
 import os
+import queue
 import re
 import subprocess
 import sys
@@ -19,28 +21,29 @@ import weakref
 from fractions import Fraction
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
+from gnomon.grading.closed_form import differ
 from gnomon.grading.extract import read_fraction
+from gnomon.grading.size import size_problem
 from gnomon.records import Outcome
 
-MAX_CHARS = 400
-MAX_DEPTH = 16
-MAX_DIGITS = 60
-MAX_POWERS = 12
+WORKERS = 2
 _START_SECONDS = 60.0
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
-_BRACKETS = {"{": 1, "(": 1, "[": 1, "}": -1, ")": -1, "]": -1}
-_DIGIT_RUN = re.compile(rf"[0-9]{{{MAX_DIGITS + 1}}}")
-_HUGE_POWER = re.compile(r"(?:\^|\*\*) ?[{(]? ?[-+]?[0-9]{4}")
-_HUGE_FACTORIAL = re.compile(r"[0-9]{4} ?!|! ?!|[0-9!}][)}] ?!")
-_BARE_TOWER = re.compile(r"\^ ?[-+]?(?:[0-9.]{1,9}|[A-Za-z]|\\[A-Za-z]{1,9}) ?\^")
 _ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"))
 _SIGNS = str.maketrans({"π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "−": "-", "∞": r"\infty "})
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR")
 
-Mode = Literal["latex", "difference"]
+Mode = Literal["latex", "difference", "whole"]
 Finding = tuple[Outcome, str]
+
+
+class Verifier(Protocol):
+    """Whatever compares two expressions that passed `size_problem`."""
+
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding:
+        """Outcome and reason, as `SymbolicVerifier.compare` gives them."""
 
 
 class SymbolicVerifier:
@@ -63,9 +66,9 @@ class SymbolicVerifier:
         """Compare two expressions; the outcome is typed and comes with its reason in words.
 
         Both texts must have passed `size_problem`. ``mode="latex"`` asks math-verify (0.9);
-        ``"difference"`` asks whether the difference of two plain expressions simplifies to 0. Gives
-        TIMEOUT past the limit and CRASH when the worker dies or fails; the next request finds a new
-        worker.
+        ``"difference"`` asks whether the difference of two plain expressions simplifies to 0;
+        ``"whole"`` asks math-verify with its own search, on texts of any size. Gives TIMEOUT past
+        the limit and CRASH when the worker dies or fails; the next request finds a new worker.
         """
         request = {"mode": mode, "prediction": prediction, "reference": reference}
         message = json.dumps(request | {"seconds": self.seconds}).encode()
@@ -135,7 +138,65 @@ class SymbolicVerifier:
         self._lock = threading.Lock()
 
 
-_VERIFIERS: weakref.WeakSet[SymbolicVerifier] = weakref.WeakSet()
+class VerifierPool:
+    """Several workers behind one `compare`, for threads that compare at the same time.
+
+    A request takes the worker that was used last of those that are free, so that no second one is
+    started before two requests overlap; it waits when all are busy, which does not count as its
+    time. ``asked`` counts the requests that reached a worker. Safe in any thread and after a fork.
+    """
+
+    def __init__(
+        self, workers: int = WORKERS, *, seconds: float = 2.0, megabytes: int = 1024
+    ) -> None:
+        if workers < 1:
+            raise ValueError(f"a pool needs at least one worker, not {workers}")
+        self.seconds = seconds
+        self.asked = 0
+        self._verifiers = [
+            SymbolicVerifier(seconds=seconds, megabytes=megabytes) for _ in range(workers)
+        ]
+        self._forget()
+        _VERIFIERS.add(self)
+
+    def compare(self, prediction: str, reference: str, mode: Mode = "latex") -> Finding:
+        """`SymbolicVerifier.compare` by the next free worker."""
+        verifier = self._free.get()
+        try:
+            self.asked += 1
+            return verifier.compare(prediction, reference, mode)
+        finally:
+            self._free.put(verifier)
+
+    @property
+    def running(self) -> bool:
+        """Whether a worker process is alive."""
+        return any(verifier.running for verifier in self._verifiers)
+
+    def warm(self) -> None:
+        """Start every worker now, at once; each takes a second or two to load its library."""
+        starting = [
+            threading.Thread(target=verifier.compare, args=("1", "1"))
+            for verifier in self._verifiers
+        ]
+        for thread in starting:
+            thread.start()
+        for thread in starting:
+            thread.join()
+
+    def close(self) -> None:
+        """End the workers. The pool may be used again afterwards."""
+        for verifier in self._verifiers:
+            verifier.close()
+
+    def _forget(self) -> None:
+        """Make the queue anew: one that was copied in the middle of a request would be locked."""
+        self._free: queue.LifoQueue[SymbolicVerifier] = queue.LifoQueue()
+        for verifier in reversed(self._verifiers):
+            self._free.put(verifier)
+
+
+_VERIFIERS: weakref.WeakSet[SymbolicVerifier | VerifierPool] = weakref.WeakSet()
 
 
 def _forget_workers() -> None:
@@ -148,54 +209,11 @@ os.register_at_fork(after_in_child=_forget_workers)
 
 
 @functools.cache
-def default_verifier() -> SymbolicVerifier:
-    """The verifier that the graders share: 2 s, 1 GiB; its worker ends with the process."""
-    verifier = SymbolicVerifier()
+def default_verifier() -> VerifierPool:
+    """The verifier that the graders share: 2 workers, 2 s, 1 GiB; they end with the process."""
+    verifier = VerifierPool()
     atexit.register(verifier.close)
     return verifier
-
-
-def size_problem(text: str) -> str | None:
-    """Why an expression is too large to be compared symbolically, or None; static, linear.
-
-    Refuses long text, deep nesting, long digit runs, powers of powers (``9^9^9``, ``9^{9^9}``),
-    exponents and factorials of four and more digits, and very many powers. The limits are ours: far
-    above published answers, below what costs seconds.
-
-    >>> size_problem("9^{9^{9}}")
-    'it raises a power to a power'
-    """
-    if len(text) > MAX_CHARS:
-        return f"it has {len(text)} characters, more than {MAX_CHARS}"
-    if _DIGIT_RUN.search(text):
-        return f"it has a number of more than {MAX_DIGITS} digits"
-    if text.count("^") + text.count("**") > MAX_POWERS:
-        return f"it has more than {MAX_POWERS} powers"
-    if _HUGE_POWER.search(text) or _HUGE_FACTORIAL.search(text):
-        return "it has an exponent or a factorial that is too large"
-    text = text.replace("**", "^")
-    if _BARE_TOWER.search(text):
-        return "it raises a power to a power"
-    return _nesting_problem(text)
-
-
-def _nesting_problem(text: str) -> str | None:
-    depth = 0
-    exponents: list[int] = []
-    previous = ""
-    for character in text.replace(" ", ""):
-        if character == "^" and exponents:
-            return "it raises a power to a power"
-        change = _BRACKETS.get(character, 0)
-        depth += change
-        if change > 0 and previous == "^":
-            exponents.append(depth)
-        elif exponents and depth < exponents[-1]:
-            exponents.pop()
-        if depth > MAX_DEPTH:
-            return f"it nests deeper than {MAX_DEPTH} brackets"
-        previous = character
-    return None
 
 
 def compare_expressions(
@@ -203,13 +221,14 @@ def compare_expressions(
     reference: str,
     *,
     tolerance: float = 0.0,
-    verifier: SymbolicVerifier | None = None,
+    verifier: Verifier | None = None,
 ) -> Finding:
     r"""Outcome and reason for two expressions in LaTeX or plain text, the cheapest check first.
 
     Equal text without blanks; exact values with a relative ``tolerance``; then `size_problem`; then
-    math-verify in the worker of ``verifier`` (default: `default_verifier`). A prediction that is
-    refused for its size is UNPARSEABLE_ANSWER, a reference UNPARSEABLE_REFERENCE.
+    values that differ for certain (`closed_form`); then math-verify in the worker of ``verifier``
+    (default: `default_verifier`). A prediction that is refused for its size is UNPARSEABLE_ANSWER,
+    a reference UNPARSEABLE_REFERENCE.
 
     >>> compare_expressions(r"\frac12", "0.5")
     (<Outcome.CORRECT: 'correct'>, 'equal values')
@@ -227,6 +246,8 @@ def compare_expressions(
         problem = size_problem(text)
         if problem is not None:
             return outcome, f"the {role} is not compared: {problem}"
+    if differ(prediction, reference, tolerance):
+        return Outcome.WRONG, "different values"
     return (verifier or default_verifier()).compare(_as_latex(prediction), _as_latex(reference))
 
 

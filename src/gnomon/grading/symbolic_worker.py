@@ -40,7 +40,7 @@ def serve(connection: Connection, megabytes: int) -> None:
 
 
 def _answer(request: dict[str, Any]) -> list[str]:
-    compare = {"latex": compare_latex, "difference": compare_difference}[request["mode"]]
+    compare = _MODES[request["mode"]]
     try:
         return list(compare(request["prediction"], request["reference"]))
     except MemoryError:
@@ -80,6 +80,20 @@ def _parse_latex(text: str) -> Any:
         raise
     except Exception:  # noqa: BLE001  the grammar raises many kinds on text that is no LaTeX
         return None
+
+
+def compare_whole(prediction: str, reference: str) -> tuple[str, str]:
+    """Outcome of math-verify with its own search for the answer, on two whole texts."""
+    from math_verify import parse, verify
+
+    gold, found = (parse(text, parsing_timeout=None) for text in (reference, prediction))
+    if not gold:
+        return "unparseable reference", "math-verify finds nothing in the reference"
+    if not found:
+        return "unparseable answer", "math-verify finds nothing in the answer"
+    if verify(gold, found, timeout_seconds=None, raise_on_error=True):
+        return "correct", "equal by math-verify"
+    return "wrong", "different by math-verify"
 
 
 def compare_difference(prediction: str, reference: str) -> tuple[str, str]:
@@ -165,6 +179,9 @@ def _atom(tokens: deque[str]) -> Any:
     if token.isalpha():
         return sympy.Symbol(token)
     raise ValueError(f"{token!r} stands where a value should stand")
+
+
+_MODES = {"latex": compare_latex, "difference": compare_difference, "whole": compare_whole}
 
 
 if __name__ == "__main__":

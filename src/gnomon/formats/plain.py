@@ -1,0 +1,133 @@
+r"""The formats of most systems: the answer alone, ``\boxed{}``, and an answer block."""
+
+from __future__ import annotations
+
+from gnomon.formats.grammar import Block, Format, Grammar, Parsed, without_foreign
+from gnomon.grading.extract import last_boxed
+from gnomon.parts import register
+
+ANSWER, END_ANSWER = "<answer>", "</answer>"
+THINK = Block("think", "think")
+BOXED = Block("answer", "answer", open=r"\boxed{", close="}", take="last")
+THINK_BOXED = Grammar((THINK, BOXED), anchor="start", between="text")
+THINK_ANSWER = Grammar((THINK, Block("answer", "answer", take="last")))
+ANSWER_ALONE = Grammar((Block("answer", "answer", take="only"),))
+_CONCLUSION = Block(
+    "conclusion",
+    "conclude",
+    open="<answer>\n",
+    close="\n</answer>",
+    inside=Grammar((BOXED,), anchor="anywhere"),
+    blank=True,
+)
+_LINED_THINK = Block("think", "think", open="<think>\n", close="\n</think>", blank=True)
+
+
+@register("format")
+def direct(*, instruction: str = "") -> Format:
+    r"""The answer alone, no thought.
+
+    Lenient: the content of the last ``\boxed{}`` if there is one, else of the last answer block,
+    else the last non-empty line, stripped. Only a response without any answer is not well formed.
+    Source: ours.
+
+    >>> direct().parse("Let me see.\n5\n").answer
+    '5'
+    """
+    return Format("direct", instruction, lambda thought, answer: answer, _parse_direct)
+
+
+@register("format")
+def think_boxed(
+    *, instruction: str = "Think in <think></think>, then answer in \\boxed{}."
+) -> Format:
+    r"""A think block, then the answer in ``\boxed{}``.
+
+    Well formed: the response starts with a think block that holds a thought, the only one, and
+    exactly one ``\boxed{}`` follows, not blank, with balanced braces; other text around the box is
+    allowed. The answer is the content of the last ``\boxed{}`` after the (first) think block, None
+    if that is unclosed or blank. A box inside the block counts only when there is none after it.
+    Whitespace outside is ignored; the search crosses lines. Source: arXiv 2506.04207; the strict
+    reading is ours.
+
+    >>> think_boxed().parse(r"<think> 2+3 </think> \boxed{5}")
+    Parsed(thought='2+3', answer='5', well_formed=True, reason='')
+    """
+    return THINK_BOXED.format("think-boxed", instruction)
+
+
+@register("format")
+def think_answer(
+    *, instruction: str = "Think in <think></think>, then answer in <answer></answer>."
+) -> Format:
+    """A think block, then an answer block, and nothing else but whitespace.
+
+    Well formed: exactly one of each, in this order, neither blank. The answer is the stripped
+    content of the last answer block after the (first) think block, else of the last one anywhere;
+    None if there is none or it is blank. The search crosses lines. Source: DeepSeek-R1, arXiv
+    2501.12948; the strict reading is ours.
+
+    >>> think_answer().parse("<think>2+3</think><answer>5</answer>").answer
+    '5'
+    """
+    return THINK_ANSWER.format("think-answer", instruction)
+
+
+@register("format")
+def boxed(*, instruction: str | None = None) -> Format:
+    r"""Any text that ends in one ``\boxed{}``; no thought is marked.
+
+    Well formed: exactly one ``\boxed{}``, not blank, with balanced braces. The answer is the
+    content of the last one. Source: arXiv 2505.14652 (General-Reasoner); the count is ours.
+
+    >>> boxed().parse(r"2 + 3 is \boxed{5}.").answer
+    '5'
+    """
+    return Grammar((BOXED,), anchor="anywhere").format("boxed", instruction)
+
+
+@register("format")
+def answer_only(*, instruction: str | None = None) -> Format:
+    """An answer block alone, without a thought.
+
+    Well formed: one answer block that is not blank, and only whitespace around it. Several blocks
+    with different contents hold no answer. Source: arXiv 2503.11197 (R1-AQA), 2503.21620 (UI-R1).
+
+    >>> answer_only().instruction
+    'Answer in <answer></answer>.'
+    """
+    return ANSWER_ALONE.format("answer-only", instruction)
+
+
+@register("format")
+def think_answer_boxed(*, instruction: str | None = None) -> Format:
+    r"""A think block and an answer block on lines of their own, the value in ``\boxed{}``.
+
+    Well formed: tags and contents stand on lines as in ``<think>\n...\n</think>\n<answer>\n...
+    \boxed{x} ...\n</answer>``, nothing before or after, one box inside the answer block. The answer
+    is the content of the box, None when it stands elsewhere. Source: arXiv 2506.07218
+    (Perception-R1).
+
+    >>> style = think_answer_boxed()
+    >>> style.parse("<think>\na\n</think>\n<answer>\n\\boxed{14}\n</answer>").answer
+    '14'
+    """
+    grammar = Grammar((_LINED_THINK, _CONCLUSION), between="newline", outer="none")
+    return grammar.format("think-answer-boxed", instruction)
+
+
+def last_answer_block(text: str) -> str | None:
+    """Stripped content of the last closed answer block, across lines, or None. Linear."""
+    end = text.rfind(END_ANSWER)
+    start = text.rfind(ANSWER, 0, end) if end >= 0 else -1
+    return None if start < 0 else text[start + len(ANSWER) : end].strip()
+
+
+def _parse_direct(text: str) -> Parsed:
+    text = without_foreign(text)
+    answer = last_boxed(text)
+    if answer is None:
+        answer = last_answer_block(text)
+    if answer is None:
+        answer = text.strip().rpartition("\n")[2].strip()
+    return Parsed(None, answer or None, bool(answer), "" if answer else "there is no answer")

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gnomon.formats.grammar import Format
+from gnomon.formats.plain import direct, last_answer_block, think_answer, think_boxed
+from gnomon.parts import PartError, part
+
+FORMATS = [direct(), think_boxed(), think_answer()]
+HOSTILE = {
+    "ten thousand braces": "{" * 10_000,
+    "open boxes": r"\boxed{" * 10_000,
+    "nested boxes": r"\boxed{" * 10_000 + "}" * 10_000,
+    "think tags": "<think>" * 10_000,
+    "closed blocks": "</think><answer>" * 10_000,
+    "a megabyte": "x" * 1_000_000,
+    "a megabyte of blanks": " " * 1_000_000,
+    "lines": "\n" * 1_000_000,
+    "control characters": "\x00\ud800\u202e" * 1000,
+}
+PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="<>{}\\"), min_size=1).filter(
+    lambda text: bool(text.strip())
+)
+
+
+@pytest.mark.parametrize("name", ["direct", "think-boxed", "think-answer"])
+def test_every_format_is_a_part_under_its_own_name(name: str) -> None:
+    assert part("format", name)().name == name
+
+
+def test_the_instruction_is_a_setting() -> None:
+    assert part("format", "direct", instruction="Be brief.")().instruction == "Be brief."
+    with pytest.raises(PartError):
+        part("format", "direct", instructions="Be brief.")
+
+
+@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
+@given(thought=PLAIN, answer=PLAIN)
+def test_a_rendered_response_is_well_formed_and_gives_its_answer_back(
+    style: Format, thought: str, answer: str
+) -> None:
+    parsed = style.parse(style.render(thought, answer))
+    assert parsed.well_formed, parsed.reason
+    lines = answer.strip().split("\n")
+    assert parsed.answer == (lines[-1].strip() if style.name == "direct" else answer.strip())
+
+
+@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
+@given(text=st.text())
+def test_a_parser_never_raises_and_says_why_a_text_is_not_well_formed(
+    style: Format, text: str
+) -> None:
+    parsed = style.parse(text)
+    assert parsed.well_formed == (parsed.reason == "")
+    assert parsed.answer is None or parsed.answer == parsed.answer.strip() != ""
+
+
+@pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_is_parsed_in_linear_time(style: Format, name: str) -> None:
+    start = time.perf_counter()
+    style.parse(HOSTILE[name])
+    assert time.perf_counter() - start < 1.0
+
+
+def test_direct_renders_the_answer_alone_and_asks_for_nothing() -> None:
+    assert direct().render("a thought", "5") == "5"
+    assert direct().instruction == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("5", "5"),
+        ("Let me see.\n 5 \n\n", "5"),
+        (r"So \boxed{\frac{1}{2}}. Done.", r"\frac{1}{2}"),
+        ("<answer> 5 </answer> ok", "5"),
+        ("<answer>1</answer> <answer>2</answer>", "2"),
+        (r"\boxed{1} <answer>2</answer>", "1"),
+        (r"\boxed{5", r"\boxed{5"),
+        ("", None),
+        (" \n ", None),
+        (r"\boxed{ }", None),
+    ],
+)
+def test_direct_takes_box_then_answer_block_then_last_line(text: str, answer: str | None) -> None:
+    assert direct().parse(text).answer == answer
+
+
+def test_think_boxed_renders_a_thought_and_a_box() -> None:
+    assert think_boxed().render("2+3", "5") == r"<think> 2+3 </think> \boxed{5}"
+    assert think_boxed().instruction == r"Think in <think></think>, then answer in \boxed{}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"<think>a</think>\boxed{5}",
+        "\n <think>a\nb</think>\n\nThe answer is \\boxed{5}.\n",
+        r"<think>perhaps \boxed{4}</think>\boxed{5}",
+    ],
+)
+def test_think_boxed_accepts_one_thought_and_one_box_after_it(text: str) -> None:
+    parsed = think_boxed().parse(text)
+    assert parsed.well_formed
+    assert parsed.answer == "5"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "reason"),
+    [
+        (r"\boxed{5}", "5", "no closed think"),
+        (r"<think>a \boxed{5}", "5", "no closed think"),
+        (r"</think><think>\boxed{5}", "5", "no closed think"),
+        (r"Hm. <think>a</think>\boxed{5}", "5", "does not start"),
+        (r"<think>a</think><think>b</think>\boxed{5}", "5", "more than one think"),
+        (r"<think>a</think>b</think>\boxed{5}", "5", "more than one think"),
+        (r"<think> </think>\boxed{5}", "5", "empty"),
+        (r"<think>a</think>5", None, "no "),
+        (r"<think>a \boxed{4}</think>5", "4", "no "),
+        (r"<think>a</think>\boxed{4}\boxed{5}", "5", "2 "),
+        (r"<think>a</think>\boxed{5", None, "does not close"),
+        (r"<think>a \boxed{4}</think>\boxed{5", None, "does not close"),
+        (r"<think>a</think>\boxed{}", None, "blank"),
+        (r"<Think>a</Think>\boxed{5}", "5", "no closed think"),
+        ("", None, "no closed think"),
+    ],
+)
+def test_think_boxed_refuses_everything_else_but_still_finds_the_answer(
+    text: str, answer: str | None, reason: str
+) -> None:
+    parsed = think_boxed().parse(text)
+    assert not parsed.well_formed
+    assert parsed.answer == answer
+    assert reason in parsed.reason
+
+
+def test_think_answer_renders_both_blocks() -> None:
+    rendered = think_answer().render("2+3", "5")
+    assert rendered == "<think> 2+3 </think> <answer> 5 </answer>"
+    assert think_answer().parse(rendered).thought == "2+3"
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "reason"),
+    [
+        ("<answer>5</answer>", "5", "no closed think"),
+        ("<think>a</think>5", None, "exactly one answer"),
+        ("<think>a</think><answer>4</answer><answer>5</answer>", "5", "exactly one answer"),
+        ("<think>a</think>So <answer>5</answer>", "5", "text around"),
+        ("<think>a</think><answer>5</answer>!", "5", "text around"),
+        ("<think>a</think><answer> </answer>", None, "empty"),
+        ("<think><answer>4</answer></think>", "4", "exactly one answer"),
+        ("<think>a</think></answer>5<answer>", None, "text around"),
+    ],
+)
+def test_think_answer_refuses_everything_else_but_still_finds_the_answer(
+    text: str, answer: str | None, reason: str
+) -> None:
+    parsed = think_answer().parse(text)
+    assert not parsed.well_formed
+    assert parsed.answer == answer
+    assert reason in parsed.reason
+
+
+def test_the_last_closed_answer_block_counts() -> None:
+    assert last_answer_block("<answer>1</answer><answer>2") == "1"
+    assert last_answer_block("</answer><answer>") is None
