@@ -210,6 +210,8 @@ def test_statistics_are_means_and_mean_within_group_stds() -> None:
     assert found == {
         "reward/accuracy": pytest.approx(2 / 3),
         "reward_std/accuracy": pytest.approx(0.25),
+        "reward_flat/accuracy": 0.5,
+        "reward_corr/accuracy": pytest.approx(1.0),
     }
 
 

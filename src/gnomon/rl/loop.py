@@ -30,7 +30,7 @@ from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.parts import BoundPart
 from gnomon.recipe import Reinforce, Reward, build
 from gnomon.records import Graded, Group
-from gnomon.rewards.score import Term, score, term_statistics
+from gnomon.rewards.score import Term, reader_statistics, score, term_statistics
 from gnomon.rl.advantages import zero_variance_share
 from gnomon.rl.aggregation import Totals
 from gnomon.stages.context import Prepared, StageContext, StepFunction, StepResult
@@ -53,12 +53,12 @@ class Objective:
     temperature: float
 
     @classmethod
-    def of(cls, stage: Reinforce) -> Objective:
+    def of(cls, stage: Reinforce, context: StageContext) -> Objective:
         """Build every part that ``stage`` names."""
         return cls(
             style=build("format", stage.format)(),
             grader=build("grader", stage.grader),
-            terms=tuple(_term(reward) for reward in stage.rewards),
+            terms=tuple(_term(reward, context) for reward in stage.rewards),
             combine=build("combination", stage.combine),
             advantage=build("advantage", stage.advantage),
             resample=build("resampler", stage.resample) if stage.resample else None,
@@ -91,7 +91,7 @@ class Experience:
 
 def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
     """The step of a reinforcement stage: collect, weigh, update."""
-    objective = Objective.of(stage)
+    objective = Objective.of(stage, context)
     reference = _frozen(context) if objective.needs("reference_logp") else None
 
     def step(number: int) -> StepResult:
@@ -105,7 +105,8 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
             with context.clock.phase("log"):
                 write_rollouts(context, objective, experience)
         tokens = sum(len(row) for row in experience.rows)
-        return StepResult({**describe(stage, experience), **meter.means()}, tokens)
+        read = reader_statistics(objective.terms)
+        return StepResult({**describe(stage, experience), **meter.means(), **read}, tokens)
 
     return step
 
@@ -299,8 +300,11 @@ def write_rollouts(context: StageContext, objective: Objective, experience: Expe
     context.run.write_rollouts(context.index, context.name, context.step, rows, images)
 
 
-def _term(reward: Reward) -> Term:
-    return Term(reward.part.part, build("reward", reward.part), reward.weight, reward.tasks)
+def _term(reward: Reward, context: StageContext) -> Term:
+    made = build("reward", reward.part)
+    known = {"policy": context.policy, "parent": context.parent, "root": context.encoder.root}
+    ask = build("reader", reward.reader).supply(known) if reward.reader else None
+    return Term(reward.part.part, made, reward.weight, reward.tasks, ask)
 
 
 def _frozen(context: StageContext) -> Policy:
