@@ -141,7 +141,7 @@ def test_every_row_is_its_prompt_and_its_own_rollout(open_stage: Open) -> None:
     stage = stage_of()
     context = open_stage(stage)
     prepared = context.take(PROMPTS)
-    experience = collect(stage, Objective.of(stage), context, prepared)
+    experience = collect(stage, Objective.of(stage, context), context, prepared)
     members = [(g, member) for g, group in enumerate(experience.groups) for member in group.members]
     for row, old_logp, (g, member) in zip(
         experience.rows, experience.old_logp, members, strict=True

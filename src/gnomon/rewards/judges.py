@@ -48,7 +48,8 @@ def gold_text(sample: Sample) -> str | None:
 _FACTS_SYSTEM = (
     "You get numbered facts about a picture and a solution. For each fact write 1 when the "
     "solution clearly states or uses it and 0 when not, whether or not its reasoning is "
-    "right or relevant. Reply with <info1>1 or 0</info1>, <info2>1 or 0</info2> and so on, nothing else. " + FENCED
+    "right or relevant. Reply with <info1>1 or 0</info1>, <info2>1 or 0</info2> and so on, "
+    "nothing else. " + FENCED
 )
 
 
@@ -211,8 +212,7 @@ _AD_SYSTEM = (
     "Judge an answer about a video from what is known of it: 1 when it holds all key information "
     "of the reference in any wording; 0 when key information is missing or anything contradicts "
     "what is known; 0.5 when it holds most and contradicts nothing. "
-    "Reply 'Answer: ' and 1, 0.5 or 0. "
-    + FENCED
+    "Reply 'Answer: ' and 1, 0.5 or 0. " + FENCED
 )
 WORDS, TIMES, CAPPED = 30, 5, 0.1
 

@@ -261,7 +261,7 @@ def _swipe_fits(
     said: Mapping[str, Any], gold: Mapping[str, Any], seen: Sequence[float], size: Any, mode: str
 ) -> bool:
     ends = _point(said["coordinate"]), _point(said["coordinate2"])
-    return swipe_direction(*ends, seen) == gold["direction"]
+    return swipe_direction(*ends, seen) == str(gold["direction"])
 
 
 def _button_fits(

@@ -123,7 +123,7 @@ def track_iou(
 def interval(
     response: str, sample: Sample, *, column: str = "solution", length: str = "video_length"
 ) -> float | None:
-    """tIoU of the interval in the first answer block with the reference, in [0, 1].
+    """Temporal IoU of the interval in the first answer block with the reference, in [0, 1].
 
     The answer is ``{"start_time": "n", "end_time": "n"}`` in seconds; the reference ``column``
     holds fractions of the video, whose seconds stand in the column ``length``. Not clipped at the

@@ -11,7 +11,7 @@ import functools
 import math
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Literal
 
 from gnomon.parts import register
@@ -200,7 +200,7 @@ def repeated_ngrams(text: str, size: int, penalty: float) -> float:
     return penalty * (1 - len(counts) / counts.total())
 
 
-MEASURES = {
+MEASURES: dict[str, Callable[[str, str], float]] = {
     "rouge-mean": rouge_mean,
     "rouge-1": functools.partial(rouge_n, size=1),
     "rouge-2": functools.partial(rouge_n, size=2),

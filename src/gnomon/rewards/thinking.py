@@ -194,10 +194,11 @@ def group_budget(groups: Sequence[Group]) -> list[list[float]]:
 
 @register("reward")
 def relative_length(groups: Sequence[Group], *, weight: float = 0.05) -> list[list[float]]:
-    """w (0.5 - (len - min) / (max - min)) over the batch for right answers, min(0, that) for wrong.
+    """Length against the batch: w (0.5 - (L - min) / (max - min)), and for wrong ones at most 0.
 
-    Characters of whole responses; 0 when all are equally long. Only brevity raises it. The start at
-    step 800 of the released code is left to the recipe. Source: Reason-RFT, arXiv 2503.20752.
+    L counts characters of the whole response; 0 when all are equally long. Only brevity raises it.
+    The start at step 800 of the released code is left to the recipe. Source: Reason-RFT, arXiv
+    2503.20752.
     """
     sizes = [[len(member.rollout.text) for member in group.members] for group in groups]
     every = [size for row in sizes for size in row]

@@ -248,7 +248,7 @@ def _journey(sample: Sample) -> tuple[str, str, TransitMap, int]:
 
 def is_planning(sample: Sample) -> bool:
     """Whether the record's type is "planning"."""
-    return optional(sample.meta, "type", "") == "planning"
+    return bool(optional(sample.meta, "type", "") == "planning")
 
 
 @register("reward")
