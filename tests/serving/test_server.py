@@ -79,9 +79,7 @@ def test_a_stream_adds_up_to_the_whole_answer(client: openai.OpenAI, temperature
     assert len(pieces) > 3
 
 
-def test_an_image_changes_the_prompt(
-    client: openai.OpenAI, paint: Callable[..., Media]
-) -> None:
+def test_an_image_changes_the_prompt(client: openai.OpenAI, paint: Callable[..., Media]) -> None:
     content = [picture(paint("red")), {"type": "text", "text": "How many circles are red?"}]
     answer = ask(client, messages=[{"role": "user", "content": content}])
     assert answer.usage.prompt_tokens > ask(client).usage.prompt_tokens
@@ -157,9 +155,7 @@ def test_what_cannot_be_served_is_refused_by_name(
         ("data:image/png,abc", "base64"),
     ],
 )
-def test_an_image_that_is_no_data_is_refused(
-    client: openai.OpenAI, url: str, message: str
-) -> None:
+def test_an_image_that_is_no_data_is_refused(client: openai.OpenAI, url: str, message: str) -> None:
     block = {"type": "image_url", "image_url": {"url": url}}
     with pytest.raises(openai.BadRequestError, match=message):
         ask(client, messages=[{"role": "user", "content": [block]}])
