@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,6 +65,16 @@ def test_facts_are_read_up_to_the_first_missing_number(
     reply: str | None, values: list[float]
 ) -> None:
     assert listed_facts(reply) == values
+
+
+@pytest.mark.parametrize(
+    "piece", ["<info1>", "</info1>", "Answer: ", "Final Decision: ", "{", "```"]
+)
+def test_replies_are_read_in_linear_time(piece: str) -> None:
+    start = time.process_time()
+    for read in (listed_facts, rubric_answer, json_score, one_or_zero, final_decision):
+        read(piece * 10_000)
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,6 @@ def test_no_text_breaks_a_reader(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["\\boxed{", "{", "answer:", "answer: \n", " ", "\\boxed{a"])
 def test_extraction_takes_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     final_answer(piece * 20_000)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -91,6 +91,6 @@ def test_no_text_breaks_the_reader(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a-[0,0,1,1]", "a", "-[", "a-[0,0,1,1]-", "- "])
 def test_reading_takes_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     read_cues(piece * 20_000)
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5

@@ -213,9 +213,9 @@ def test_no_text_breaks_a_reader(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["<think><box>", "</box>", "<think> ", "</think>", "[[1,2,3,4],"])
 def test_reading_evidence_takes_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for text in (piece * 20_000, f"<bbox>{piece * 20_000}</bbox>"):
         satori_boxes(text)
         evidence_boxes(text)
         evidence_format(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -95,7 +95,7 @@ def test_a_missing_column_names_those_that_there_are() -> None:
 @pytest.mark.parametrize("piece", ["<a>", "</a>", "<a></a>", "<a>\n", " ", "</a> <b>", "[", "{"])
 def test_readers_take_linear_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
-    start = time.perf_counter()
+    start = time.process_time()
     for tag in ("a", "b"):
         first_block(text, tag)
         first_block(text, tag, one_line=True)
@@ -104,4 +104,4 @@ def test_readers_take_linear_time(piece: str) -> None:
     has_layout(text, ["a", "b"])
     has_layout("<a>" + text, ["a", "b", "a"], after="anything")
     read_json(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0

@@ -107,10 +107,10 @@ def test_blanks_around_marks_and_blocks_are_allowed() -> None:
 
 
 def test_the_layout_is_checked_in_linear_time() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     for piece in ("</think>", "<answer>{", " ", '"1"'):
         has_interval_layout("<think>" + piece * 30_000)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_a_track_counts_missing_times_unless_only_common_ones_count() -> None:

@@ -198,10 +198,10 @@ def test_no_text_breaks_a_reader(text: Any) -> None:
     "piece", ["(", "Stops: [", "Arrival Stop:", "oxed{", "}", "--", "the answer is"]
 )
 def test_reading_takes_linear_time(piece: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     text = piece * 10_000
     read_legs(text, any_case=True)
     normalise_stop(text)
     short_answer(text)
     read_stop_list(text)
-    assert time.perf_counter() - start < 1.5
+    assert time.process_time() - start < 1.5

@@ -43,7 +43,7 @@ from gnomon.rewards.typed import (
         ("onethinker", "numerical", "3.141", "3.14", 1.0),
         ("onethinker", "regression", "1,050", "1000", 1.0),
         ("onethinker", "ocr", "the cat", "the big cat", 0.666667),
-        ("onethinker", "multiple choice", "(A)", "A", 1.0),
+        ("onethinker", "multiple choice", "50%", "50", 1.0),
         ("onethinker", "multiple choice", "A.", "A", 0.0),
     ],
 )

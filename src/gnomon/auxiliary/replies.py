@@ -11,7 +11,7 @@ import re
 from gnomon.rewards.sections import finite, read_json
 
 _STANDALONE = re.compile(r"(?<!\w)([01])(?![\w.])")
-_FACT = re.compile(r"<info(\d{1,4})>(.*?)</info\1>", re.DOTALL)
+_FACT = re.compile(r"<(/?)info(\d{1,4})>")
 _ANSWER = re.compile(r"Answer:\s*(\d{1,9}(?:\.\d{1,9})?)")
 _FENCE = re.compile(r"\A```[a-z]*\n(.*?)\n?```\Z", re.DOTALL)
 _DECISION = re.compile(r"Final Decision: *(Yes|No)", re.IGNORECASE)
@@ -49,7 +49,15 @@ def listed_facts(reply: str | None) -> list[float]:
     >>> listed_facts("<info1>yes</info1><info2>2</info2><info4>1</info4>")
     [0.0, 1.0]
     """
-    bodies = {int(number): body.strip() for number, body in _FACT.findall(reply or "")}
+    text = reply or ""
+    starts: dict[int, int] = {}
+    bodies: dict[int, str] = {}
+    for tag in _FACT.finditer(text):
+        number = int(tag.group(2))
+        if not tag.group(1):
+            starts.setdefault(number, tag.end())
+        elif number in starts:
+            bodies[number] = text[starts.pop(number) : tag.start()].strip()
     values: list[float] = []
     while bodies.get(len(values) + 1):
         value = finite(bodies[len(values) + 1])

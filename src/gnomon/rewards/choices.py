@@ -111,8 +111,8 @@ def option_words(response: str, reference: Any, sample: Sample) -> float | None:
     """1 when the first answer block names the gold option and no other by MMAU's rule, else 0.
 
     The whole text without a block. Options are the texts of the answer's options. None without
-    options. Naming several options is wrong; sentences around the right one are not. Source:
-    arXiv 2503.11197, evaluation.
+    options. Naming several options does not help; sentences around the right one are free.
+    Source: arXiv 2503.11197, evaluation.
     """
     options = {} if sample.answer is None else sample.answer.options
     if not options or reference is None:

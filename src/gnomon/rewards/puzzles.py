@@ -23,7 +23,8 @@ from gnomon.rewards.sections import (
 )
 from gnomon.rewards.visual import overlap_iou
 
-_CALL = re.compile(r"(\w+)\((\w+), ?(?:'(\w+)'|(\w+))\)")
+# From the start of a word only, so that a long word is not tried from each of its letters.
+_CALL = re.compile(r"(?<!\w)(\w+)\((\w+), ?(?:'(\w+)'|(\w+))\)")
 _FOUR = re.compile(r"(\d{1,9}), *(\d{1,9}), *(\d{1,9}), *(\d{1,9})")
 _SEPARATORS = re.compile(r"[`,;\n]")
 Triple = tuple[str, str, str]
@@ -129,8 +130,8 @@ def jigsaw(response: str, sample: Sample, *, adjacency: bool = False) -> float:
     Reads the first answer block, or the whole text. Columns ``answer_type``, ``solution``, ``m``,
     ``n`` and ``forward`` (a backward grid is turned first, for ``adjacency``). The box is compared
     in pixels of ``width`` and ``height``, its reference in shares of them, under the one-pixel
-    rule, and copied, never scaled in place. A grid with one number in every cell earns 1/mn; a list
-    of letters counts by its last. Source: Jigsaw-R1, arXiv 2505.23590.
+    rule, and copied, never scaled in place. It can be gamed for 1/mn by one number in every cell;
+    of several letters the last counts. Source: Jigsaw-R1, arXiv 2505.23590.
 
     >>> puzzle = {"answer_type": "grid", "solution": [4, 1, 2, 3], "m": 2, "n": 2}
     >>> jigsaw("<answer>4 2 1 3</answer>", Sample("a", (), meta=puzzle))

@@ -145,8 +145,8 @@ def read_solution(text: str) -> tuple[list[int], list[tuple[int, int]]]:
 def segmentation_prompt(response: str, sample: Sample, *, column: str = "solution") -> float:
     """Accuracy of a box with two points, 0 to 5: the five terms of PixelThink added up.
 
-    The first braces of the whole response count, so that JSON in the thinking decides; two points
-    of five can be had by layout and well formed JSON alone. Source: arXiv 2505.23727.
+    The first braces of the whole response count, so that JSON in the thinking decides. It can be
+    gamed for two of its five points, by layout and well formed JSON. Source: arXiv 2505.23727.
     """
     box, points = read_solution(str(column_of(sample, column)))
     return float(sum(segmentation_parts(response, box, points)))
