@@ -57,7 +57,7 @@ ASKING_TERMS = {
     "context-coverage",
 }  # fmt: skip
 SAFE = re.compile(
-    r"(?i)only the graded|only (?:the (?:first|last|picture)|one|brevity)|counts? alone|alone counts"
+    r"(?i)only the graded|only (?:the (?:first|last|picture)|one|brevity)|counts? alone"
     r"|does not (?:help|pay|count)|do not (?:help|count)|gains? nothing|nothing (?:but|that|is)"
     r"|earns? nothing|not raised by|whole (?:first )?(?:answer )?block must|lowers the share"
     r"|can(?:not)? be gamed|can game|be talked to|punished|up to the function|earned by"

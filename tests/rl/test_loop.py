@@ -134,6 +134,21 @@ def advantages_by_hand(scores: Sequence[Sequence[float]]) -> list[float]:
     return found
 
 
+# -- readers --------------------------------------------------------------------------------------
+
+
+def test_the_policy_reads_what_it_wrote_and_its_counts_are_logged(open_stage: Open) -> None:
+    terms = (
+        Reward(part=Use("numbered"), weight=1.0),
+        Reward(part=Use("caption-success"), weight=0.1, reader=Use("policy", max_new_tokens=4)),
+    )
+    stage = stage_of(rewards=terms)
+    values = one_step(stage, open_stage(stage))
+    assert 1 <= values["reader/caption-success/asked"] <= ROWS
+    assert values["reader/caption-success/failed"] == 0
+    assert 0.0 <= values["reward/caption-success"] <= 1.0
+
+
 # -- from samples to advantages -------------------------------------------------------------------
 
 

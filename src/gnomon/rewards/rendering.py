@@ -116,7 +116,7 @@ def render_match(
 
 @register("reward")
 def tool_successes(sample: Sample, *, column: str = "renders", cap: int = 2) -> float | None:
-    """min(distinct successful renders, cap) / cap, in [0, 1]; None without the column.
+    """Distinct successful renders, at most cap, over cap: in [0, 1]; None without the column.
 
     ``column`` is what the environment recorded for this rollout: the code of each render that
     succeeded. Equal code counts once, so that re-rendering is not farmed. Source: RRVF, arXiv

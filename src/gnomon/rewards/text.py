@@ -196,8 +196,8 @@ def repeated_ngrams(text: str, size: int, penalty: float) -> float:
     words = text.lower().split()
     if len(words) < size:
         return 0.0
-    counts = ngrams(words, size)
-    return penalty * (1 - len(counts) / counts.total())
+    distinct = len(set(zip(*(words[start:] for start in range(size)), strict=False)))
+    return penalty * (1 - distinct / (len(words) - size + 1))
 
 
 MEASURES: dict[str, Callable[[str, str], float]] = {

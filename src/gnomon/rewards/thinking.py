@@ -218,7 +218,7 @@ def relative_length(groups: Sequence[Group], *, weight: float = 0.05) -> list[li
 
 @register("reward")
 def step_markers(response: str, *, enough: int = 3) -> float:
-    """min(1, markers / enough): "Step n:", a leading "1.", bullets, First, Second, Next, Finally.
+    """Markers / enough, at most 1: "Step n:", leading "1.", bullets, First, Second, Next, Finally.
 
     Words with their comma; a number only at the start of the text. Can be gamed by writing the
     markers; off by default in the system that has it. Source: Reason-RFT, arXiv 2503.20752.
