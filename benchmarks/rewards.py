@@ -18,10 +18,41 @@ from gnomon.rewards.score import Term, score
 
 GROUPS, MEMBERS, WORDS = 64, 8, 230
 TYPICAL = ("accuracy", "format-match", "length-ramp", "iou", "exact-answer", "repeated-phrases")
-VOCABULARY = (
-    "the image shows two red cups on a table so we count them first then check again because "
-    "there are three blue dogs left of the green box and the answer is five"
-).split()
+VOCABULARY = [
+    "the",
+    "image",
+    "shows",
+    "two",
+    "red",
+    "cups",
+    "on",
+    "a",
+    "table",
+    "so",
+    "we",
+    "count",
+    "them",
+    "first",
+    "then",
+    "check",
+    "again",
+    "because",
+    "there",
+    "are",
+    "three",
+    "blue",
+    "dogs",
+    "left",
+    "of",
+    "the",
+    "green",
+    "box",
+    "and",
+    "the",
+    "answer",
+    "is",
+    "five",
+]
 SETTINGS: dict[str, dict[str, Any]] = {
     "length-ramp": {"budget": 300},
     "interval": {"column": "span"},

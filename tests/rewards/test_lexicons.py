@@ -46,9 +46,9 @@ HOSTILE = {
 @pytest.mark.parametrize("name", ["self-critique", "image-revisit", "repetition"])
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_every_lexicon_is_linear_on_hostile_text(name: str, hostile: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     score = part("reward", name)(HOSTILE[hostile])
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
     assert 0.0 <= score <= 1.0
 
 

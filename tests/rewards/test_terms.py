@@ -168,9 +168,9 @@ def test_the_released_format_refuses_everything_else(text: str) -> None:
     ],
 )
 def test_the_released_format_is_checked_in_linear_time(text: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     revisual_format(text)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_every_outcome_can_have_its_number() -> None:
