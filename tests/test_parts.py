@@ -367,5 +367,8 @@ def test_every_default_is_valid_and_can_be_written_down(ours: list[Part]) -> Non
 
 def example(hint: Any) -> Any:
     """A value of a required setting's type."""
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)[0]
     values = {int: 1, float: 0.5, str: "text", Path: Path("data.jsonl")}
-    return [] if typing.get_origin(hint) is list else values[hint]
+    empty = {list: list, dict: dict}.get(typing.get_origin(hint) or hint)
+    return values[hint] if empty is None else empty()

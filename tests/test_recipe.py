@@ -330,3 +330,12 @@ def test_plain_keeps_origins_and_writes_paths_and_tuples_as_yaml_can() -> None:
         "a": ours([1, "x"]),
         "b": {"part": "accuracy", "partial": True, "origins": {"partial": "paper"}},
     }
+
+
+def test_a_term_that_asks_needs_a_reader_and_no_other_takes_one() -> None:
+    asks = Use("answer-consistency")
+    assert "asks a second model" in complaint(lambda: Reward(part=asks, weight=1.0))[0]
+    given = complaint(lambda: Reward(part=Use("accuracy"), weight=1.0, reader=Use("policy")))
+    assert "asks nobody" in given[0]
+    term = Reward(part=asks, weight=1.0, reader=Use("policy", stop=["</answer>"]))
+    assert Reward.model_validate(term.model_dump(mode="json")) == term

@@ -437,6 +437,18 @@ def generate_command(
     _say(response)
 
 
+@app.command("serve")
+def serve_command(
+    model: ModelArgument,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 8000,
+) -> None:
+    """Serve a model to this machine as an OpenAI-compatible endpoint."""
+    from gnomon.serving.server import HOST, serve
+
+    _say(f"Serving {model} at http://{HOST}:{port}/v1 (Ctrl-C ends it)")
+    serve(model, port=port)
+
+
 @app.command("doctor")
 def doctor_command() -> None:
     """Check what is installed, on what device, and what would not work and why."""

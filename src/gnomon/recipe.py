@@ -36,6 +36,7 @@ from gnomon.blocks import (
     UseFormat,
     UseGrader,
     UseLoss,
+    UseReader,
     UseRegulariser,
     UseResampler,
     UseReward,
@@ -49,6 +50,7 @@ from gnomon.blocks import (
     paper,
 )
 from gnomon.overrides import change, parse_changes
+from gnomon.parts import find
 from gnomon.problems import RecipeError, problems
 from gnomon.yaml_text import write_yaml
 
@@ -136,11 +138,27 @@ class Sampling(Block):
 
 
 class Reward(Block):
-    """One reward term: its part, its weight, and the tasks that it applies to (None: all)."""
+    """One reward term: its part, its weight, and the tasks that it applies to (None: all).
+
+    ``reader`` is the second model of a term that asks one (`gnomon parts reader`).
+    """
 
     part: UseReward  # type: ignore[valid-type]
     weight: Number
     tasks: tuple[str, ...] | None = None
+    reader: UseReader | None = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _check_reader(self) -> Reward:
+        asks = "ask" in find("reward", self.part.part).inputs
+        if asks and self.reader is None:
+            raise ValueError(
+                f"reward {self.part.part!r} asks a second model: give the term a reader, such as "
+                "reader: {part: policy}"
+            )
+        if self.reader is not None and not asks:
+            raise ValueError(f"reward {self.part.part!r} asks nobody: leave its reader out")
+        return self
 
 
 class Regulariser(Block):

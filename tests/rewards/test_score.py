@@ -7,9 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gnomon.auxiliary.reader import Counts, Reader, ReaderError
 from gnomon.parts import BoundPart, part, register
 from gnomon.records import Answer, Graded, Group, Message, Outcome, Rollout, Sample, Verdict
-from gnomon.rewards.score import RewardError, Term, score, term_statistics
+from gnomon.rewards.score import (
+    RewardError,
+    Term,
+    reader_statistics,
+    score,
+    term_statistics,
+)
 
 
 @register("reward", "test-constant")
@@ -57,6 +64,14 @@ def rows(groups: Sequence[Group], *, result: Any = None) -> Any:
 def mixed(groups: Sequence[Group], response: str) -> Any:
     """Takes what does not go together, for tests."""
     return []
+
+
+@register("reward", "test-asking")
+def asking(groups: Sequence[Group], ask: Reader) -> list[list[float]]:
+    """Asks for nothing, for tests."""
+    CALLS.append(len(groups))
+    ask([])
+    return [[1.0 for _ in group.members] for group in groups]
 
 
 @register("combination", "test-broken")
@@ -210,6 +225,8 @@ def test_statistics_are_means_and_mean_within_group_stds() -> None:
     assert found == {
         "reward/accuracy": pytest.approx(2 / 3),
         "reward_std/accuracy": pytest.approx(0.25),
+        "reward_flat/accuracy": 0.5,
+        "reward_corr/accuracy": pytest.approx(1.0),
     }
 
 
@@ -224,3 +241,49 @@ def test_the_worked_example_of_revisual_is_scored_end_to_end() -> None:
     assert score(batch, terms, SUM)[0].members[0].reward == pytest.approx(0.911)
     terms.append(term("length-ramp", 0.05, budget=8192))
     assert score(batch, terms, SUM)[0].members[0].reward == pytest.approx(0.961)
+
+
+def test_a_term_that_asks_gets_its_reader_and_only_groups_it_applies_to() -> None:
+    made = Term("asked", part("reward", "test-asking"), 1.0, ("ground",), lambda requests: [])
+    done = score(BATCH, [made], SUM)
+    assert CALLS == [1]
+    assert [[m.scores["asked"] for m in g.members] for g in done] == [[None, None], [1.0]]
+
+
+def test_a_term_without_its_reader_is_told_how_to_get_one() -> None:
+    with pytest.raises(RewardError, match=r"given none; add one .*reader: \{part: policy\}"):
+        score(BATCH, [term("test-asking")], SUM)
+
+
+def test_a_reader_that_cannot_work_names_the_term() -> None:
+    def broken(requests: Any) -> Any:
+        raise ReaderError("no server; start it")
+
+    made = Term("asked", part("reward", "test-asking"), ask=broken)
+    with pytest.raises(RewardError, match="term 'asked': no server; start it"):
+        score(BATCH, [made], SUM)
+
+
+def test_counts_of_readers_are_logged_by_term() -> None:
+    class Counting:
+        counts = Counts(asked=3, failed=1)
+
+        def __call__(self, requests: Any) -> Any:
+            return []
+
+    terms = [Term("asked", part("reward", "test-asking"), ask=Counting()), term("accuracy")]
+    found = reader_statistics(terms)
+    assert found["reader/asked/asked"] == 3.0
+    assert found["reader/asked/failed"] == 1.0
+    assert len(found) == 5
+
+
+def test_a_term_that_is_constant_has_no_correlation() -> None:
+    found = term_statistics(score(BATCH, [term("test-constant")], SUM))
+    assert "reward_corr/test-constant" not in found
+    assert found["reward_flat/test-constant"] == 1.0
+
+
+def test_a_term_against_correctness_has_a_negative_correlation() -> None:
+    found = term_statistics(score([group("one", True, False, False)], [term("test-rows")], SUM))
+    assert found["reward_corr/test-rows"] == pytest.approx(-0.8660254)

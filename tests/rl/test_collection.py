@@ -77,7 +77,7 @@ def parts_of_this_file() -> Iterator[None]:
 
 
 def collected(stage: Reinforce, context: StageContext) -> Experience:
-    return collect(stage, Objective.of(stage), context, context.take(stage.prompts))
+    return collect(stage, Objective.of(stage, context), context, context.take(stage.prompts))
 
 
 def constant(value: float) -> Use:
@@ -199,7 +199,7 @@ def charged(open_stage: Open, policy: Policy, **changes: Any) -> tuple[Experienc
     with torch.no_grad():
         for parameter in policy.trainable().values():
             parameter.add_(0.05 * torch.sin(torch.arange(parameter.numel())).view_as(parameter))
-    return collect(stage, Objective.of(stage), context, prepared, other), context
+    return collect(stage, Objective.of(stage, context), context, prepared, other), context
 
 
 def test_a_kl_in_the_reward_is_charged_token_by_token(open_stage: Open, fresh_policy: Policy):
@@ -226,8 +226,8 @@ def test_an_estimator_that_takes_penalties_is_not_charged_twice(
     plain = stage_of(advantage=Use("reinforce-plus-plus"))
     prepared = context.take(PROMPTS)
     other = open_policy(Model(path=context.parent), stage, context.parent, seed=0)
-    with_kl = collect(stage, Objective.of(stage), context, prepared, other)
-    without = collect(plain, Objective.of(plain), context, prepared)
+    with_kl = collect(stage, Objective.of(stage, context), context, prepared, other)
+    without = collect(plain, Objective.of(plain, context), context, prepared)
     assert with_kl.advantages.equal(without.advantages)
 
 

@@ -86,6 +86,21 @@ def advantages_by_hand(scores: Sequence[Sequence[float]]) -> list[float]:
     return found
 
 
+# -- readers --------------------------------------------------------------------------------------
+
+
+def test_the_policy_reads_what_it_wrote_and_its_counts_are_logged(open_stage: Open) -> None:
+    terms = (
+        Reward(part=Use("numbered"), weight=1.0),
+        Reward(part=Use("caption-success"), weight=0.1, reader=Use("policy", max_new_tokens=4)),
+    )
+    stage = stage_of(rewards=terms)
+    values = one_step(stage, open_stage(stage))
+    assert 1 <= values["reader/caption-success/asked"] <= ROWS
+    assert values["reader/caption-success/failed"] == 0
+    assert 0.0 <= values["reward/caption-success"] <= 1.0
+
+
 # -- from samples to advantages -------------------------------------------------------------------
 
 
@@ -93,7 +108,7 @@ def test_every_row_is_its_prompt_and_its_own_rollout(open_stage: Open) -> None:
     stage = stage_of()
     context = open_stage(stage)
     prepared = context.take(PROMPTS)
-    experience = collect(stage, Objective.of(stage), context, prepared)
+    experience = collect(stage, Objective.of(stage, context), context, prepared)
     members = [(g, member) for g, group in enumerate(experience.groups) for member in group.members]
     for row, old_logp, (g, member) in zip(
         experience.rows, experience.old_logp, members, strict=True

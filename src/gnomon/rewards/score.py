@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from gnomon.auxiliary.reader import Reader, ReaderError, summary_of
 from gnomon.parts import BoundPart
 from gnomon.records import Graded, Group
 
@@ -22,12 +23,16 @@ class RewardError(RuntimeError):
 
 @dataclass(frozen=True)
 class Term:
-    """One reward term: name in the scores, part, weight, and tasks it applies to (None: all)."""
+    """One reward term: name in the scores, part, weight, and tasks it applies to (None: all).
+
+    ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`.
+    """
 
     name: str
     part: BoundPart
     weight: float = 1.0
     applies_to: tuple[str, ...] | None = None
+    ask: Reader | None = None
 
     def applies(self, group: Group) -> bool:
         """Whether the term scores the rollouts of this group's task."""
@@ -41,11 +46,11 @@ Scores = list[list[float | None]]
 def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) -> list[Group]:
     """The same graded groups with the score of every term and the combined reward of every rollout.
 
-    A term that takes ``groups`` is called once, with all groups of the batch; every other term once
-    per rollout. A score is None where the term does not apply; a rollout without any score gets the
-    reward NaN, which is to be left out of training. Raises `RewardError` when a term raises, gives
-    no finite number, or gives the wrong number of scores, and when the combined reward is infinite;
-    ValueError for two terms of one name.
+    A term that takes ``groups`` is called once, with all groups that it applies to; every other
+    term once per rollout. A score is None where the term does not apply; a rollout without any
+    score gets the reward NaN, which is to be left out of training. Raises `RewardError` when
+    a term raises, gives no finite number, or gives the wrong number of scores, and when the
+    combined reward is infinite; ValueError for two terms of one name.
     """
     names = [term.name for term in terms]
     if len(set(names)) < len(names):
@@ -69,11 +74,13 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
 
 
 def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
-    """Mean and mean within-group std of every term: ``reward/<term>`` and ``reward_std/<term>``.
+    """What every term does: ``reward``, ``reward_std``, ``reward_flat``, ``reward_corr``/<term>.
 
-    Rollouts to which a term does not apply are left out; a term that applies nowhere is left out
-    altogether. The std is that of the population of each group's scores, averaged over the groups
-    that have any.
+    Mean; mean within-group std; share of groups in which all scores are equal, so that the term
+    moves nothing; Pearson correlation with correctness over graded rollouts, left out where either
+    is constant. Rollouts to which a term does not apply are left out; a term that applies nowhere
+    is left out altogether. The std is that of the population of each group's scores, averaged over
+    the groups that have any.
     """
     names = dict.fromkeys(
         name for group in groups for member in group.members for name in member.scores
@@ -86,7 +93,31 @@ def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
             every = [value for column in columns for value in column]
             table[f"reward/{name}"] = statistics.fmean(every)
             table[f"reward_std/{name}"] = statistics.fmean(map(statistics.pstdev, columns))
+            table[f"reward_flat/{name}"] = statistics.fmean(len(set(c)) == 1 for c in columns)
+            table |= _correlation(groups, name)
     return table
+
+
+def reader_statistics(terms: Sequence[Term]) -> dict[str, float]:
+    """Counts of every term's reader since the stage began: ``reader/<term>/<count>``."""
+    return {
+        f"reader/{term.name}/{name}": value
+        for term in terms
+        if term.ask is not None
+        for name, value in summary_of(term.ask).items()
+    }
+
+
+def _correlation(groups: Sequence[Group], name: str) -> dict[str, float]:
+    pairs = [
+        (score, float(member.verdict.correct))
+        for group in groups
+        for member in group.members
+        if (score := member.scores.get(name)) is not None and member.verdict.graded
+    ]
+    if any(len(set(column)) < 2 for column in zip(*pairs, strict=True)) or len(pairs) < 2:
+        return {}
+    return {f"reward_corr/{name}": statistics.correlation(*zip(*pairs, strict=True))}
 
 
 def _present(group: Group, name: str) -> list[float]:
@@ -121,30 +152,45 @@ def _member_score(term: Term, group: Group, member: Graded) -> float | None:
 
 
 def _batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
-    if set(term.part.part.inputs) != {"groups"}:
+    wanted = set(term.part.part.inputs)
+    if not wanted <= {"groups", "ask"}:
         raise RewardError(
             f"reward term {term.name!r} takes {term.part.part.inputs}: a batch-level part "
-            "finds everything in the groups; let it take groups alone"
+            "finds everything in the groups; let it take groups alone, or groups and ask"
         )
+    if "ask" in wanted and term.ask is None:
+        raise RewardError(
+            f"reward term {term.name!r} asks a reader and was given none; add one to the term, "
+            "such as reader: {part: policy} (`gnomon parts reader` lists them)"
+        )
+    chosen = [group for group in groups if term.applies(group)]
+    rows = iter(_rows(term, chosen) if chosen else [])
+    return [
+        [_number(term, group.sample.id, value) for value in next(rows)]
+        if term.applies(group)
+        else [None] * len(group.members)
+        for group in groups
+    ]
+
+
+def _rows(term: Term, groups: Sequence[Group]) -> Sequence[Sequence[Any]]:
     batch = ", ".join(repr(group.sample.id) for group in groups[:3])
-    rows = _call(
-        term, {"groups": groups}, f"the batch of samples {batch}{' ...' * (len(groups) > 3)}"
-    )
+    place = f"the batch of samples {batch}{' ...' * (len(groups) > 3)}"
+    rows = _call(term, {"groups": groups, "ask": term.ask}, place)
     sizes = [len(group.members) for group in groups]
     if not isinstance(rows, Sequence) or [_length(row) for row in rows] != sizes:
         raise RewardError(
             f"reward term {term.name!r} must return one list per group with one score per "
             f"rollout, {sizes} in all; it gave {_shown(rows)}"
         )
-    return [
-        [_number(term, group.sample.id, value) if term.applies(group) else None for value in row]
-        for group, row in zip(groups, rows, strict=True)
-    ]
+    return rows
 
 
 def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
     try:
         return term.part.supply(inputs)
+    except ReaderError as error:
+        raise RewardError(f"reward term {term.name!r}: {error}") from error
     except (ValueError, TypeError, ZeroDivisionError) as error:
         raise RewardError(
             f"reward term {term.name!r} failed on {place}: {type(error).__name__}: {error}; "
@@ -179,7 +225,9 @@ def _combined(
     rows = [[value for row in scores for value in row] for scores in table]
     scores = np.array(rows, dtype=np.float64).reshape(len(terms), len(owners))
     weights = np.array([term.weight for term in terms], dtype=np.float64)
-    rewards = np.asarray(combine.supply({"scores": scores, "weights": weights}), dtype=np.float64)
+    owner_N = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
+    known = {"scores": scores, "weights": weights, "groups": owner_N}
+    rewards = np.asarray(combine.supply(known), dtype=np.float64)
     if rewards.shape != (len(owners),):
         raise RewardError(
             f"combination {combine.part.name!r} must give one reward per rollout, {len(owners)} in "

@@ -7,13 +7,14 @@ import statistics
 from collections.abc import Hashable, Sequence
 from typing import Literal
 
-from gnomon.formats.grammar import ANSWER, END_ANSWER, END_THINK, THINK, think_answer
+from gnomon.formats.plain import ANSWER, END_ANSWER, think_answer
 from gnomon.grading.extract import last_boxed
 from gnomon.grading.grade import reference_text, validate_reference
 from gnomon.grading.symbolic import compare_expressions
 from gnomon.parts import register
 from gnomon.records import Answer, Graded, Group, Outcome, Sample, Verdict
 
+THINK, END_THINK = "<think>", "</think>"
 _LAYOUT = think_answer()
 _UNDECIDED = (Outcome.UNPARSEABLE_REFERENCE, Outcome.TIMEOUT, Outcome.CRASH)
 

@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Sequence
 
 from gnomon.formats.grammar import Format
-from gnomon.parts import part, register
+from gnomon.parts import nearest, part, register
 from gnomon.records import Group, Outcome, Verdict
 from gnomon.rewards.lexicons import without_tag_spaces
 from gnomon.rewards.repetition import repetition
@@ -19,6 +19,7 @@ __all__ = [
     "format_match",
     "length_ramp",
     "length_sigmoid",
+    "outcome",
     "repetition",
     "revisual_format",
 ]
@@ -46,6 +47,25 @@ def accuracy(verdict: Verdict, *, partial: bool = False) -> float | None:
 
 
 @register("reward")
+def outcome(
+    verdict: Verdict, *, values: dict[str, float], otherwise: float | None = None
+) -> float | None:
+    """A number for each outcome of grading: correct, wrong, no answer, unparseable answer, ...
+
+    ``otherwise`` is for outcomes without an entry; None: the term does not apply. Nothing but the
+    verdict counts. ValueError for a name that is no outcome. Source: ours, e.g. a penalty for
+    missing answers.
+
+    >>> outcome(Verdict(Outcome.NO_ANSWER, 0.0), values={"correct": 1.0, "no answer": -0.5})
+    -0.5
+    """
+    for name in values:
+        if name not in set(Outcome):
+            raise ValueError(f"{name!r} is no outcome{nearest(name, [o.value for o in Outcome])}")
+    return values.get(verdict.outcome.value, otherwise)
+
+
+@register("reward")
 def format_match(response: str, *, format: str = "think-boxed") -> float:
     """1 when the response is well formed in the named format, else 0; PartError for no format.
 
@@ -54,7 +74,12 @@ def format_match(response: str, *, format: str = "think-boxed") -> float:
     >>> format_match(r"<think> 2+3 </think> \\boxed{5}")
     1.0
     """
-    return float(_format(format).parse(response).well_formed)
+    return float(well_formed(response, format))
+
+
+def well_formed(response: str, format: str) -> bool:
+    """Whether the response is well formed in the named format; PartError for no format."""
+    return _format(format).parse(response).well_formed
 
 
 @functools.cache

@@ -9,6 +9,7 @@ from typing import Any
 from gnomon.parts import BoundPart
 from gnomon.recipe import Regulariser, Reinforce, Reward, Use, build
 from gnomon.rewards.score import Term
+from gnomon.stages.context import StageContext
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Objective:
     temperature: float
 
     @classmethod
-    def of(cls, stage: Reinforce) -> Objective:
-        """Build every part that ``stage`` names."""
+    def of(cls, stage: Reinforce, context: StageContext) -> Objective:
+        """Build every part that ``stage`` names; readers see the context's policy."""
         return cls(
             style=build("format", stage.format)(),
             grader=build("grader", stage.grader),
-            terms=tuple(_term(reward) for reward in stage.rewards),
+            terms=tuple(_term(reward, context) for reward in stage.rewards),
             combine=build("combination", stage.combine),
             filters=_every("resampler", stage.filters),
             reward_kl=_reward_kl(stage),
@@ -100,8 +101,11 @@ def _reward_kl(stage: Reinforce) -> tuple[BoundPart, BoundPart] | None:
     return build("regulariser", block.part), build("schedule", block.coefficient)
 
 
-def _term(reward: Reward) -> Term:
-    return Term(reward.part.part, build("reward", reward.part), reward.weight, reward.tasks)
+def _term(reward: Reward, context: StageContext) -> Term:
+    made = build("reward", reward.part)
+    known = {"policy": context.policy, "parent": context.parent, "root": context.encoder.root}
+    ask = build("reader", reward.reader).supply(known) if reward.reader else None
+    return Term(reward.part.part, made, reward.weight, reward.tasks, ask)
 
 
 def _penalties(stage: Reinforce) -> Iterator[Penalty]:

@@ -29,7 +29,7 @@ from gnomon.models.logprobs import by_row, score_tokens
 from gnomon.models.policy import Policy
 from gnomon.parts import BoundPart
 from gnomon.recipe import Reinforce
-from gnomon.rewards.score import term_statistics
+from gnomon.rewards.score import reader_statistics, term_statistics
 from gnomon.rl.advantages import zero_variance_share
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.chosen import Objective
@@ -67,7 +67,7 @@ class Share:
 
 def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
     """The step of a reinforcement stage: collect, weigh, update."""
-    objective = Objective.of(stage)
+    objective = Objective.of(stage, context)
     reference = _frozen(context) if objective.needs_reference else None
 
     def step(number: int) -> StepResult:
@@ -81,7 +81,8 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
             with context.clock.phase("log"):
                 write_rollouts(context, objective, experience)
         tokens = sum(map(len, unique_runs(experience.rows)))
-        return StepResult({**describe(stage, experience), **meter.means()}, tokens)
+        read = reader_statistics(objective.terms)
+        return StepResult({**describe(stage, experience), **meter.means(), **read}, tokens)
 
     return step
 

@@ -1,0 +1,1 @@
+"""Auxiliary rollouts: a second model reads what the policy wrote."""

@@ -1,0 +1,131 @@
+"""Verifiers: a reader decides whether an answer is the reference answer, where rules cannot.
+
+Sources: General-Reasoner, arXiv 2505.14652; WeThink, arXiv 2506.07905; DeFacto, arXiv 2509.20912.
+What `gnomon.rewards.judges` says about judges that are talked to holds here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gnomon.auxiliary.reader import Reader, Request
+from gnomon.auxiliary.replies import bare_number, final_decision, one_or_zero
+from gnomon.grading.grade import reference_text
+from gnomon.parts import register
+from gnomon.records import Graded, Group, Sample
+from gnomon.rewards.asking import Table, ask_about, question_of
+from gnomon.rewards.choices import final_answer, meta_options, rule_answer, verified_score
+from gnomon.rewards.evidence import abstains, same_words, variant_answer, variant_of
+from gnomon.rewards.judges import FENCED, SCALE, fenced, gold_text, request
+from gnomon.rewards.sections import any_case_block, column_of, last_block
+
+_VERIFY_SYSTEM = (
+    "Decide whether a student's answer is equivalent to the reference answer. Do not solve the "
+    "question. End with 'Final Decision: Yes' or 'Final Decision: No'. " + FENCED
+)
+
+
+@register("reward")
+def equivalence_verifier(groups: Sequence[Group], ask: Reader, *, exact: bool = True) -> Table:
+    """General-Reasoner: 1 - 0.05 per token of difference if a verifier accepts; -0.5 unread.
+
+    The student's answer is `final_answer` of the response; without one the verifier gets "None" and
+    0.5 is taken off. Lengths are whitespace words here, at most 10 apart (the released code counts
+    the policy's tokens). A reply without a decision, or a failed one, is a No. ``exact`` False: the
+    released test, which "Final Decision: Yes or No" passes. None without a reference. Only the last
+    box counts; answers that speak to the verifier can game it. Source: arXiv 2505.14652.
+    """
+
+    def plan(sample: Sample, member: Graded) -> Request | float | None:
+        gold = gold_text(sample)
+        if gold is None:
+            return None
+        said = final_answer(member.rollout.text)
+        asked = f"Question: {question_of(sample)}\nReference answer: {gold}"
+        return request(f"{asked}\n\n{fenced('student answer', str(said))}", _VERIFY_SYSTEM)
+
+    def read(sample: Sample, member: Graded, reply: str | None) -> float:
+        said = final_answer(member.rollout.text)
+        sizes = (len((said or "No Answer").split()), len((gold_text(sample) or "").split()))
+        return verified_score(bool(final_decision(reply, exact=exact)), said, sizes)
+
+    return ask_about(groups, ask, plan, read)
+
+
+_TIERS = (0.0, 0.5, 1.0)
+_TIER_SYSTEM = (
+    "Compare an answer with the reference: 1 when it says the same, 0.5 when it says most of it "
+    "and contradicts nothing, 0 else. " + SCALE
+)
+
+
+@register("reward")
+def hybrid_answer(groups: Sequence[Group], ask: Reader, *, column: str = "category") -> Table:
+    """WeThink: a rule decides closed questions, a judge descriptive ones; in [0, 1].
+
+    Reads the last answer block; 0 without a body. ``column`` holds multiple choice,
+    fill-in-the-blank or descriptive. A judge's reply other than 0, 0.5 or 1 scores 0. None without
+    a reference. Several letters in one block: the first counts. Weights 0.7 with 0.3 for the
+    format. Source: WeThink, arXiv 2506.07905.
+    """
+
+    def plan(sample: Sample, member: Graded) -> Request | float | None:
+        if sample.answer is None:
+            return None
+        gold, options = reference_text(sample.answer), meta_options(sample)
+        text = member.rollout.text
+        score = rule_answer(text, gold, str(column_of(sample, column)), options)
+        if score is not None:
+            return score
+        said = fenced("answer", (last_block(text, "answer") or "").strip())
+        asked = f"Question: {question_of(sample)}\nReference: {gold}"
+        return request(f"{asked}\n\n{said}", _TIER_SYSTEM)
+
+    def read(sample: Sample, member: Graded, reply: str | None) -> float:
+        value = bare_number(reply, low=-1, high=2)
+        return value if value in _TIERS and value is not None else 0.0
+
+    return ask_about(groups, ask, plan, read)
+
+
+_SAME_SYSTEM = (
+    "Do two answers to one question mean the same? Reply 1 for yes and 0 for no, nothing else. "
+    + FENCED
+)
+_UNKNOWN_SYSTEM = (
+    "Does the answer say that the question cannot be answered? Reply 1 for yes and 0 for no, "
+    "nothing else. " + FENCED
+)
+
+
+@register("reward")
+def variant_judged(groups: Sequence[Group], ask: Reader, *, column: str = "type") -> Table:
+    """R_ans of DeFacto v2 by image variant, from -1.5 to 1, see `variant_answer`.
+
+    The first answer block in any case of its tags, stripped; equal after lower-casing and
+    collapsing blanks, else a judge says 1 or 0 (failed: 0). On "cf" the judge may find an
+    abstention that the phrases miss; the exact match with the reference is by rule alone. Naming
+    the answer and "unknown" in one block costs 0.2. Columns ``type`` and ``y_star``. Source: arXiv
+    2509.20912.
+    """
+
+    def plan(sample: Sample, member: Graded) -> Request | float:
+        kind, gold = variant_of(sample, column), str(column_of(sample, "y_star"))
+        said = (any_case_block(member.rollout.text, "answer") or "").strip()
+        equal, abstained = same_words(said, gold), abstains(said)
+        if not said or (equal if kind != "cf" else abstained):
+            return variant_answer(float(equal), abstained, equal, kind)
+        body = fenced("answer", said)
+        if kind == "cf":
+            return request(body, _UNKNOWN_SYSTEM)
+        return request(f"{question_of(sample)}\nReference: {gold}\n\n{body}", _SAME_SYSTEM)
+
+    def read(sample: Sample, member: Graded, reply: str | None) -> float:
+        kind, gold = variant_of(sample, column), str(column_of(sample, "y_star"))
+        said = (any_case_block(member.rollout.text, "answer") or "").strip()
+        equal, yes = same_words(said, gold), bool(one_or_zero(reply))
+        if kind == "cf":
+            return variant_answer(0.0, yes, equal, kind)
+        return variant_answer(float(yes), abstains(said), equal, kind)
+
+    return ask_about(groups, ask, plan, read)

@@ -1,0 +1,1 @@
+"""A local model as an OpenAI-compatible endpoint."""
