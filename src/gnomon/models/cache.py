@@ -93,7 +93,7 @@ class GridCache:
         weights = scores.masked_fill(self.hidden_N11X, -torch.inf).softmax(-1)
         seen = self._by_row(self._by_line(weights[..., :size]) @ prompt_values)
         seen = seen + weights[..., size:] @ values[:, :, : self.width]
-        return seen.view(rows, -1, width)
+        return seen.reshape(rows, -1, width)
 
     def narrow(self, lines: Tensor, rows: Tensor) -> None:
         """Keep ``lines``, and of each as many ``rows`` (indices, line by line)."""

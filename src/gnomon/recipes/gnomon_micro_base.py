@@ -151,6 +151,7 @@ def _thoughts(name: str, steps: Any) -> Sft:
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
+        micro_batch_tokens=ours(1536),
         max_tokens=288,
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=ours(1.2e-3), warmup=50, floor=ours(1e-5)),
