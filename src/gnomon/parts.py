@@ -122,6 +122,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.lexicons",
         "gnomon.rewards.visual",
         "gnomon.rewards.temporal",
+        "gnomon.rewards.grounding",
         "gnomon.rewards.text",
         "gnomon.rewards.typed",
         "gnomon.rewards.choices",
