@@ -101,10 +101,11 @@ def _prompt(said: Payload, gold: Payload) -> float:
         return 0.0
     if "time" not in gold:
         return 0.5 * _box(said, gold) + 0.25 * sum(near)
-    moment, wanted = said.get("time"), finite(gold["time"])
-    if not _is_number(moment) or wanted is None:
+    moment = finite(said["time"]) if _is_number(said.get("time")) else None
+    wanted = finite(gold["time"])
+    if moment is None or wanted is None:
         return 0.0
-    closeness = math.exp(-abs(float(moment) - wanted) / 2)
+    closeness = math.exp(-abs(moment - wanted) / 2)
     return 0.3 * _box(said, gold) + 0.3 * closeness + 0.2 * sum(near)
 
 
