@@ -57,8 +57,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "length-ramp": {"budget": 300},
     "interval": {"column": "span"},
     "typed-answer": {"system": "visionary"},
-    "grounding": {"column": "track", "kind": "track_task"},
-    "grounding-structure": {"column": "track", "kind": "track_task"},
+    "grounding": {"column": "track", "task": "track_task"},
+    "grounding-structure": {"column": "track", "task": "track_task"},
     "segmentation-prompt": {"column": "places"},
     "outcome": {"values": {"correct": 1.0}},
 }

@@ -267,7 +267,7 @@ def register(kind: str, name: str | None = None) -> Callable[[Function], Functio
     return decorate
 
 
-def part(kind: str, name: str, **settings: Any) -> BoundPart:
+def part(kind: str, name: str, /, **settings: Any) -> BoundPart:
     """The registered part with its settings checked and completed.
 
     >>> part("reward", "length-ramp", budget=1000)(950)

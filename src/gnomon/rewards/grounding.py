@@ -175,7 +175,7 @@ def _gold(sample: Sample, column: str) -> Payload | None:
 
 @register("reward")
 def grounding(
-    response: str, sample: Sample, *, column: str = "answer", kind: str = "problem_type"
+    response: str, sample: Sample, *, column: str = "answer", task: str = "problem_type"
 ) -> float | None:
     """Accuracy of a JSON grounding answer by task, in [0, 1].
 
@@ -190,7 +190,7 @@ def grounding(
     >>> grounding('<answer>{"time": [2, 6]}</answer>', asked)
     0.3333333333333333
     """
-    score, _, _ = task_of(sample, kind)
+    score, _, _ = task_of(sample, task)
     gold, said = _gold(sample, column), payload(response)
     if gold is None:
         return None
@@ -199,7 +199,7 @@ def grounding(
 
 @register("reward")
 def grounding_structure(
-    response: str, sample: Sample, *, column: str = "answer", kind: str = "problem_type"
+    response: str, sample: Sample, *, column: str = "answer", task: str = "problem_type"
 ) -> float:
     """0.5 for a JSON answer that fits its task; with keyed boxes 0.25, and 0.25 x shared keys.
 
@@ -211,7 +211,7 @@ def grounding_structure(
     >>> grounding_structure('<think>x</think><answer>{"time": [2, 6]}</answer>', asked)
     0.5
     """
-    _, fits, keyed = task_of(sample, kind)
+    _, fits, keyed = task_of(sample, task)
     gold, said = _gold(sample, column), payload(response)
     tidy = without_tag_spaces(response)
     if said is None or not has_layout(tidy, ["think", "answer"], space=True):
