@@ -57,6 +57,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "length-ramp": {"budget": 300},
     "interval": {"column": "span"},
     "typed-answer": {"system": "visionary"},
+    "grounding": {"column": "track", "task": "track_task"},
+    "grounding-structure": {"column": "track", "task": "track_task"},
     "segmentation-prompt": {"column": "places"},
     "outcome": {"values": {"correct": 1.0}},
 }
@@ -68,6 +70,7 @@ META: dict[str, Any] = {
     "gt": {"action": "click", "coordinate": [5, 5]}, "size": [1000, 1000], "span": [20, 40],
     "answer_type": "digit", "solution": "5", "m": 2, "n": 2, "video_length": 100.0,
     "shown_options": {"A": "5"}, "objects": [["cup", [0, 0, 1, 1]]], "difficulty_city": "hard",
+    "track": {"boxes": {"1": [0, 0, 9, 9]}}, "track_task": "tracking",
     "difficulty": 6.0, "places": "<box>(1,1),(9,9)</box><points>(2,2),(3,3)</points>", "lines": LINES, "station_1": "Ada", "station_2": "Fermat", "answer": 1,
 }  # fmt: skip
 

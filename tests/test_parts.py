@@ -81,6 +81,15 @@ def test_a_part_that_wants_true_or_false_gets_it() -> None:
     assert part("reward", "accuracy", partial=True).settings == {"partial": True}
 
 
+def test_a_setting_may_be_called_kind_or_name() -> None:
+    @register("reward")
+    def oddly_named(length: int, *, kind: str = "a", name: str = "b") -> float:
+        """Takes names that the door to parts takes too."""
+        return float(kind == name)
+
+    assert part("reward", "oddly-named", kind="x", name="x")(3) == 1.0
+
+
 # -- looking up -----------------------------------------------------------------------------------
 
 

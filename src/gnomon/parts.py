@@ -185,6 +185,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.visual",
         "gnomon.rewards.shaping",
         "gnomon.rewards.temporal",
+        "gnomon.rewards.grounding",
         "gnomon.rewards.text",
         "gnomon.rewards.typed",
         "gnomon.rewards.choices",
@@ -343,7 +344,7 @@ def register(kind: str, name: str | None = None) -> Callable[[Function], Functio
     return decorate
 
 
-def part(kind: str, name: str, **settings: Any) -> BoundPart:
+def part(kind: str, name: str, /, **settings: Any) -> BoundPart:
     """The registered part with its settings checked and completed.
 
     >>> part("reward", "length-ramp", budget=1000)(950)

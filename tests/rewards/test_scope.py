@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.rewards.scope import centred, ids_before, section_end, token_advantages, tokens_before
+from gnomon.parts import part
+from gnomon.records import Graded, Group, Outcome, Rollout, Sample, Verdict
+from gnomon.rewards.scope import (
+    centred,
+    ids_before,
+    scoped_credit,
+    section_end,
+    token_advantages,
+    tokens_before,
+)
+from gnomon.rewards.score import Term, score
 
 IDS = [7, 1, 1, 8, 5, 2, 2, 6, 9]
 OTHER = [7, 1, 8, 5, 2, 6, 3, 3, 3]
@@ -59,3 +69,36 @@ def test_a_score_that_does_not_apply_has_no_credit() -> None:
     nan = float("nan")
     assert centred([1.0, nan, 3.0], [0, 0, 0]).tolist() == [-1.0, 0.0, 1.0]
     assert centred([nan], [0]).tolist() == [0.0]
+
+
+PIECES = ["<think>", "a", "</think>", " Step 1: Next,"]
+
+
+def decode(ids: object) -> str:
+    return "".join(PIECES[i] for i in ids)  # type: ignore[attr-defined]
+
+
+def rollout(*ids: int) -> Graded:
+    made = Rollout(ids, (0.0,) * len(ids), decode(ids), "end")
+    return Graded(made, Verdict(Outcome.CORRECT, 1.0))
+
+
+def test_a_scoped_term_credits_its_section_and_stays_out_of_the_reward() -> None:
+    groups = [Group(Sample("s", ()), (rollout(0, 1, 1, 2, 3), rollout(0, 1, 2), rollout(3, 1)))]
+    terms = [
+        Term("accuracy", part("reward", "accuracy")),
+        Term("step-markers", part("reward", "step-markers", enough=2), weight=3.0, scope="think"),
+    ]
+    done = score(groups, terms, part("combination", "sum"))
+    assert [member.reward for member in done[0].members] == [1.0, 1.0, 1.0]
+    [(credit, tokens)] = scoped_credit(done, terms, decode)
+    assert tokens.tolist() == [3, 2, 0]
+    assert credit.tolist() == pytest.approx([1, -2, 1])
+    found = token_advantages([0.0, 0.0, 0.0], [(credit, tokens)], 5)
+    assert found[0].tolist() == pytest.approx([1, 1, 1, 0, 0])
+    assert found[2].tolist() == [0.0] * 5
+
+
+def test_terms_without_a_scope_give_no_token_credit() -> None:
+    terms = [Term("accuracy", part("reward", "accuracy"))]
+    assert scoped_credit([Group(Sample("s", ()), (rollout(1),))], terms, decode) == []

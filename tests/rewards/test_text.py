@@ -101,6 +101,13 @@ def test_a_single_word_shares_no_pair_of_words() -> None:
     assert rouge_mean("red", "red") == pytest.approx(2 / 3)
 
 
+@given(st.lists(st.sampled_from("abc"), max_size=30), st.integers(1, 9))
+def test_repeats_are_those_of_the_counted_runs(words: list[str], size: int) -> None:
+    runs = [tuple(words[start : start + size]) for start in range(len(words) - size + 1)]
+    wanted = -2.0 * (1 - len(set(runs)) / len(runs)) if runs else 0.0
+    assert repeated_ngrams(" ".join(words), size, -2.0) == pytest.approx(wanted)
+
+
 def record(**meta: Any) -> Sample:
     return Sample("s", (), meta=meta)
 

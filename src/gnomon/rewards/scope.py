@@ -15,6 +15,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gnomon.records import Group
+from gnomon.rewards.score import Term
+
 Array = NDArray[np.float64]
 
 
@@ -95,3 +98,27 @@ def token_advantages(
         inside_NT = place_T[None, :] < np.asarray(tokens_N)[:, None]
         result += np.asarray(credit_N, np.float64)[:, None] * inside_NT
     return result
+
+
+def scoped_credit(
+    groups: Sequence[Group], terms: Sequence[Term], decode: Callable[[Sequence[int]], str]
+) -> list[tuple[Array, NDArray[np.int64]]]:
+    """(B [N], tokens [N]) of every term with a scope: weight x centred score, and how far it goes.
+
+    ``groups`` are scored (`gnomon.rewards.score.score`), N their rollouts in order; ``decode`` is
+    the tokenizer's, special tokens left out as in `Rollout.text`. A rollout without the section, or
+    to which the term does not apply, gets no credit of it. Input of `token_advantages`.
+    """
+    rollouts = [member.rollout for group in groups for member in group.members]
+    owner_N = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
+    credits = []
+    for term in terms:
+        if term.scope:
+            ends = [section_end(rollout.text, term.scope) for rollout in rollouts]
+            tokens_N = np.array(
+                [tokens_before(decode, r.token_ids, e) for r, e in zip(rollouts, ends, strict=True)]
+            )
+            scores = [m.scores.get(term.name) for group in groups for m in group.members]
+            known = [np.nan if value is None else value for value in scores]
+            credits.append((term.weight * centred(known, owner_N), tokens_N))
+    return credits

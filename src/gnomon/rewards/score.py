@@ -25,7 +25,9 @@ class RewardError(RuntimeError):
 class Term:
     """One reward term: name in the scores, part, weight, and tasks it applies to (None: all).
 
-    ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`.
+    ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`. A term with a
+    ``scope``, the name of a section, stays out of the combined reward: its credit goes to the
+    tokens up to the end of that section, see `gnomon.rewards.scope`.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Term:
     weight: float = 1.0
     applies_to: tuple[str, ...] | None = None
     ask: Reader | None = None
+    scope: str = ""
 
     def applies(self, group: Group) -> bool:
         """Whether the term scores the rollouts of this group's task."""
@@ -50,13 +53,16 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
     term once per rollout. A score is None where the term does not apply; a rollout without any
     score gets the reward NaN, which is to be left out of training. Raises `RewardError` when
     a term raises, gives no finite number, or gives the wrong number of scores, and when the
-    combined reward is infinite; ValueError for two terms of one name.
+    combined reward is infinite; ValueError for two terms of one name. The scores of a term with a
+    scope are kept beside the reward and do not enter it.
     """
     names = [term.name for term in terms]
     if len(set(names)) < len(names):
         raise ValueError(f"reward terms need different names: {', '.join(names)}")
     table = [_term_scores(term, groups) for term in terms]
-    rewards = _combined(table, terms, combine, groups)
+    whole = [place for place, term in enumerate(terms) if not term.scope]
+    chosen = [table[place] for place in whole], [terms[place] for place in whole]
+    rewards = _combined(*chosen, combine, groups)
     return [
         dataclasses.replace(
             group,

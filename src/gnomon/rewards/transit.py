@@ -300,7 +300,7 @@ def difficulty_factor(sample: Sample, *, column: str = "difficulty_city") -> flo
 
 
 _LEADS = ("final answer is", "answer is", "correct answer is", "answer should be")
-_UNITS = re.compile(r"[\s ]|km|m\^3|units|\^\\circ|\\left|\\right|\\text|\\mbox")
+_UNITS = re.compile(r"\s|km|m\^3|units|\^\\circ|\\left|\\right|\\text|\\mbox")
 
 
 def short_answer(text: str) -> str:
