@@ -306,7 +306,7 @@ except PartError as error:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.startswith("format 'direct' is already defined in gnomon.formats.grammar: ")
+    assert done.stdout.startswith("format 'direct' is already defined in gnomon.formats.plain: ")
 
 
 def test_a_module_can_be_forgotten() -> None:
@@ -368,4 +368,6 @@ def test_every_default_is_valid_and_can_be_written_down(ours: list[Part]) -> Non
 def example(hint: Any) -> Any:
     """A value of a required setting's type."""
     values = {int: 1, float: 0.5, str: "text", Path: Path("data.jsonl")}
+    if typing.get_origin(hint) is typing.Literal:
+        return typing.get_args(hint)[0]
     return [] if typing.get_origin(hint) is list else values[hint]
