@@ -46,7 +46,7 @@ def reduced(text: str) -> str:
 
 def main() -> None:
     pairs = published(Path(sys.argv[1]))
-    pool = VerifierPool(2)
+    pool = VerifierPool(2, seconds=20.0)
     outcomes: dict[str, int] = {}
     agree, accepts = 0, []
     for gold, given, expected in pairs:

@@ -315,7 +315,7 @@ except PartError as error:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.startswith("format 'direct' is already defined in gnomon.formats.grammar: ")
+    assert done.stdout.startswith("format 'direct' is already defined in gnomon.formats.plain: ")
 
 
 def test_a_module_can_be_forgotten() -> None:

@@ -197,9 +197,9 @@ def test_the_tables_show_counts_shares_and_disagreements(file: Path) -> None:
 
 def test_text_of_a_file_is_not_obeyed_by_the_terminal(tmp_path: Path) -> None:
     evil = "[bold]\x1b[31mA\x07[/bold] " + "x" * 500
-    row = {"prediction": evil, "reference": "[", "kind": "expression"}
+    row = {"prediction": evil, "reference": evil.lower(), "kind": "text"}
     path = write(tmp_path / "a.jsonl", [row])
-    graded = grade_file(path, grader_of("strict"), grader_of("released:system=seed-bench-r1"))
+    graded = grade_file(path, grader_of("strict"), grader_of("released:system=r1-aqa"))
     table = shown(disagreement_table(graded))
     assert "\x1b[31m" not in table
     assert "[bold]A" in table

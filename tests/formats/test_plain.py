@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.formats.grammar import Format
-from gnomon.formats.plain import direct, last_answer_block, think_answer, think_boxed
+from gnomon.formats.plain import (
+    boxed,
+    boxed_or_phrase,
+    direct,
+    last_answer_block,
+    think_answer,
+    think_boxed,
+)
 from gnomon.parts import PartError, part
 
 FORMATS = [direct(), think_boxed(), think_answer()]
@@ -170,3 +177,48 @@ def test_think_answer_refuses_everything_else_but_still_finds_the_answer(
 def test_the_last_closed_answer_block_counts() -> None:
     assert last_answer_block("<answer>1</answer><answer>2") == "1"
     assert last_answer_block("</answer><answer>") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        (r"so \boxed{x^{2}} then \boxed{\frac{1}{2}}", r"\frac{1}{2}"),
+        ("Answer: 42\n", "42"),
+        ("Answer: 42", None),
+        ("The answer is: 3 apples\nFinal Answer: 4\n", "4"),
+        ("Answer: 3\nAnswer: 4", "3"),
+        ("I think the ANSWER:\n\n 5 \n", "5"),
+        ("Answer:\n", ""),
+        ("Answer: 5<|im_end|>\n", "5"),
+        (r"\boxed{a{b{c}}}", "a{b{c}}"),
+        (r"\boxed{1} \boxed{a{b{c{d}}}}", "1"),
+        ("\\boxed{}\nSolution: 7\n", "7"),
+        (r"\boxed{5", None),
+        ("", None),
+    ],
+)
+def test_general_reasoner_extracts_by_its_worked_examples(text: str, answer: str | None) -> None:
+    assert boxed_or_phrase(text) == answer
+
+
+@pytest.mark.parametrize(
+    ("text", "strict", "released"),
+    [("Answer: 42\n", None, "42"), (r"\boxed{5", None, None), (r"\boxed{ 5 }", "5", " 5 ")],
+)
+def test_the_released_boxed_format_knows_phrases(
+    text: str, strict: str | None, released: str | None
+) -> None:
+    assert boxed().parse(text).answer == strict
+    assert boxed(mode="released").parse(text).answer == released
+
+
+@given(text=st.text("\\\\boxed{}answer:\\n 12", max_size=80))
+def test_extraction_by_phrases_never_raises(text: str) -> None:
+    boxed_or_phrase(text)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_extraction_by_phrases_is_linear(name: str) -> None:
+    start = time.process_time()
+    boxed_or_phrase(HOSTILE[name])
+    assert time.process_time() - start < 1.0

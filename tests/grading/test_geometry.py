@@ -45,6 +45,12 @@ def test_a_triangle_is_half_of_its_box() -> None:
     assert polygon_iou(triangle, corners((0, 0, 4, 4))) == pytest.approx(0.5)
 
 
+def test_an_edge_that_is_all_but_level_is_level() -> None:
+    flat = [(0.0, 0.0), (1.0, 1e-308), (2.0, 0.0)]
+    assert polygon_iou(flat, flat) == 0.0
+    assert polygon_iou(flat, corners((0, 0, 4, 4))) == 0.0
+
+
 def test_a_bow_tie_covers_its_two_wings() -> None:
     bow = [(0, 0), (4, 4), (4, 0), (0, 4)]
     assert polygon_iou(bow, corners((0, 0, 4, 4))) == pytest.approx(0.5)

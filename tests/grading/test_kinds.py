@@ -131,3 +131,76 @@ def test_no_grader_raises_on_any_text(
 def test_loading_refuses_what_is_not_of_the_kind() -> None:
     for kind in KINDS.keys() - {"text", "code", "expression", "choice", "list", "set"}:
         assert KINDS[kind].load("no such thing (at all") is None, kind
+
+
+coordinate = st.integers(0, 500)
+sizes = st.integers(1, 500)
+some_boxes = st.tuples(coordinate, coordinate, sizes, sizes).map(
+    lambda t: (t[0], t[1], t[0] + t[2], t[1] + t[3])
+)
+some_points = st.tuples(coordinate, coordinate)
+some_spans = st.tuples(coordinate, sizes).map(lambda t: (t[0] / 4, (t[0] + t[1]) / 4))
+words = st.text("abcdefgh", min_size=1, max_size=6)
+random_references = st.one_of(
+    st.integers(0, 10**6).map(lambda v: Answer("count", v)),
+    st.tuples(st.integers(1, 999), st.sampled_from(["m", "kg", "m/s^2", "kJ", "%", "°C"])).map(
+        lambda t: Answer("quantity", f"{t[0]} {t[1]}")
+    ),
+    st.lists(words, min_size=1, max_size=5).map(lambda v: Answer("list", tuple(v))),
+    st.sets(words, min_size=1, max_size=5).map(lambda v: Answer("set", frozenset(v))),
+    st.integers(1, 9)
+    .flatmap(lambda n: st.permutations(range(1, n + 1)))
+    .map(lambda v: Answer("permutation", tuple(v))),
+    st.sets(st.tuples(words, words, words), min_size=1, max_size=4).map(
+        lambda v: Answer("operations", tuple(sorted(v)))
+    ),
+    st.lists(some_boxes, min_size=1, max_size=4).map(lambda v: Answer("boxes", tuple(v))),
+    some_boxes.map(lambda v: Answer("point", v)),
+    some_points.map(lambda v: Answer("point", v)),
+    st.lists(some_points, min_size=1, max_size=4).map(lambda v: Answer("points", tuple(v))),
+    st.lists(st.lists(st.integers(0, 1), min_size=3, max_size=3), min_size=1, max_size=4).map(
+        lambda v: Answer("mask", v)
+    ),
+    some_boxes.map(
+        lambda b: Answer("polygon", ((b[0], b[1]), (b[2], b[1]), (b[2], b[3]), (b[0], b[3])))
+    ),
+    st.lists(st.tuples(words, some_boxes), min_size=1, max_size=1).map(
+        lambda v: Answer("layout", tuple(v))
+    ),
+    some_spans.map(lambda v: Answer("span", v)),
+    st.lists(some_spans, min_size=1, max_size=4).map(lambda v: Answer("spans", tuple(v))),
+    st.dictionaries(st.integers(0, 99).map(str), some_boxes, min_size=1, max_size=4).map(
+        lambda v: Answer("track", v)
+    ),
+    some_boxes.map(lambda v: Answer("action", {"action": "click", "bbox": v})),
+    words.map(lambda v: Answer("action", {"action": "type", "text": v})),
+    st.dictionaries(words, some_boxes.map(lambda v: Answer("box", v)), min_size=1, max_size=3).map(
+        lambda v: Answer("parts", v)
+    ),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(random_references)
+def test_the_canonical_text_of_any_reference_is_right(answer: Answer) -> None:
+    verdict = strict(reference_text(answer), answer)
+    assert verdict.correct, verdict
+    assert verdict.score == pytest.approx(1.0)
+
+
+@settings(deadline=None, max_examples=300)
+@given(random_references, random_references)
+def test_the_answer_to_one_question_is_right_for_another_only_when_it_fits(
+    one: Answer, other: Answer
+) -> None:
+    verdict = strict(reference_text(one), other)
+    if one.kind == other.kind and one.value == other.value:
+        assert verdict.correct
+    assert verdict.correct or verdict.score < 1.0
+
+
+@pytest.mark.parametrize(("answer", "right", "wrong"), EXAMPLES, ids=ids)
+def test_the_value_that_was_read_is_told(answer: Answer, right: str, wrong: list[str]) -> None:
+    assert strict(right, answer).value is not None
+    missing = strict(None, answer)
+    assert (missing.outcome, missing.value, missing.score) == (Outcome.NO_ANSWER, None, 0.0)

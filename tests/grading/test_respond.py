@@ -48,6 +48,13 @@ def test_a_response_is_parsed_by_the_format_and_graded_by_the_grader(text, outco
     assert graded.rollout.text == text
 
 
+def test_a_verdict_says_which_versions_of_format_and_grader_made_it():
+    assert grade(r"<think> 2+3 </think> \boxed{5}").verdict.grader == "think-boxed/1 strict/2"
+    assert grade("5", style=part("format", "direct")()).verdict.grader == "direct/1 strict/2"
+    crashed = grade("5", grader=as_part(raises_for_a_test)).verdict
+    assert crashed.grader == "think-boxed/1 raises_for_a_test"
+
+
 def test_a_grader_that_raises_is_a_crash_with_its_reason():
     verdict = grade("5", grader=as_part(raises_for_a_test)).verdict
     assert verdict.outcome is Outcome.CRASH

@@ -8,7 +8,13 @@ import pytest
 import sympy
 
 from gnomon.grading import symbolic_worker
-from gnomon.grading.symbolic_worker import compare_difference, compare_latex, parse_plain, serve
+from gnomon.grading.symbolic_worker import (
+    compare_difference,
+    compare_latex,
+    compare_whole,
+    parse_plain,
+    serve,
+)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,13 @@ def test_latex_is_compared_by_math_verify() -> None:
     assert compare_latex(r"\sqrt{11}", r"2\sqrt{3}")[0] == "wrong"
     assert compare_latex("x+", "5")[0] == "unparseable answer"
     assert compare_latex("5", "x+")[0] == "unparseable reference"
+
+
+def test_whole_texts_are_searched_by_math_verify_itself() -> None:
+    assert compare_whole(r"so \boxed{0.5}", r"\boxed{\frac{1}{2}}")[0] == "correct"
+    assert compare_whole(r"\boxed{1}", r"\boxed{2}")[0] == "wrong"
+    assert compare_whole("nothing", r"\boxed{2}")[0] == "unparseable answer"
+    assert compare_whole("5", "nothing")[0] == "unparseable reference"
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, SystemError])

@@ -2,11 +2,20 @@ r"""The formats of most systems: the answer alone, ``\boxed{}``, and an answer b
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from typing import Literal
+
 from gnomon.formats.grammar import Block, Format, Grammar, Parsed, without_foreign
 from gnomon.grading.extract import last_boxed
 from gnomon.parts import register
 
 ANSWER, END_ANSWER = "<answer>", "</answer>"
+MAX_BOXES = 64
+PHRASES = (
+    *("final answer:", "final answer is:", "the answer is:", "answer:"),
+    *("solution:", "the solution is:"),
+)
 THINK = Block("think", "think")
 BOXED = Block("answer", "answer", open=r"\boxed{", close="}", take="last")
 THINK_BOXED = Grammar((THINK, BOXED), anchor="start", between="text")
@@ -74,16 +83,20 @@ def think_answer(
 
 
 @register("format")
-def boxed(*, instruction: str | None = None) -> Format:
+def boxed(
+    *, instruction: str | None = None, mode: Literal["strict", "released"] = "strict"
+) -> Format:
     r"""Any text that ends in one ``\boxed{}``; no thought is marked.
 
     Well formed: exactly one ``\boxed{}``, not blank, with balanced braces. The answer is the
-    content of the last one. Source: arXiv 2505.14652 (General-Reasoner); the count is ours.
+    content of the last one. ``released``: `boxed_or_phrase` reads the answer, and whatever has one
+    is well formed. Source: arXiv 2505.14652 (General-Reasoner); the count is ours.
 
     >>> boxed().parse(r"2 + 3 is \boxed{5}.").answer
     '5'
     """
-    return Grammar((BOXED,), anchor="anywhere").format("boxed", instruction)
+    style = Grammar((BOXED,), anchor="anywhere").format("boxed", instruction)
+    return dataclasses.replace(style, parse=_parse_phrase) if mode == "released" else style
 
 
 @register("format")
@@ -114,6 +127,57 @@ def think_answer_boxed(*, instruction: str | None = None) -> Format:
     """
     grammar = Grammar((_LINED_THINK, _CONCLUSION), between="newline", outer="none")
     return grammar.format("think-answer-boxed", instruction)
+
+
+def boxed_or_phrase(text: str) -> str | None:
+    r"""The answer as General-Reasoner extracts it, or None.
+
+    The content, unchanged, of the last ``\boxed{}`` whose braces nest at most three deep, its own
+    counted. Without one, or when it is empty: what follows the phrase of `PHRASES` that starts
+    latest (in any case, also within a sentence) up to a newline, which must exist, stripped,
+    without end tokens. Only the last 64 boxes are tried. The released code looks at the last 1024
+    tokens; here the whole text counts. Source: arXiv 2505.14652.
+
+    >>> boxed_or_phrase("Answer: 42" + chr(10)), boxed_or_phrase("Answer: 42")
+    ('42', None)
+    """
+    for opening in list(re.finditer(r"\\boxed\{", text))[: -MAX_BOXES - 1 : -1]:
+        content = _shallow(text, opening.end())
+        if content is not None:
+            break
+    else:
+        content = None
+    return content or _after_phrase(text)
+
+
+def _shallow(text: str, start: int) -> str | None:
+    depth = 1
+    for brace in re.compile("[{}]").finditer(text, start):
+        depth += 1 if brace.group() == "{" else -1
+        if depth == 0:
+            return text[start : brace.start()]
+        if depth > 3:
+            return None
+    return None
+
+
+def _after_phrase(text: str) -> str | None:
+    lower, end = text.lower(), text.rfind("\n")
+    found = [(lower.rfind(phrase, 0, end), len(phrase)) for phrase in PHRASES] if end >= 0 else []
+    start, length = max(found, default=(-1, 0))
+    if start < 0:
+        return None
+    rest = text[start + length : end + 1]
+    lines = [line for line in rest.split("\n") if line.strip()]
+    answer = lines[0].strip() if lines else ""
+    for token in ("</s>", "<|im_end|>", "<|endoftext|>"):
+        answer = answer.removesuffix(token)
+    return answer
+
+
+def _parse_phrase(text: str) -> Parsed:
+    answer = boxed_or_phrase(without_foreign(text))
+    return Parsed(None, answer or None, bool(answer), "" if answer else "there is no answer")
 
 
 def last_answer_block(text: str) -> str | None:

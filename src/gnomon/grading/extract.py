@@ -245,7 +245,7 @@ def _numbers_from_the_end(text: str) -> Iterator[Fraction]:
 
 
 def _clean_number(text: str) -> str:
-    text = text.translate(_SIGNS).strip()
+    text = text.translate(_SIGNS).replace("{,}", ",").strip()
     for opening, closing in (("$", "$"), (r"\(", r"\)"), (r"\[", r"\]")):
         if text.startswith(opening) and text.endswith(closing) and len(text) > 2 * len(opening):
             text = text[len(opening) : -len(closing)]

@@ -98,11 +98,11 @@ def _revisual(prediction: str | None, reference: Answer) -> Verdict:
 
 @register("grader", "math-verify")
 def math_verify(prediction: str | None, reference: Answer) -> Verdict:
-    r"""math-verify 0.9 on the text as it stands, with its own search, in a killable worker.
+    r"""The library math-verify on the text as it stands, in a killable worker.
 
     A peer to compare with (`gnomon grade --against math-verify`). The reference, and a prediction
     without a box or a dollar sign, are put into a box, since it reads LaTeX only there. Outcomes as
-    in `strict`. Source: the library math-verify.
+    in `strict`. Source: math-verify 0.9, with its own search for the answer.
 
     >>> from gnomon.parts import find
     >>> find("grader", "math-verify").inputs

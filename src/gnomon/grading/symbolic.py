@@ -17,6 +17,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import weakref
 from fractions import Fraction
 from multiprocessing.connection import Connection, Pipe
@@ -29,6 +30,7 @@ from gnomon.grading.size import size_problem
 from gnomon.records import Outcome
 
 WORKERS = 2
+PATIENCE = 5.0
 _START_SECONDS = 60.0
 _WORKER = Path(__file__).with_name("symbolic_worker.py")
 _ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"))
@@ -49,9 +51,10 @@ class Verifier(Protocol):
 class SymbolicVerifier:
     """One killable worker process for symbolic comparison; lazily started, safe in any thread.
 
-    ``seconds`` is the hard limit of one request, ``megabytes`` the limit of the worker's address
-    space. The time that a worker takes to start does not count. Requests of several threads wait
-    for each other.
+    ``seconds`` is the hard limit of one request, of the worker's processor time where the system
+    tells it (Linux), and `PATIENCE` times that by the clock; so that a machine that is busy with
+    training makes no timeouts. ``megabytes`` is the limit of the worker's address space. The time
+    that a worker takes to start does not count. Requests of several threads wait for each other.
     """
 
     def __init__(self, *, seconds: float = 2.0, megabytes: int = 1024) -> None:
@@ -71,7 +74,7 @@ class SymbolicVerifier:
         the limit and CRASH when the worker dies or fails; the next request finds a new worker.
         """
         request = {"mode": mode, "prediction": prediction, "reference": reference}
-        message = json.dumps(request | {"seconds": self.seconds}).encode()
+        message = json.dumps(request | {"seconds": PATIENCE * self.seconds}).encode()
         with self._lock:
             try:
                 return self._ask(message)
@@ -92,11 +95,25 @@ class SymbolicVerifier:
     def _ask(self, message: bytes) -> Finding:
         connection = self._connect()
         connection.send_bytes(message)
-        if not connection.poll(self.seconds):
+        if not self._wait(connection):
             self._kill()
             return Outcome.TIMEOUT, f"no result within {self.seconds:g} s"
         outcome, reason = json.loads(connection.recv_bytes(65_536))
         return Outcome(outcome), reason
+
+    def _wait(self, connection: Connection) -> bool:
+        """Whether the worker answers in time; a busy machine does not take time from it."""
+        assert self._process is not None
+        pid, begun = self._process.pid, time.monotonic()
+        worked = processor_seconds(pid)
+        left = self.seconds
+        while not connection.poll(left):
+            spent = processor_seconds(pid) - worked
+            waited = time.monotonic() - begun
+            if spent >= 0.95 * self.seconds or waited >= PATIENCE * self.seconds:
+                return False
+            left = max(0.05, self.seconds - spent)
+        return True
 
     def _connect(self) -> Connection:
         if self._connection is None or not self.running:
@@ -249,6 +266,15 @@ def compare_expressions(
     if differ(prediction, reference, tolerance):
         return Outcome.WRONG, "different values"
     return (verifier or default_verifier()).compare(_as_latex(prediction), _as_latex(reference))
+
+
+def processor_seconds(pid: int) -> float:
+    """Processor time that a process has used, or the clock where the system does not tell it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError):
+        return time.monotonic()
 
 
 def _as_latex(text: str) -> str:

@@ -49,15 +49,16 @@ def read_boxes(text: str, *, whole: bool = True) -> tuple[Box, ...] | None:
     """Boxes x1, y1, x2, y2, at least one and at most `MAX_SHAPES`, or None.
 
     ``whole=True``: the text, without a Markdown fence, is JSON: a list of boxes, of objects with
-    ``bbox_2d`` (also bbox, box, Position), one box, or one object. ``whole=False``: every bracketed
-    list of four numbers counts. One box that is degenerate or malformed makes the answer unreadable
-    as a whole.
+    ``bbox_2d`` (also bbox, box, Position), one box, or one object; or any of these under ``boxes``.
+    ``whole=False``: every bracketed list of four numbers counts. One box that is degenerate or
+    malformed makes the answer unreadable as a whole.
 
     >>> read_boxes("[[0, 0, 4, 4], [5, 5, 6, 6]]")
     ((0.0, 0.0, 4.0, 4.0), (5.0, 5.0, 6.0, 6.0))
     """
     if whole:
         found = read_json(text)
+        found = found["boxes"] if isinstance(found, Mapping) and "boxes" in found else found
         found = [found] if isinstance(found, Mapping) or finite(found, 4) else found
     else:
         found = [[float(value) for value in four] for four in extract.fours(text)]
