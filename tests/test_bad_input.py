@@ -349,7 +349,11 @@ def test_ten_thousand_opening_brackets_are_graded_at_once(opening: str, grader: 
 
 def reward_terms() -> list[Term]:
     """Every reward term of the package, with the settings that have no default."""
-    needed: dict[str, dict[str, Any]] = {"length-ramp": {"budget": 100}}
+    needed: dict[str, dict[str, Any]] = {
+        "length-ramp": {"budget": 100},
+        "soft-overlong": {"limit": 100, "buffer": 10},
+        "cosine-length": {"limit": 100},
+    }
     return [
         Term(name, part("reward", name, **needed.get(name, {})))
         for name, made in load_kind("reward").items()

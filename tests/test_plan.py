@@ -9,7 +9,7 @@ import pytest
 from gnomon.catalogue import load_recipe
 from gnomon.data.fixtures.make_revisual_r1 import write_fixture
 from gnomon.models.load import ModelError
-from gnomon.plan import Plan, constants, pixel_budget, plan
+from gnomon.plan import Plan, constants, needs_reference, pixel_budget, plan
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -19,6 +19,7 @@ from gnomon.recipe import (
     Regulariser,
     Reinforce,
     Reward,
+    RewardKl,
     Sampling,
     Sft,
     Use,
@@ -125,6 +126,19 @@ def test_an_image_of_the_full_plan_lies_within_the_pixel_budget(full: Plan) -> N
     assert 324 <= full.stages[1].expected.image <= 400
     assert full.stages[1].longest.image == 5349
     assert full.stages[0].expected.image == full.stages[2].longest.image == 0
+
+
+def test_a_kl_in_the_reward_holds_a_reference() -> None:
+    charged = RewardKl(coefficient=Use("constant", value=0.1))
+    assert needs_reference(rewarded(reward_kl=charged))
+    assert not needs_reference(rewarded())
+
+
+@pytest.mark.parametrize("advantage", ["remax", "reinforce-plus-plus", "gdpo", "ema-grpo"])
+def test_the_share_trained_on_is_tried_with_any_advantage(tiny: str, advantage: str) -> None:
+    stage = rewarded(advantage=Use(advantage), resample=Use("pad", low=0.0, ratio=0.5))
+    [found] = made(tiny, stage).stages
+    assert 0 <= found.kept <= 0.5
 
 
 def test_only_the_stage_with_a_kl_penalty_holds_a_reference(full: Plan) -> None:

@@ -57,6 +57,7 @@ from gnomon.yaml_text import write_yaml
 __all__ = [
     "AnyStage",
     "Block",
+    "Demonstrations",
     "Evaluation",
     "Freezable",
     "Lora",
@@ -180,6 +181,17 @@ class RewardKl(Block):
     coefficient: UseSchedule  # type: ignore[valid-type]
 
 
+class Demonstrations(Block):
+    """Responses in every group that the policy did not write: up to ``count``, from the samples.
+
+    They are texts under ``key`` among what else a record holds; a sample without one gets ordinary
+    rollouts.
+    """
+
+    count: Count = 1
+    key: str = "demonstration"
+
+
 Freezable = Literal["vision", "connector", "language", "embeddings", "head"]
 
 
@@ -225,11 +237,11 @@ class Reinforce(Stage):
     A = centre / scale x weights, then an optional resampler, then
     loss = aggregate(bound(ratio) x A) + regularisers.
 
-    ``filters`` say which rollouts count before any advantage is made; where they drop whole groups,
-    up to ``refill`` further batches of questions are asked until ``prompts`` groups count.
-    ``focus`` says which tokens the policy loss looks at, ``corrections`` make up for an engine that
-    samples with other probabilities, ``corruption`` hides parts of images for regularisers that
-    take masked log-probabilities.
+    ``demonstrations`` take the place of some of the rollouts. ``filters`` say which rollouts count
+    before any advantage is made; where they drop whole groups, up to ``refill`` further batches of
+    questions are asked until ``prompts`` groups count. ``focus`` says which tokens the policy loss
+    looks at, ``corrections`` make up for an engine that samples with other probabilities,
+    ``corruption`` hides parts of images for regularisers that take masked log-probabilities.
     """
 
     kind: Literal["reinforce"] = "reinforce"
@@ -239,6 +251,7 @@ class Reinforce(Stage):
     grader: UseGrader = Use("strict")  # type: ignore[valid-type]
     rewards: tuple[Reward, ...]
     combine: UseCombination = Use("sum")  # type: ignore[valid-type]
+    demonstrations: Demonstrations | None = None
     filters: tuple[UseResampler, ...] = ()  # type: ignore[valid-type]
     refill: Whole = Field(0, ge=0)
     reward_kl: RewardKl | None = None

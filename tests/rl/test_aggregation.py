@@ -131,3 +131,15 @@ def test_the_token_mean_of_a_constant_is_that_constant(mask):
     constant = torch.full(mask.shape, 3.0)
     for mode in ("token-mean", "seq-mean-token-mean"):
         assert aggregate(mode, constant, mask, Totals.of(mask)).item() == pytest.approx(expected)
+
+
+def test_the_worked_example_of_lite_ppo():
+    mask = torch.tensor([[1, 1, 0, 0], [1, 1, 1, 1]])
+    values, totals = torch.tensor([[1.0, 1.0, 9.0, 9.0], [2.0] * 4]), Totals.of(mask)
+    found = [
+        aggregation(values, mask, totals).item()
+        for aggregation in (
+            token_mean, seq_mean_token_sum, seq_mean_token_mean, seq_mean_token_sum_norm,
+        )
+    ]  # fmt: skip
+    assert found == pytest.approx([10 / 6, 5.0, 1.5, 2.5])

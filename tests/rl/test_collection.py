@@ -16,7 +16,15 @@ from torch import Tensor
 import rl_steps
 from gnomon.models.policy import Policy
 from gnomon.parts import forget, register
-from gnomon.recipe import Model, Optimizer, Regulariser, Reinforce, RewardKl, Use
+from gnomon.recipe import (
+    Demonstrations,
+    Model,
+    Optimizer,
+    Regulariser,
+    Reinforce,
+    RewardKl,
+    Use,
+)
 from gnomon.records import Group
 from gnomon.rl.chosen import Objective
 from gnomon.rl.experience import Experience
@@ -391,3 +399,62 @@ def test_raising_the_divergence_alone_raises_it(open_stage: Open):
 
     still = divergence(0.0)  # which leaves the weights for the second
     assert divergence(1e-3) > 1.01 * still > 0
+
+
+# -- demonstrations -------------------------------------------------------------------------------
+
+
+def shown(tmp_path: Path, *texts: str, **changes: Any) -> Reinforce:
+    path = tmp_path / "shown.jsonl"
+    records = [{"problem": f"{n} + 1?", "answer": "4", "demonstration": text}
+               for n, text in enumerate(texts)]  # fmt: skip
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    settings = {
+        "data": Use("jsonl", path=str(path)), "demonstrations": Demonstrations(),
+        "loss": Use("luffy"), "advantage": Use("dr-grpo"),
+        "aggregate": Use("seq-mean-token-sum-norm", length=6),
+    }  # fmt: skip
+    return stage_of(**{**settings, **changes})
+
+
+def test_a_demonstration_takes_the_last_place_of_its_group(open_stage: Open, tmp_path: Path):
+    stage = shown(tmp_path, "3.", "3.")
+    experience = collected(stage, open_stage(stage))
+    for group in experience.groups:
+        assert [member.rollout.source for member in group.members] == (
+            ["policy"] * (ROLLOUTS - 1) + ["demonstration"]
+        )
+        teacher = group.members[-1].rollout
+        assert (teacher.text, teacher.stop, set(teacher.logp)) == ("3.", "end", {0.0})
+    assert experience.off_policy_N.tolist() == [0.0, 0.0, 0.0, 1.0] * PROMPTS
+    # One baseline for all: rewards 0 1 2 5 give -2 -1 0 3, the teacher's included.
+    assert experience.advantages_N.tolist() == pytest.approx([-2.0, -1.0, 0.0, 3.0] * PROMPTS)
+
+
+def test_a_missing_or_overlong_demonstration_makes_an_ordinary_rollout(
+    open_stage: Open, tmp_path: Path
+):
+    stage = shown(tmp_path, "", "3.\n\n" * 9)
+    experience = collected(stage, open_stage(stage))
+    assert not experience.off_policy_N.any()
+    assert all(len(group.members) == ROLLOUTS for group in experience.groups)
+
+
+def test_only_the_shaped_loss_reaches_a_demonstration(open_stage: Open, tmp_path: Path):
+    seen.scores = [[0.0, 0.0, 0.0, 1.0]] * PROMPTS
+    stage = shown(tmp_path, "3.", "3.")
+    values = one_step(stage, open_stage(stage))
+    assert 0 < values["off_policy"] < 1
+    assert values["off_ratio"] > 0
+    assert values["mismatch"] < 1e-4  # which a demonstration has none of
+    assert values["reward"] == 0.0  # of the policy's own rollouts
+
+
+def test_a_correction_leaves_demonstrations_alone(open_stage: Open, tmp_path: Path):
+    stage = shown(tmp_path, "3.", "3.", corrections=(Use("truncate"),))
+    experience = collected(stage, open_stage(stage))
+    assert experience.importance_NT is not None
+    teachers = experience.off_policy_N.bool()
+    kept = experience.mask_NT[teachers].bool()
+    assert experience.importance_NT[teachers][kept].tolist() == [1.0] * int(kept.sum())
+    assert not torch.cat([experience.old_logp[i] for i in teachers.nonzero()[:, 0]]).any()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gnomon.catalogue import load_recipe, recipe_names
 from gnomon.parts import forget, load_kind, register
-from gnomon.recipe import Recipe, RecipeError, Regulariser, RewardKl, Use, override
+from gnomon.recipe import Demonstrations, Recipe, RecipeError, Regulariser, RewardKl, Use, override
 from gnomon.rl.refusals import refusals
 from gnomon.rl.trial import formula_problems
 from gnomon.training import check
@@ -140,6 +140,14 @@ def test_moments_of_tasks_need_samples_with_a_task(base: Recipe, tmp_path: Any) 
     found = told(base, **changes, data=Use("jsonl", path=str(path)))
     [line] = found
     assert "keeps moments for each task, and sample 0 of the source has none" in line
+
+
+def test_demonstrations_need_a_loss_that_knows_them(base: Recipe) -> None:
+    [line] = told(base, demonstrations=Demonstrations())
+    assert "takes the tokens of demonstrations for the policy's own; use luffy" in line
+    assert told(base, demonstrations=Demonstrations(), loss=Use("luffy")) == []
+    [line] = told(base, demonstrations=Demonstrations(count=8), loss=Use("luffy"))
+    assert "at least one of the 8 rollouts" in line
 
 
 def test_values_need_a_critic(base: Recipe) -> None:

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.parts import part
-from gnomon.rl.aggregation import Totals, token_mean
+from gnomon.rl.aggregation import Totals, seq_mean_token_mean, token_mean
+from gnomon.rl.losses import ppo_clip
 from gnomon.rl.regularisers import entropy_bonus, kl, kl_by_ratio, nll, sampled_entropy_bonus
+from gnomon.rl.weights import difficulty_divergence
 
 log_probabilities = st.floats(-12, 0)
 
@@ -146,3 +148,25 @@ def test_the_likelihood_of_sampled_tokens_is_raised_by_minimising_nll():
     value = nll(logp, torch.tensor([[1, 0]]))
     (gradient,) = torch.autograd.grad(value.sum(), logp)
     assert (value.tolist(), gradient.tolist()) == ([[1.0, 0.0]], [[-1.0, 0.0]])
+
+
+def test_the_worked_example_of_apo_weighs_each_sequence():
+    """k3 of the first sequence is .083726; its weight is that of d = .5 with a positive A."""
+    logp = torch.tensor([[-1.0, -2.0], [-1.0, math.nan]])
+    reference, mask = torch.tensor([[-1.2, -1.5], [-1.0, 0.0]]), torch.tensor([[1, 1], [1, 0]])
+    value = kl(logp, reference, mask)
+    assert value[0].mean().item() == pytest.approx(0.083726, abs=1e-6)
+    accuracy, groups = torch.tensor([1.0, 0.0]), torch.zeros(2).long()
+    weight = difficulty_divergence(torch.tensor([1.0, -1.0]), accuracy, groups)
+    assert weight.tolist() == pytest.approx([0.743119, 1.0], abs=1e-6)
+    whole = seq_mean_token_mean(value * weight[:, None], mask, Totals.of(mask))
+    assert whole.item() == pytest.approx(0.031109, abs=1e-6)
+
+
+def test_the_worked_example_of_vision_r1_sums_policy_loss_and_kl():
+    logp, old = torch.tensor([[-0.5, -1.0]]), torch.tensor([[-0.7, -1.0]])
+    reference, mask = torch.tensor([[-0.6, -1.2]]), torch.ones(1, 2)
+    policy, _ = ppo_clip(logp, old, torch.tensor([1.0]), mask)
+    whole = policy + 0.01 * kl(logp, reference, mask)
+    value = seq_mean_token_mean(whole, mask, Totals.of(mask))
+    assert value.item() == pytest.approx(-1.099882, abs=1e-6)

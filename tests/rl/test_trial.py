@@ -35,8 +35,8 @@ def test_the_formulas_of_every_published_recipe_take_their_settings(name: str, s
 
 def test_every_input_of_a_formula_is_made(base: Recipe) -> None:
     made = _made_numbers(base.stages[1])
-    for kind in ("schedule", "combination", "advantage", "resampler", "loss", "aggregation",
-                 "regulariser"):  # fmt: skip
+    for kind in ("schedule", "combination", "advantage", "weight", "resampler", "correction",
+                 "corruption", "loss", "focus", "aggregation", "regulariser"):  # fmt: skip
         assert set(INPUTS[kind]) <= set(made), kind
 
 
@@ -107,6 +107,46 @@ def test_a_schedule_that_returns_nothing_is_told_what_to_return(base: Recipe) ->
 
     [line] = formula_problems(override(base, {f"{RL}.optimizer.learning_rate": "test-trial"}))
     assert line.endswith("schedule 'test-trial' must return a number; it gave NoneType")
+
+
+@pytest.mark.parametrize(
+    ("field", "kind", "wanted"),
+    [
+        ("weights", "weight", "[N] factors"),
+        ("focus", "focus", "[N, T] factors"),
+        ("corrections", "correction", "([N, T] weights, [N, T] kept tokens)"),
+    ],
+)
+def test_a_part_among_several_is_told_by_its_name(
+    base: Recipe, field: str, kind: str, wanted: str
+) -> None:
+    @register(kind, "test-trial")
+    def short(mask: Tensor) -> Tensor:
+        return mask[:1, 0]
+
+    [line] = formula_problems(override(base, {f"{RL}.{field}": [Use("test-trial")]}))
+    assert line == (
+        f"{RL}.{field}.test-trial: {kind} 'test-trial' must return {wanted}; it gave Tensor [1]"
+    )
+
+
+def test_the_parts_of_a_kl_in_the_reward_and_of_a_weighted_penalty_are_tried(base: Recipe) -> None:
+    ramp = {"part": "adaptive-kl", "target": 0.0}
+    changes = {
+        f"{RL}.reward_kl": {"part": "kl", "coefficient": ramp},
+        f"{KL}.weight": {"part": "excess-length", "base": 0.5},
+    }
+    told = [line.partition(": ")[0] for line in formula_problems(override(base, changes))]
+    assert told == [f"{RL}.reward_kl.coefficient", f"{KL}.weight"]
+
+
+def test_every_advantage_and_every_loss_passes_a_trial_with_its_defaults(base: Recipe) -> None:
+    from gnomon.parts import load_kind
+
+    for kind, field in (("advantage", "advantage"), ("loss", "loss")):
+        for name, made in load_kind(kind).items():
+            if made.function.__module__.startswith("gnomon."):
+                assert formula_problems(override(base, {f"{RL}.{field}": name})) == [], name
 
 
 def test_a_trial_leaves_the_random_numbers_of_the_process_alone(base: Recipe) -> None:

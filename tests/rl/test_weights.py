@@ -245,3 +245,11 @@ def test_a_group_with_nobody_decided_has_weight_one():
     assert group_accuracy(batch["accuracy"], batch["groups"]).isnan().all()
     for name in DIFFICULTY:
         assert part("weight", name).supply(batch).tolist() == [1.0, 1.0], name
+
+
+def test_a_group_that_is_all_right_is_left_alone_by_apo():
+    """The worked example: all rewards 1.5 give A = 0, weights of 1, d = 0 with weight 1."""
+    everyone, lengths = torch.ones(4), torch.tensor([100, 1100, 80, 5100])
+    assert not grpo(torch.full((4,), 1.5), GROUP, epsilon=1e-9).any()
+    assert excess_length(everyone, GROUP, lengths).tolist() == [1.0] * 4
+    assert difficulty_divergence(torch.zeros(4), everyone, GROUP).tolist() == [1.0] * 4

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from gnomon.report.console import safe_text
 from gnomon.rl.objective import Comparison, StageObjective, Term
 
+_MARKS = {True: "=", False: "#", None: " "}
+
 
 def objective_text(stages: Sequence[StageObjective]) -> str:
     """Formulas, constants and the conformance table of every stage; a line without any."""
@@ -39,7 +41,7 @@ def _table(rows: Sequence[Comparison]) -> Iterator[str]:
     names = list(rows[0].peers)
     cells = [["", "here", *names]]
     for row in rows:
-        peers = [f"{'=' if row.agrees[name] else '#'} {row.peers[name]}" for name in names]
+        peers = [f"{_MARKS[row.agrees.get(name)]} {row.peers[name]}" for name in names]
         cells.append([row.aspect, row.ours, *peers])
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     for line in cells:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Hashable, Sequence
 from typing import Literal
@@ -16,6 +17,7 @@ from gnomon.records import Answer, Graded, Group, Outcome, Sample, Verdict
 
 THINK, END_THINK = "<think>", "</think>"
 _LAYOUT = think_answer()
+_COMPUTABLE = re.compile(r"[0-9\\^=+*/]")
 _UNDECIDED = (Outcome.UNPARSEABLE_REFERENCE, Outcome.TIMEOUT, Outcome.CRASH)
 
 
@@ -275,6 +277,8 @@ def _same_answer(answer: str, reference: Answer | None) -> float | None:
         return 0.0
     if given == gold:
         return 1.0
+    if not _COMPUTABLE.search(given + gold):
+        return 0.0  # two words, which no symbolic comparison can make equal
     outcome, _ = compare_expressions(answer.strip().removesuffix("."), reference_text(reference))
     return None if outcome in _UNDECIDED else float(outcome is Outcome.CORRECT)
 

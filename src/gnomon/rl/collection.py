@@ -16,13 +16,14 @@ from torch import Tensor
 from gnomon.grading.respond import grade_response
 from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, sample
+from gnomon.models.sampler import SamplingSettings
 from gnomon.parts import BoundPart
 from gnomon.recipe import Reinforce
-from gnomon.records import Group
+from gnomon.records import Group, Rollout, Sample
 from gnomon.rewards.score import score
 from gnomon.rl.chosen import Objective
 from gnomon.rl.corrections import combine_corrections
+from gnomon.rl.demonstrations import demonstrations_of, write_groups
 from gnomon.rl.experience import Facts, undecided, weighted, without_undecided
 from gnomon.rl.masking import corrupted
 from gnomon.rl.returns import row_means
@@ -51,8 +52,8 @@ def roll_out(
     with context.clock.phase("rollout"):
         device = str(context.policy.device)
         generator = generator_for(context, f"rollout{label}", device)
-        prompts = [pair[1] for pair in prepared]
-        written = sample(context.policy, prompts, stage.rollouts, settings, generator)
+        shown = [_demonstrated(stage, context, pair[0]) for pair in prepared]
+        written = write_groups(context.policy, prepared, shown, stage.rollouts, settings, generator)
     with context.clock.phase("grade"):
         graded = [
             Group(pair[0], tuple(
@@ -69,6 +70,15 @@ def roll_out(
     return groups
 
 
+def _demonstrated(stage: Reinforce, context: StageContext, sample: Sample) -> list[Rollout]:
+    block = stage.demonstrations
+    if block is None:
+        return []
+    limit = stage.sampling.max_new_tokens
+    found = demonstrations_of(context.policy, sample, block.key, limit)
+    return found[: min(block.count, stage.rollouts)]
+
+
 def greedy_rewards(
     stage: Reinforce, objective: Objective, context: StageContext, prepared: Sequence[Prepared]
 ) -> Tensor | None:
@@ -76,7 +86,7 @@ def greedy_rewards(
     if "greedy" not in objective.advantage.part.inputs:
         return None
     greedy = stage.sampling.model_copy(update={"temperature": 0.0})
-    alone = stage.model_copy(update={"rollouts": 1, "sampling": greedy})
+    alone = stage.model_copy(update={"rollouts": 1, "sampling": greedy, "demonstrations": None})
     groups = roll_out(alone, objective, context, prepared, "-greedy")
     rewards = torch.tensor([group.members[0].reward for group in groups])
     return rewards.repeat_interleave(stage.rollouts)
@@ -103,7 +113,9 @@ def correct(
     if not objective.corrections:
         return None, torch.zeros_like(known["mask"])
     reported, mask = known["old_logp"], known["mask"]
-    known["old_logp"] = _scored(stage, objective, context.policy, rows)
+    scored = _scored(stage, objective, context.policy, rows)
+    # No engine has sampled a demonstration: it keeps its probability of 1 and has no mismatch.
+    known["old_logp"] = torch.where(known["off_policy"][:, None] > 0, reported, scored)
     inputs = {"old_logp": known["old_logp"], "rollout_logp": reported, "mask": mask}
     made = [part.supply(inputs) for part in objective.corrections]
     weights_NT, kept_NT = combine_corrections(made, mask)

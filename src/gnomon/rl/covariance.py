@@ -62,6 +62,7 @@ def kl_cov(
 
     Formula: -A r, plus {coefficient} |log r| on the top max(1, {share} * tokens) tokens by cov
 
+    Tokens that tie with the last of them are penalised too.
     Stat: ``penalised``. Source: arXiv 2505.22617.
     """
     whole = survey or Survey.of(logp, advantages, mask)
@@ -99,12 +100,15 @@ def _random_band(survey: Survey, share: float, low: float, high: float) -> Tenso
 
 
 def _top(survey: Survey, share: float) -> Tensor:
-    """[B, W], true on the tokens of largest covariance."""
+    """[B, W], true on the tokens of largest covariance, and on those that tie with the last."""
     trained_BW = survey.mask.bool()
     cov_BW = covariances(survey.logp, survey.advantages, survey.mask)
-    places = trained_BW.nonzero()
-    count = min(_count(survey, share), len(places))
-    return _at(places[torch.topk(cov_BW[trained_BW], count).indices], cov_BW)
+    chosen = cov_BW[trained_BW]
+    if not len(chosen):
+        return torch.zeros_like(trained_BW)
+    least = torch.topk(chosen, min(_count(survey, share), len(chosen))).values[-1]
+    # Ties would else be broken by the place in the batch, or by the rounding of the means.
+    return trained_BW & (cov_BW >= least - 1e-6 * least.abs())
 
 
 def _at(places: Tensor, like: Tensor) -> Tensor:

@@ -282,8 +282,10 @@ def _scored_tokens(
 
 
 def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
-    """Numbers of one step that rewards and rollouts alone decide."""
-    members = [member for group in experience.groups for member in group.members]
+    """Numbers of one step that rewards and rollouts alone decide, demonstrations left out."""
+    everyone = [member for group in experience.groups for member in group.members]
+    own_N = experience.off_policy_N == 0
+    members = [member for member in everyone if member.rollout.source == "policy"] or everyone
     count = len(members)
     right = [member.verdict.correct for member in members if member.verdict.graded]
     extra: dict[str, float] = {}
@@ -292,12 +294,12 @@ def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
     if experience.importance_NT is not None:
         extra["correction"] = effective_share(experience.importance_NT, experience.mask_NT)
     return {
-        "reward": float(experience.rewards_N.nanmean()),
+        "reward": float(experience.rewards_N[own_N].nanmean()),
         "accuracy": sum(right) / len(right) if right else math.nan,
         "length": sum(len(member.rollout.token_ids) for member in members) / count,
         "truncated": sum(member.rollout.stop == "length" for member in members) / count,
         "zero_variance": zero_variance_share(experience.rewards_N, experience.group_N),
-        "kept": len(experience.kept) / count,
+        "kept": len(experience.kept) / len(everyone),
         **extra,
         **term_statistics(experience.groups),
     }

@@ -37,7 +37,8 @@ class Meter:
             values["kl"] = torch.expm1(-x_NT) + x_NT
         for name, value_NT in values.items():
             self.add(name, float((value_NT.detach() * mask_NT).sum()), count)
-        gap = ((known["logp"].detach() - known["old_logp"]) * mask_NT).abs().max()
+        own_NT = mask_NT * (1 - known["off_policy"])
+        gap = ((known["logp"].detach() - known["old_logp"]) * own_NT).abs().max()
         # Only the first update of a step sees the weights that wrote the rollouts.
         self.largest.setdefault("mismatch", float(gap))
 

@@ -42,7 +42,10 @@ class Term:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What one aspect comes to, here and by the defaults of each peer; ``agrees`` by peer."""
+    """What one aspect comes to, here and by the defaults of each peer.
+
+    ``agrees`` says so for each peer, and is empty where there is nothing here to compare.
+    """
 
     aspect: str
     ours: str
@@ -69,6 +72,7 @@ class Choice:
     aggregate: BoundPart
     kl: BoundPart | None
     corrections: tuple[BoundPart, ...] = ()
+    kl_is_on: bool = False
 
 
 PEERS: dict[str, Callable[[], Choice]] = {
@@ -91,9 +95,10 @@ PEERS: dict[str, Callable[[], Choice]] = {
         part("loss", "ppo-clip", clip_high=0.3, dual_clip=3.0),
         part("aggregation", "token-mean"),
         part("regulariser", "kl", estimator="k3", clamp=(20.0, 10.0)),
+        kl_is_on=True,
     ),
 }
-"""Defaults of the peers, as parts. KL and verl's correction act only when they are switched on."""
+"""Defaults of the peers, as parts; a KL that is off has the form that it takes when it is on."""
 
 
 def objectives(recipe: Recipe) -> list[StageObjective]:
@@ -169,6 +174,7 @@ def _choice(stage: Reinforce) -> Choice:
         build("aggregation", stage.aggregate),
         kls[0] if kls else None,
         tuple(build("correction", use) for use in stage.corrections),
+        bool(kls),
     )
 
 
@@ -181,7 +187,7 @@ def _compare(
         aspect,
         _numbers(mine),
         {name: _numbers(value) for name, value in theirs.items()},
-        {name: _same(mine, value) for name, value in theirs.items()},
+        {} if mine is None else {name: _same(mine, value) for name, value in theirs.items()},
     )
 
 
@@ -275,7 +281,8 @@ _PROBES: dict[str, Callable[[Choice], Tensor | None]] = {
     "lower clip: loss at ratio .5, A = -1": lambda choice: _loss(choice, 0.5, -1.0),
     "dual clip: loss at ratio 7, A = -1": lambda choice: _loss(choice, 7.0, -1.0),
     "aggregation of 1 1 and 2 2 2 2": _aggregated,
-    "KL in the loss: at log-ratio .5": lambda choice: _kl(choice, 0.5),
+    "KL in the loss: 1 on, 0 off": lambda choice: torch.tensor([float(choice.kl_is_on)]),
+    "KL estimator: at log-ratio .5": lambda choice: _kl(choice, 0.5),
     "KL clamp: at log-ratio -15": lambda choice: _kl(choice, -15.0),
     "mismatch: weights at log-ratios .5 .4 .1": lambda choice: _mismatch(choice, 0.5, 0.4, 0.1),
     "mismatch: weights at log-ratios .6 .6 .6": lambda choice: _mismatch(choice, 0.6, 0.6, 0.6),

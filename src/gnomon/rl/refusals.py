@@ -31,7 +31,7 @@ def refusals(recipe: Recipe) -> list[str]:
                 "measures, which a learning rate does not have; use constant, cosine or linear"
             )
         if isinstance(stage, Reinforce):
-            checks = (_groups, _filters, _references, _images, _tasks, _critics)
+            checks = (_groups, _demonstrations, _filters, _references, _images, _tasks, _critics)
             found += [f"{place}.{line}" for check in checks for line in check(stage)]
     return found
 
@@ -63,6 +63,22 @@ def _tried(advantage: Use, members: int) -> Tensor | None:
     except ValueError:
         return None
     return made
+
+
+def _demonstrations(stage: Reinforce) -> Iterator[str]:
+    """A loss that takes a teacher's tokens for the policy's own would use a wrong ratio."""
+    if stage.demonstrations is None:
+        return
+    if "off_policy" not in find("loss", stage.loss.part).inputs:
+        yield (
+            f"loss: {stage.loss.part!r} takes the tokens of demonstrations for the policy's own; "
+            "use luffy, or leave demonstrations out"
+        )
+    if stage.demonstrations.count >= stage.rollouts:
+        yield (
+            f"demonstrations.count={stage.demonstrations.count}: the policy must write at least "
+            f"one of the {stage.rollouts} rollouts of a group; lower the count"
+        )
 
 
 def _filters(stage: Reinforce) -> Iterator[str]:

@@ -22,19 +22,17 @@ from gnomon.rl.survey import Survey
 GROUPS, MEMBERS, WIDTH = 2, 4, 3
 GRID = (2, 3)
 ROWS = GROUPS * MEMBERS
-_SINGLE = (
+_FIELDS = (
     ("combine", "combination"),
+    ("filters", "resampler"),
     ("advantage", "advantage"),
+    ("weights", "weight"),
     ("resample", "resampler"),
     ("loss", "loss"),
+    ("corrections", "correction"),
+    ("focus", "focus"),
     ("aggregate", "aggregation"),
     ("corruption", "corruption"),
-)
-_SEVERAL = (
-    ("filters", "resampler"),
-    ("weights", "weight"),
-    ("focus", "focus"),
-    ("corrections", "correction"),
 )
 _IN_BLOCK = (
     ("part", "regulariser"),
@@ -64,13 +62,12 @@ def _stage_problems(stage: AnyStage) -> Iterator[str]:
 
 def formulas(stage: Reinforce) -> Iterator[tuple[str, str, Use]]:
     """Place within the stage, kind and use of every formula that the stage names, in order."""
-    for field, kind in _SINGLE:
-        use = getattr(stage, field)
-        if use is not None:
-            yield field, kind, use
-    for field, kind in _SEVERAL:
-        for use in getattr(stage, field):
-            yield f"{field}.{use.part}", kind, use
+    for field, kind in _FIELDS:
+        chosen = getattr(stage, field)
+        if isinstance(chosen, tuple):
+            yield from ((f"{field}.{use.part}", kind, use) for use in chosen)
+        elif chosen is not None:
+            yield field, kind, chosen
     for item in stage.regularisers:
         yield from _of_block(f"regularisers.{item.part.part}", item)
     if stage.reward_kl is not None:
