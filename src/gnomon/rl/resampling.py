@@ -44,8 +44,7 @@ def pad(
     {temperature}); released: keep {low} < |A| < {high}, draw int({ratio} N) with p ~ |A|^{alpha};
     mode {mode}, replacement {replacement}, None is the mode's default
 
-    Returns a LongTensor [k] of indices into the [N] ``advantages``, in the order drawn; the same
-    generator state gives the same indices. The formulas are those of `pad_probabilities`.
+    Returns a LongTensor [k] of indices into the [N] ``advantages``, in the order drawn.
 
     =================  =============================  ==========================================
     setting            strict (the paper)             released (the code)
@@ -66,8 +65,8 @@ def pad(
     reach, `largest_advantage`, with ``high`` 1 by default. Without it .97 drops the rare side of an
     unbalanced group: one success among eight has |A| 2.475.
 
-    Raises ValueError for a setting that the mode does not have.
-    Source: arXiv 2506.04207, Algorithm 1.
+    Raises ValueError for a setting that the mode does not have. Source: arXiv 2506.04207,
+    Algorithm 1.
     """
     with_replacement = mode == "released" if replacement is None else replacement
     kept_E, p_E, k = pad_probabilities(

@@ -24,7 +24,8 @@ from gnomon.worlds.scene import (
 )
 
 Steps = Literal["single", "multi"]
-OBJECTS = (2, 3, 4, 6, 7)
+OBJECTS = (1, 2, 3, 4, 6, 7)
+"""Objects in a scene of difficulty 0 to 5, at least."""
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,12 @@ def mixture(
 ) -> Wish:
     """A wish of at least the given numbers, filled up at random to the total of the difficulty.
 
-    The totals are 2, 3, 4, 6 and 7 objects for difficulty 1 to 5 (ours), or the given numbers if
+    The totals are `OBJECTS` by difficulty (ours), or the given numbers if
     more. A second word is never added. Shapes draw from 2 to 4 kinds and 2 to 4 colours, so that
     they share some.
     """
     counts = {"shapes": shapes, "digits": digits, "words": words}
-    while sum(counts.values()) < OBJECTS[difficulty - 1]:
+    while sum(counts.values()) < OBJECTS[difficulty]:
         name = pick(rng, fill)
         counts["shapes" if name == "words" and counts["words"] else name] += 1
     return Wish(**counts, kinds=between(rng, 2, 4), colours=between(rng, 2, 4))

@@ -64,8 +64,8 @@ class _World:
 
     def __post_init__(self) -> None:
         low, high = self.difficulty
-        if not 1 <= low <= high <= 5:
-            raise PartError(f"difficulty={self.difficulty}: use two numbers from 1 to 5, low first")
+        if not 0 <= low <= high <= 5:
+            raise PartError(f"difficulty={self.difficulty}: use two numbers from 0 to 5, low first")
         if self.seed < 0:
             raise PartError(f"seed={self.seed}: use 0 or more")
         check_room(Wish(), self.rows, self.columns)
@@ -92,7 +92,8 @@ def microworld(
     """One question per sample about a fresh scene, the tasks in turn (ours).
 
     The same settings give the same questions as ``image`` and as ``text``, where the scene is
-    written out. Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the
+    written out. Difficulty is drawn evenly from the range, both ends included; 0, for single-step
+    tasks alone, is a scene of one object. ``direct`` adds the
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
     renders them, with its instruction in front. ``none`` leaves it out, and a supervised stage
     writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``,
@@ -106,6 +107,7 @@ def microworld(
         raise PartError("tasks=[]: name at least one task")
     for task in tasks:
         _check_modality(task, modality)
+        _check_level(task, difficulty)
         _probe(world, task)
     answer = {"none": _unanswered, "direct": _answered, "worked": _worked(format)}[answers]
     return SampleSource(size, partial(_question_sample, world, tuple(tasks), modality, answer))
@@ -146,6 +148,14 @@ def _check_modality(task: str, modality: Modality) -> None:
         raise PartError(f"task {task!r} needs pixels: use modality 'image', or leave it out")
     if modality == "image" and task in PROBLEMS:
         raise PartError(f"task {task!r} has no picture: use modality 'text', or leave it out")
+
+
+def _check_level(task: str, difficulty: tuple[int, int]) -> None:
+    if difficulty[0] == 0 and steps_of(task) == "multi":
+        raise PartError(
+            f"difficulty={difficulty}: a scene of difficulty 0 holds one object, and task {task!r} "
+            "takes several steps; use 1 or more"
+        )
 
 
 def _question_sample(
@@ -224,6 +234,8 @@ def microworld_chat(
             f"turns={turns}, share_multi={share_multi}, describe={describe}: use 1 turn or more, "
             "and shares from 0 to 1"
         )
+    if difficulty[0] < 1:
+        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
     check_room(Wish(words=1), rows, columns)
     single = tuple(tasks or (name for name in single_step_tasks() if name != "caption"))
     for name in single:
