@@ -211,7 +211,7 @@ def test_stages_that_are_no_list_of_names_are_refused(base: Recipe) -> None:
         (
             f"{RL}.loss.origins=1",
             f"{RL}.loss.origins: there is no 'origins'; "
-            "known: clip_high, clip_low, dual_clip, log_ratio_clamp, part",
+            "known: clip_high, clip_low, delta, dual_clip, log_ratio_clamp, part",
         ),
         (
             f"{RL}.sampling.origins.top_p=paper",

@@ -54,7 +54,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "part of another kind": (
         {f"{RL}.loss": {"part": "grpo"}},
-        f"{RL}.loss: there is no loss named 'grpo'; known: ppo-clip, reinforce",
+        f"{RL}.loss: there is no loss named 'grpo'; did you mean 'gspo'?",
     ),
     "misspelled setting of a part": (
         {f"{RL}.loss.clip_hihg": 0.3},

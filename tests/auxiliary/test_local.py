@@ -56,8 +56,9 @@ def test_a_prefix_is_gone_on_with(tiny_encoder: Encoder, paint: Callable[..., Me
     plain = encode_request(tiny_encoder, asked)
     prefix = "<think>t</think><answer>"
     longer = encode_request(tiny_encoder, dataclasses.replace(asked, prefix=prefix))
-    assert longer.token_ids[: len(plain)].tolist() == plain.token_ids.tolist()
-    added = longer.token_ids[len(plain) :].tolist()
+    assert longer.before is not None
+    assert longer.before.token_ids.equal(plain.token_ids)
+    added = longer.token_ids.tolist()
     assert tiny_encoder.tokenizer.decode(added) == prefix
     assert longer.next_position == plain.next_position + len(added)
 

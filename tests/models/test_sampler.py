@@ -15,7 +15,7 @@ from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.load import load_policy
 from gnomon.models.logprobs import by_row, score_tokens
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, sample, truncate
+from gnomon.models.sampler import SamplingSettings, draw, sample, stream, truncate
 from gnomon.records import Media, Message, Rollout, Sample
 
 Paint = Callable[..., Media]
@@ -400,3 +400,48 @@ def test_truncation_treats_each_row_alone() -> None:
     logits = torch.tensor([[3.0, 2.0, 1.0], [1.0, 1.1, 5.0]])
     assert truncate(logits, 0.6, 2).isfinite().tolist() == [[True, False, False],
                                                             [False, False, True]]  # fmt: skip
+
+
+# Drawing
+
+
+@given(LOGITS, st.floats(0, 1, exclude_max=True))
+def test_a_number_draws_the_token_that_it_falls_on(logits: torch.Tensor, uniform: float) -> None:
+    token = int(draw(logits, torch.tensor([uniform], dtype=torch.float32)))
+    mass = logits[0].double().softmax(-1).cumsum(-1)
+    before = float(mass[token - 1]) if token else 0.0
+    assert before - 1e-5 <= uniform <= float(mass[token]) + 1e-5
+
+
+@given(LOGITS, st.floats(0, 1), st.floats(0.01, 0.99))
+def test_what_is_cut_is_never_drawn(logits: torch.Tensor, uniform: float, top_p: float) -> None:
+    cut = truncate(logits, top_p, 0)
+    assert cut[0, int(draw(cut, torch.tensor([uniform], dtype=torch.float32)))].isfinite()
+
+
+# One token at a time
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_a_stream_gives_the_tokens_of_the_whole_response(
+    tiny_policy: Policy, prompts: list[Encoded], temperature: float
+) -> None:
+    settings = SamplingSettings(12, temperature, top_p=0.9)
+    with biased(tiny_policy, tiny_policy.end_token_ids, 2.0):
+        for prompt in prompts:
+            ((whole,),) = sample(tiny_policy, [prompt], 1, settings, seeded(3))
+            *pieces, last = stream(tiny_policy, prompt, settings, seeded(3))
+            assert tuple(token for token, _ in [*pieces, last]) == whole.token_ids
+            assert last[1] == whole.stop
+            assert all(reason is None for _, reason in pieces)
+
+
+def test_a_stream_that_is_closed_gives_the_model_back(
+    fresh_policy: Policy, prompts: list[Encoded]
+) -> None:
+    fresh_policy.model.train()
+    tokens = stream(fresh_policy, prompts[0], SamplingSettings(9), seeded())
+    next(tokens)
+    assert not fresh_policy.model.training
+    tokens.close()
+    assert fresh_policy.model.training

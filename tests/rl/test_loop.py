@@ -113,9 +113,9 @@ def test_every_row_is_its_prompt_and_its_own_rollout(open_stage: Open) -> None:
     for row, old_logp, (g, member) in zip(
         experience.rows, experience.old_logp, members, strict=True
     ):
-        prompt = prepared[g][1].token_ids.tolist()
-        assert row.token_ids.tolist() == [*prompt, *member.rollout.token_ids]
-        assert row.train.tolist() == [False] * len(prompt) + [True] * len(member.rollout.token_ids)
+        assert row.before is prepared[g][1]
+        assert tuple(row.token_ids.tolist()) == member.rollout.token_ids
+        assert row.train.all() and not row.before.train.any()
         assert old_logp.tolist() == pytest.approx(member.rollout.logp)
 
 

@@ -75,7 +75,7 @@ def encode_request(encoder: Encoder, request: Request) -> Encoded:
     if any(token in request.prefix for token in encoder.reserved):
         raise BadRecord("the prefix holds a reserved token")
     ids = encoder.tokenizer(request.prefix, add_special_tokens=False)["input_ids"]
-    if len(prompt) + len(ids) > encoder.max_tokens:
+    if prompt.total + len(ids) > encoder.max_tokens:
         raise BadRecord(f"prompt and prefix are longer than {encoder.max_tokens} tokens")
     return prompt.extend(ids, [0] * len(ids))
 

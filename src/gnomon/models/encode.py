@@ -61,6 +61,11 @@ class Encoded:
         arrays = (self.token_ids.numpy(), self.train.numpy(), self.positions.numpy())
         return _unpack_encoded, (*arrays, self.pictures, self.next_position, self.before)
 
+    @property
+    def total(self) -> int:
+        """Tokens of this run and of all that it continues."""
+        return sum(map(len, self.chain()))
+
     def chain(self) -> tuple[Encoded, ...]:
         """What this run continues, from the first run on, and then itself."""
         return (*(self.before.chain() if self.before is not None else ()), self)

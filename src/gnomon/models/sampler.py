@@ -7,7 +7,7 @@ ended takes the next prompt. V is the vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 
@@ -78,6 +78,26 @@ def sample(
         policy.model.train(training)
 
 
+@torch.no_grad()
+def stream(
+    policy: Policy, prompt: Encoded, settings: SamplingSettings, generator: torch.Generator
+) -> Iterator[tuple[int, StopReason | None]]:
+    """Each token of one response as it is chosen, the last one with the reason why it ended.
+
+    The tokens are those of `sample` with the same settings and generator state. The model is used,
+    in evaluation mode, until the response has ended or the iterator is closed.
+    """
+    training = policy.model.training
+    policy.model.eval()
+    try:
+        writing = _Writing(policy, [prompt], 1, settings, generator)
+        for place, _ in enumerate(writing.steps()):
+            done = writing.rollouts.get(0)
+            yield int(writing.tokens_NT[0, place]), done and done.stop
+    finally:
+        policy.model.train(training)
+
+
 class _Writing:
     """The grid of rows that are being written, and the prompts that wait for a line of it."""
 
@@ -104,8 +124,16 @@ class _Writing:
         if self.settings.max_new_tokens < 1:
             empty = Rollout((), (), "", "length")
             return [[empty] * self.count for _ in self.prompts]
+        for _ in self.steps():
+            pass
+        rows = [self.rollouts[row] for row in range(len(self.prompts) * self.count)]
+        return [rows[start : start + self.count] for start in range(0, len(rows), self.count)]
+
+    def steps(self) -> Iterator[None]:
+        """Write one token of every live row at a time, until all have ended."""
         while True:
             tokens_N = self.choose()
+            yield
             live = self.live_lines()
             idle = [line for line, goes_on in enumerate(live) if not goes_on]
             if any(live):
@@ -116,8 +144,6 @@ class _Writing:
                 break
             if self.waiting and len(idle) * SPARE >= len(live):
                 self.refill(idle)
-        rows = [self.rollouts[row] for row in range(len(self.prompts) * self.count)]
-        return [rows[start : start + self.count] for start in range(0, len(rows), self.count)]
 
     def take(self, most: int) -> list[int]:
         """The next prompts that wait, at most so many."""

@@ -42,6 +42,7 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
             _habits("habits", ours(150), ours(128), text_reasoning=0.0),
             _habits("text-reasoning", ours(420), ours(64), text_reasoning=0.4),
             _thoughts("thoughts", ours(3200)),
+            _names("names", ours(1200)),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -161,3 +162,20 @@ def _thoughts(name: str, steps: Any) -> Sft:
         save_every=200,
         workers=ours(1),
     )
+
+
+def _names(name: str, steps: Any) -> Sft:
+    """Finding an object by its name, many times in one scene, beside what was learned before."""
+    chat = {"part": "microworld-chat", "seed": 4, "turns": 6}
+    worked = {"part": "microworld", "answers": "worked", "seed": 4}
+    look = [*PLACES, "read-word", "colour", "shape"]
+    sources = [
+        {**chat, "modality": "text", "describe": 0.0, "tasks": ["locate", "locate", "colour"]},
+        {**chat, "modality": "image", "describe": 0.5, "tasks": PLACES},
+        {**worked, "tasks": look, "modality": "image", "difficulty": [1, 5]},
+        {**worked, "tasks": ["locate"], "modality": "text", "difficulty": [1, 4]},
+        {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
+    ]
+    shares = ours([0.3, 0.25, 0.25, 0.15, 0.05])
+    stage = _thoughts(name, steps)
+    return stage.model_copy(update={"data": Use("mixture", sources=sources, weights=shares)})

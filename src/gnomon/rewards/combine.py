@@ -105,7 +105,9 @@ def gate(
 
 @register("combination")
 def scaled_sum(scores: ArrayLike, weights: ArrayLike) -> Array:
-    """The first term times the weighted sum of the rest: R = W x sum of weight x score.
+    """The first term times the weighted sum of the rest.
+
+    Formula: R = r_1 x sum_(k > 1) w_k r_k
 
     The weight of the first term is not used; where it does not apply the factor is 1. Source: the
     difficulty weight of RewardMap, arXiv 2510.02240. Raises ValueError when the shapes do not fit
@@ -130,6 +132,8 @@ def outcome_table(
     threshold: float = 0.5,
 ) -> Array:
     """A number for each combination of outcomes of the first terms, plus the sum of the others.
+
+    Formula: R = table(r_1 > {threshold}, ...) + sum of w_k r_k over the other terms
 
     A key has one mark for each of the first terms: 1 above ``threshold``, 0 not, - where the term
     does not apply; all keys are of one length. A combination without a key gives NaN, so that the
@@ -161,6 +165,8 @@ def cascade(
 ) -> Array:
     """Weighted sum in which each of the first ``gates`` terms shuts what comes after it.
 
+    Formula: R = sum_k w_k r_k, r_j = 0 for i < j <= {gated} where r_i <= {threshold}, i <= {gates}
+
     A gate at or under ``threshold`` sets the later ones of the first ``gated`` terms to 0, in
     order, so that a gate that was shut shuts too; the other terms stay. Where a gate does not apply
     it is open. Source: HumanOmniV2, arXiv 2506.21277: context, logic, accuracy, format. Raises
@@ -184,7 +190,9 @@ def cascade(
 def normalised_mean(
     scores: ArrayLike, weights: ArrayLike, groups: ArrayLike, *, epsilon: float = 1e-4
 ) -> Array:
-    """Mean over terms of (w s - group mean) / (group std + epsilon), std with n - 1.
+    """Mean over terms of each one's normalised score, std with n - 1.
+
+    Formula: R = mean_k (w_k r_k - mean_group) / (std_group + {epsilon})
 
     Each term is normalised in its own group before they are averaged over the terms that apply; a
     group of one gives 0. Source: the alternative of Jigsaw-R1, arXiv 2505.23590; GDPO.

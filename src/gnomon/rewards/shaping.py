@@ -1,4 +1,10 @@
-"""Reward terms that shape length, layout and repetition, as single systems have them."""
+"""Reward terms that shape length, layout and repetition, as single systems have them.
+
+What a response claims does not help. Terms on length and repetition look at nothing but the number
+of tokens and words, and can be gamed by that alone; those on the answer pay its grade once, however
+often it is written. `luffy_verifier` searches all text after the thought, as released, and can be
+gamed by naming many answers there.
+"""
 
 from __future__ import annotations
 

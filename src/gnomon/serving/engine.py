@@ -1,14 +1,11 @@
-"""Completions of a loaded policy, whole or piece by piece.
-
-A stream samples a few tokens at a time and goes on from them, so that it needs nothing of the
-sampler but its public door; a whole answer is one batch.
-"""
+"""Completions of a loaded policy, whole or piece by piece."""
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 
@@ -17,8 +14,8 @@ from gnomon.auxiliary.reader import Request
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.generate import context_length
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import sample
-from gnomon.records import BadRecord, Rollout
+from gnomon.models.sampler import sample, stream
+from gnomon.records import BadRecord, StopReason
 from gnomon.serving.chat import Chat, Refused, refuse_too_long
 
 PIECE = 8
@@ -66,37 +63,33 @@ class Engine:
             generator = self._generator(chat)
             [rollouts] = sample(self.policy, [prompt], chat.count, chat.settings, generator)
         words = chat.settings.stop
-        return [Piece(until(r.text, words), finish_of(r), len(r.token_ids)) for r in rollouts]
+        return [Piece(until(r.text, words), finish_of(r.stop), len(r.token_ids)) for r in rollouts]
 
     def stream(self, chat: Chat, prompt: Encoded) -> Iterator[Piece]:
         """The one choice of a chat in pieces whose texts add up to the whole answer."""
-        generator, words = self._generator(chat), chat.settings.stop
+        words = chat.settings.stop
+        tokens = stream(self.policy, prompt, chat.settings, self._generator(chat))
         ids: list[int] = []
-        sent = 0
-        over = False
-        while not over:
-            left = chat.settings.max_new_tokens - len(ids)
-            settings = replace(chat.settings, max_new_tokens=min(PIECE, left))
+        sent = told = 0
+        ended: StopReason | None = None
+        while ended is None:
             with self._lock:
-                so_far = prompt.extend(ids, [1] * len(ids)) if ids else prompt
-                [[rollout]] = sample(self.policy, [so_far], 1, settings, generator)
-            ids += rollout.token_ids
+                piece = list(itertools.islice(tokens, PIECE))
+            ids += [token for token, _ in piece]
+            ended = piece[-1][1]
             text = self.policy.processor.tokenizer.decode(ids, skip_special_tokens=True)
-            # A stop string can begin in one piece and end in the next.
-            ended = rollout.stop != "length" or any(word in text for word in words)
-            over = ended or len(rollout.token_ids) == left
-            ready = until(text, words) if over else certain(text, words)
-            finish = ("stop" if ended else "length") if over else None
-            yield Piece(ready[sent:], finish, len(rollout.token_ids))
-            sent = max(sent, len(ready))
+            ready = certain(text, words) if ended is None else until(text, words)
+            finish = None if ended is None else finish_of(ended)
+            yield Piece(ready[sent:], finish, len(ids) - told)
+            sent, told = max(sent, len(ready)), len(ids)
 
     def _generator(self, chat: Chat) -> torch.Generator:
         return torch.Generator(device=self.policy.device).manual_seed(chat.seed)
 
 
-def finish_of(rollout: Rollout) -> str:
+def finish_of(reason: StopReason) -> str:
     """Why a response ended, as OpenAI names it."""
-    return "length" if rollout.stop == "length" else "stop"
+    return "length" if reason == "length" else "stop"
 
 
 def until(text: str, stop: tuple[str, ...]) -> str:

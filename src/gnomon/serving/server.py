@@ -132,8 +132,8 @@ def _head(engine: Engine, kind: str) -> dict[str, Any]:
 
 
 def _usage(prompt: Encoded, written: int) -> dict[str, int]:
-    total = len(prompt) + written
-    return {"prompt_tokens": len(prompt), "completion_tokens": written, "total_tokens": total}
+    total = prompt.total + written
+    return {"prompt_tokens": prompt.total, "completion_tokens": written, "total_tokens": total}
 
 
 def serve(model: str, *, port: int = 8000, device: str | None = None) -> None:
