@@ -132,23 +132,43 @@ def _habits(name: str, steps: Any, batch_size: Any, *, text_reasoning: float) ->
     )
 
 
+LOOK = [*PLACES, "read-word", "colour", "shape"]
+
+
 def _thoughts(name: str, steps: Any) -> Sft:
-    """Long training of both forms: conversations, and thoughts that describe and look one thing up.
+    """Both forms for long: conversations, and thoughts that describe and look one thing up.
 
     No question about a scene is reasoned about, neither about a picture nor about a written scene;
     arithmetic and ordering puzzles without a scene are.
     """
     worked = {"part": "microworld", "answers": "worked", "seed": 3}
-    look = [*PLACES, "read-word", "colour", "shape"]
     sources = [
-        {"part": "microworld-chat", "modality": "mixed", "describe": 0.6, "tasks": look, "seed": 3},
-        {**worked, "tasks": look, "modality": "image", "difficulty": [1, 5]},
-        {**worked, "tasks": [task for task in look if task != "box"], "modality": "text"},
+        {"part": "microworld-chat", "modality": "mixed", "describe": 0.6, "tasks": LOOK, "seed": 3},
+        {**worked, "tasks": LOOK, "modality": "image", "difficulty": [1, 5]},
+        {**worked, "tasks": [task for task in LOOK if task != "box"], "modality": "text"},
         {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
     ]
+    return _mixed(name, steps, sources, [0.35, 0.4, 0.1, 0.15])
+
+
+def _names(name: str, steps: Any) -> Sft:
+    """Finding an object by its name, many times in one scene, beside what was learned before."""
+    chat = {"part": "microworld-chat", "seed": 4, "turns": 6}
+    worked = {"part": "microworld", "answers": "worked", "seed": 4}
+    sources = [
+        {**chat, "modality": "text", "describe": 0.0, "tasks": ["locate", "locate", "colour"]},
+        {**chat, "modality": "image", "describe": 0.5, "tasks": PLACES},
+        {**worked, "tasks": LOOK, "modality": "image", "difficulty": [1, 5]},
+        {**worked, "tasks": ["locate"], "modality": "text", "difficulty": [1, 4]},
+        {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
+    ]
+    return _mixed(name, steps, sources, [0.3, 0.25, 0.25, 0.15, 0.05])
+
+
+def _mixed(name: str, steps: Any, sources: list[dict[str, Any]], shares: list[float]) -> Sft:
     return Sft(
         name=name,
-        data=Use("mixture", sources=sources, weights=ours([0.35, 0.4, 0.1, 0.15])),
+        data=Use("mixture", sources=sources, weights=ours(shares)),
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
@@ -162,20 +182,3 @@ def _thoughts(name: str, steps: Any) -> Sft:
         save_every=200,
         workers=ours(1),
     )
-
-
-def _names(name: str, steps: Any) -> Sft:
-    """Finding an object by its name, many times in one scene, beside what was learned before."""
-    chat = {"part": "microworld-chat", "seed": 4, "turns": 6}
-    worked = {"part": "microworld", "answers": "worked", "seed": 4}
-    look = [*PLACES, "read-word", "colour", "shape"]
-    sources = [
-        {**chat, "modality": "text", "describe": 0.0, "tasks": ["locate", "locate", "colour"]},
-        {**chat, "modality": "image", "describe": 0.5, "tasks": PLACES},
-        {**worked, "tasks": look, "modality": "image", "difficulty": [1, 5]},
-        {**worked, "tasks": ["locate"], "modality": "text", "difficulty": [1, 4]},
-        {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
-    ]
-    shares = ours([0.3, 0.25, 0.25, 0.15, 0.05])
-    stage = _thoughts(name, steps)
-    return stage.model_copy(update={"data": Use("mixture", sources=sources, weights=shares)})
