@@ -42,7 +42,6 @@ def gnomon_micro_base(scale: Scale) -> Recipe:
             _habits("habits", ours(150), ours(128), text_reasoning=0.0),
             _habits("text-reasoning", ours(420), ours(64), text_reasoning=0.4),
             _thoughts("thoughts", ours(3200)),
-            _names("names", ours(1200)),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -148,27 +147,9 @@ def _thoughts(name: str, steps: Any) -> Sft:
         {**worked, "tasks": [task for task in LOOK if task != "box"], "modality": "text"},
         {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
     ]
-    return _mixed(name, steps, sources, [0.35, 0.4, 0.1, 0.15])
-
-
-def _names(name: str, steps: Any) -> Sft:
-    """Finding an object by its name, many times in one scene, beside what was learned before."""
-    chat = {"part": "microworld-chat", "seed": 4, "turns": 6}
-    worked = {"part": "microworld", "answers": "worked", "seed": 4}
-    sources = [
-        {**chat, "modality": "text", "describe": 0.0, "tasks": ["locate", "locate", "colour"]},
-        {**chat, "modality": "image", "describe": 0.5, "tasks": PLACES},
-        {**worked, "tasks": LOOK, "modality": "image", "difficulty": [1, 5]},
-        {**worked, "tasks": ["locate"], "modality": "text", "difficulty": [1, 4]},
-        {**worked, "tasks": ["arithmetic", "logic"], "modality": "text", "difficulty": [1, 3]},
-    ]
-    return _mixed(name, steps, sources, [0.3, 0.25, 0.25, 0.15, 0.05])
-
-
-def _mixed(name: str, steps: Any, sources: list[dict[str, Any]], shares: list[float]) -> Sft:
     return Sft(
         name=name,
-        data=Use("mixture", sources=sources, weights=ours(shares)),
+        data=Use("mixture", sources=sources, weights=ours([0.35, 0.4, 0.1, 0.15])),
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
