@@ -319,7 +319,13 @@ def machine_name(peer: Path) -> str:
 def make_weights(folder: Path, vocabulary: int) -> None:
     """The tiny Qwen2.5-VL of the comparison: text 4 x 128, 4 heads (2 key-value), vision 4 x 64, random."""
     from gnomon.models.load import quiet_transformers
-    from gnomon.models.micro import make_model, make_processor, save_micro, train_tokenizer, world_text
+    from gnomon.models.micro import (
+        make_model,
+        make_processor,
+        save_micro,
+        train_tokenizer,
+        world_text,
+    )
 
     tokenizer = train_tokenizer(world_text(400), vocabulary=vocabulary)
     # The worlds' words make fewer tokens than are asked for; the others only have to be there.

@@ -13,8 +13,12 @@ LINE = Line()
 
 import torch  # noqa: E402
 from PIL import Image  # noqa: E402
-from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor  # noqa: E402
-from transformers import TrainerCallback  # noqa: E402
+from transformers import (  # noqa: E402
+    AutoTokenizer,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    TrainerCallback,
+)
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil  # noqa: E402
 
 COMMON: dict[str, Any] = {

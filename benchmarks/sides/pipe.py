@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-WORDS = "how many red blue green circles squares are left right of the large small one and why".split()
+WORDS = ["how", "many", "red", "blue", "circles", "squares", "are", "left", "of", "the", "large", "small", "one"]
 QUESTIONS = 96
 """More than one side's cache of processed images (64), so that no epoch finds them there."""
 BLOCK = 28
