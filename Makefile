@@ -1,6 +1,7 @@
 # make quickstart: install, train the main recipe at micro scale, print the accuracy after each stage
 # make test:       install what the tests need and run them all
 # make check:      format, lint and types
+# make bench:      our steps against TRL's, in an environment of its own; hours of an idle machine
 # make fuzz:       a million inputs to every parser and grader; for a nightly job
 
 PYTHON ?= python3
@@ -8,8 +9,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # The plain name would bring gigabytes of CUDA libraries to a machine without a GPU.
 TORCH  ?= torch==2.13.0
+PEER   ?= .venv-trl
+TRL    ?= trl==1.16.0
 
-.PHONY: quickstart install test check format docs fuzz clean
+.PHONY: quickstart install test check format docs bench fuzz clean
 
 quickstart: install
 	$(BIN)/gnomon train revisual-r1 --scale micro
@@ -31,12 +34,21 @@ format: $(BIN)/.installed-test
 docs: $(BIN)/.installed-test
 	$(BIN)/python docs/generate.py
 
+bench: $(BIN)/.installed-test $(PEER)/.installed
+	$(BIN)/python benchmarks/step.py --peer $(PEER)/bin/python
+	$(BIN)/python benchmarks/performance_table.py
+
 fuzz: $(BIN)/.installed-test
 	$(BIN)/pip install -q -e ".[test,fuzz]"
 	$(BIN)/python tests/fuzz.py -runs=1000000 -timeout=1 -max_len=4096
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+
+$(PEER)/.installed:
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/pip install -q $(TORCH) $(TRL) "transformers>=5.18,<5.24" "pillow>=11,<14" "jinja2>=3.1,<4"
+	touch $@
 
 $(BIN)/.installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)

@@ -85,3 +85,13 @@ def test_without_git_the_state_is_none(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert machine.git_state(repository) is None
+
+
+def test_the_peak_of_memory_is_in_gigabytes_and_never_falls() -> None:
+    before = machine.peak_memory()
+    held = bytearray(b"x" * 300_000_000)
+    after = machine.peak_memory()
+    del held
+    assert 0.01 < before <= after < 100
+    assert after >= 0.3
+    assert machine.peak_memory() >= after

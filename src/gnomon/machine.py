@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import shlex
 import subprocess
 import sys
@@ -46,6 +47,15 @@ def environment(folder: Path | None = None) -> dict[str, Any]:
         "git": git_state(folder or Path.cwd()),
         "command": shlex.join(sys.argv),
     }
+
+
+def peak_memory() -> float:
+    """Most memory in GB (10^9 bytes) that this process has held so far, children left out.
+
+    The kernel reports KiB on Linux and bytes on macOS.
+    """
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -18,8 +18,8 @@ class Watcher:
         """The current step enters a phase: 'rollout', 'grade', 'update', 'save' ..."""
 
     def advanced(self, done: int, values: Mapping[str, float]) -> None:
-        """``done`` steps are complete; ``values`` are the last step's numbers (reward, loss
-        ...)."""
+        """``done`` steps are complete; ``values`` are the last step's numbers: reward, loss,
+        seconds of each phase, and what it cost (tokens_per_second, useful, reuse, memory in GB)."""
 
     def finished(self, summary: str = "") -> None:
         """The work that was started last is over; ``summary`` is a short line about it."""

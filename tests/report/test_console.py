@@ -252,6 +252,23 @@ def test_phases_are_timed_and_sum_over_a_step() -> None:
     assert "rollout 2.0 s, grade 0.5 s, update 1.5 s" in written(console)
 
 
+def test_a_line_says_what_a_step_cost() -> None:
+    console, clock = plain_console(300), Clock()
+    with RichWatcher(console, clock) as watcher:
+        watcher.started("rl", 10)
+        watcher.phase("rollout")
+        clock.now += 2
+        costs = {"tokens_per_second": 8123.4, "useful": 0.283, "reuse": 8.0, "memory": 1.204}
+        watcher.advanced(1, {"reward": 0.5, **costs})
+        watcher.advanced(2, {"reuse": math.inf})
+    line, other = written(console).splitlines()[1:]
+    assert line.startswith(
+        "rl: 1/10, reward 0.500, rollout 2.0 s, 8,123 tokens/s, 28% of plain rows' tokens, "
+        "images reused 8.0x, peak 1.20 GB, 2.0 s elapsed"
+    )
+    assert "reused" not in other
+
+
 def test_seconds_measured_by_the_stage_are_preferred() -> None:
     console, clock = plain_console(200), Clock()
     with RichWatcher(console, clock) as watcher:

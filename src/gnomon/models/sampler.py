@@ -279,12 +279,14 @@ class _Writing:
 
     def compact(self, tokens_N: Tensor) -> Tensor:
         """Once half of the grid has ended, keep what is live; the tokens of what is kept."""
-        live = self.live_N.view(self.lines, -1).tolist()
-        kept = [(line, [g for g, on in enumerate(row) if on]) for line, row in enumerate(live)]
-        kept = [(line, members) for line, members in kept if members]
-        width = max(len(members) for _, members in kept)
-        if 2 * len(kept) * width > len(tokens_N):
+        live_BG = self.live_N.view(self.lines, -1)
+        count_B = live_BG.sum(1)
+        # Asked every step, so no line is looked at in Python before it is sure.
+        lines, width = torch.stack([(count_B > 0).sum(), count_B.max()]).tolist()
+        if 2 * lines * width > len(tokens_N):
             return tokens_N
+        kept = [(line, [g for g, on in enumerate(row) if on])
+                for line, row in enumerate(live_BG.tolist()) if any(row)]  # fmt: skip
         # A line with fewer rows than the widest repeats its first as an ended one.
         old = self.cache.rows_per_line
         slots = [line * old + g for line, ms in kept for g in [*ms, *ms[:1] * (width - len(ms))]]

@@ -24,6 +24,13 @@ from rich.text import Text
 from gnomon.watch import Watcher
 
 SHOWN = ("reward", "accuracy", "loss")
+COSTS: dict[str, Callable[[float], str]] = {
+    "tokens_per_second": lambda speed: f"{speed:,.0f} tokens/s",
+    "useful": lambda share: f"{share:.0%} of plain rows' tokens",
+    "reuse": lambda times: f"images reused {times:.1f}x",
+    "memory": lambda gigabytes: f"peak {gigabytes:.2f} GB",
+}
+"""What a step took beside its seconds, and how a line says it."""
 REFRESHES_PER_SECOND = 4
 LINES = 10
 """Without a terminal, a line is printed whenever another of so many parts of the steps is done."""
@@ -44,6 +51,7 @@ class _Work:
     seconds: dict[str, float] = field(default_factory=dict)
     last: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
 
     def enter(self, phase: str, now: float) -> None:
         """Add the time since the last call to the phase that ends, and begin ``phase``."""
@@ -59,6 +67,7 @@ class _Work:
         self.seconds = {}
         self.done = done
         self.values = {name: values[name] for name in SHOWN if _finite(values.get(name))}
+        self.costs = {name: values[name] for name in COSTS if _finite(values.get(name))}
 
     @property
     def numbers(self) -> str:
@@ -67,8 +76,9 @@ class _Work:
 
     @property
     def phases(self) -> str:
-        """How long each phase of the last step took."""
-        return ", ".join(f"{name} {spent:.1f} s" for name, spent in self.last.items())
+        """How long each phase of the last step took, and what else it cost."""
+        spent = [f"{name} {seconds:.1f} s" for name, seconds in self.last.items()]
+        return ", ".join([*spent, *(COSTS[name](value) for name, value in self.costs.items())])
 
     def left(self, now: float) -> float | None:
         """Seconds until the end at the speed so far; None before the first step."""

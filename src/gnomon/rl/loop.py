@@ -82,6 +82,7 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
                 write_rollouts(context, objective, experience)
         tokens = sum(map(len, unique_runs(experience.rows)))
         read = reader_statistics(objective.terms)
+        read |= context.counts.shares(experience.rows)
         return StepResult({**describe(stage, experience), **meter.means(), **read}, tokens)
 
     return step

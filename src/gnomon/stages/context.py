@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from gnomon.data.stream import Stream
+from gnomon.models.counters import Counts
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.policy import Policy
 from gnomon.records import BadRecord, Sample
@@ -57,7 +58,7 @@ class StageContext:
     """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made.
 
     ``memory`` holds JSON values by part: what stateful estimators keep from step to step. It is
-    part of every checkpoint.
+    part of every checkpoint. ``counts`` are of the step that is being made.
     """
 
     run: Run
@@ -71,6 +72,7 @@ class StageContext:
     stream: Stream
     clock: Clock
     step: int = 0
+    counts: Counts = field(default_factory=Counts)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def remembered(self, part: str) -> dict[str, Any]:

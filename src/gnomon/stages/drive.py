@@ -24,6 +24,8 @@ from gnomon.checkpoint import (
     write_checkpoint,
 )
 from gnomon.data.stream import Stream
+from gnomon.machine import peak_memory
+from gnomon.models.counters import counting
 from gnomon.models.encode import Encoder
 from gnomon.models.load import add_lora, load_policy, save_policy
 from gnomon.models.policy import Policy
@@ -45,7 +47,7 @@ MODEL, ADAPTERS, OPTIMIZER, STATE = (
     "optimizer.safetensors",
     "state.json",
 )
-SHOWN = ("reward", "loss", "accuracy", "length")
+SHOWN = ("reward", "loss", "accuracy", "length", "useful", "reuse")
 
 
 def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watcher) -> Path:
@@ -67,7 +69,8 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
     for number in range(done + 1, stage.steps + 1):
         context.step = number
         try:
-            result = step_function(number)
+            with counting(context.policy) as context.counts:
+                result = step_function(number)
         except Diverged as error:
             context.skip("gradient", f"step {number}", str(error))
             raise
@@ -76,8 +79,10 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
             with context.clock.phase("save"):
                 _save(context, stage, number)
         seconds = context.clock.restart()
-        run.time(stage.name, index, number, seconds, result.tokens / sum(seconds.values()))
-        watcher.advanced(number, {**pick(result.values, *SHOWN), **seconds})
+        speed = result.tokens / sum(seconds.values())
+        run.time(stage.name, index, number, seconds, speed)
+        spent = {"tokens_per_second": speed, "memory": peak_memory()}
+        watcher.advanced(number, {**pick(result.values, *SHOWN), **seconds, **spent})
     watcher.finished()
     return run.checkpoint_path(index, stage.name, stage.steps) / MODEL
 
