@@ -192,7 +192,7 @@ class Demonstrations(Block):
     key: str = "demonstration"
 
 
-Freezable = Literal["vision", "connector", "language", "embeddings", "head"]
+Freezable = Literal["vision", "tower", "connector", "language", "embeddings", "head"]
 
 
 class Stage(Block):

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from gnomon.data.fixtures import fixture_for
+from gnomon.data.fixtures.make_layouts import LAYOUTS, write_fixtures
 from gnomon.data.fixtures.make_revisual_r1 import write_fixture
 from gnomon.parts import part
 from gnomon.records import Sample
@@ -83,3 +84,23 @@ def test_a_recipe_without_a_fixture_gets_none() -> None:
     assert fixture_for("unknown", "cold-start", Path("a.parquet")) is None
     assert fixture_for("revisual-r1", "another", Path("a.parquet")) is None
     assert fixture_for("revisual-r1", "text-rl", Path()) is not None
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fixtures of all layouts, made anew."""
+    folder = tmp_path_factory.mktemp("layouts")
+    write_fixtures(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("recipe", "file"), LAYOUTS)
+def test_every_shipped_layout_is_small_and_as_its_maker_writes_it(
+    recipe: str, file: str, made: Path
+) -> None:
+    kept = fixture_for(recipe, "any", Path(f"{file}.parquet"))
+    assert kept is not None
+    assert kept.stat().st_size < 10_000
+    one, other = pq.read_table(made / recipe / kept.name), pq.read_table(kept)
+    assert one.schema.equals(other.schema, check_metadata=True)
+    assert one.num_rows == other.num_rows == 10

@@ -263,6 +263,13 @@ def test_a_frozen_part_is_exactly_its_parameters(
     assert fresh_policy.trainable().keys() == every - frozen(fresh_policy)
 
 
+def test_a_frozen_tower_leaves_the_connector_alone_of_vision(fresh_policy: Policy) -> None:
+    fresh_policy.freeze(["tower"])
+    vision = {name for name, _ in fresh_policy.core.named_parameters() if ".visual." in name}
+    assert vision - frozen(fresh_policy) == {name for name in vision if ".merger." in name} != set()
+    assert frozen(fresh_policy) <= vision
+
+
 def test_freezing_a_tied_head_freezes_the_weight_it_shares(fresh_policy: Policy) -> None:
     fresh_policy.freeze(["head"])
     assert frozen(fresh_policy) == {"model.language_model.embed_tokens.weight"}

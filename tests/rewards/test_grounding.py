@@ -164,3 +164,24 @@ def test_no_json_breaks_a_scorer(kind: str, value: Any) -> None:
     sample = record(kind, SEGMENT)
     assert 0.0 <= (grounding(said(value), sample) or 0.0) <= 1.0
     assert 0.0 <= grounding_structure(said(value), sample) <= 0.5
+
+
+def test_an_empty_name_means_the_answer_and_the_task_of_the_sample_itself() -> None:
+    sample = Sample("a", (), task="Spatial Grounding")
+    gold = '{"boxes": [0, 0, 10, 10]}'
+    assert grounding(said({"boxes": [5, 0, 15, 10]}), sample, gold, column="", task="") == (
+        pytest.approx(1 / 3)
+    )
+    assert grounding_structure(said({"boxes": [1, 2, 3, 4]}), sample, gold, column="", task="") == (
+        0.5
+    )
+
+
+def test_a_task_without_boxes_gets_what_is_set_for_the_layout_alone() -> None:
+    sample = Sample("a", (), task="ocr")
+    laid_out = "<think>a</think><answer>b</answer>"
+    score = grounding_structure(laid_out, sample, "b", column="", task="", otherwise=0.5)
+    assert score == 0.5
+    assert grounding_structure("b", sample, "b", column="", task="", otherwise=0.5) == 0.0
+    with pytest.raises(ValueError, match="no grounding task 'ocr'"):
+        grounding_structure(laid_out, sample, "b", column="", task="")

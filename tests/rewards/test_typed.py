@@ -106,3 +106,8 @@ def test_without_an_answer_block_only_onethinker_reads_the_whole_text() -> None:
     assert typed_answer("5", asked(problem_type="numerical"), "5", system="visionary") == 0.0
     assert typed_answer("5", asked(problem_type="numerical"), "5", system="onethinker") == 1.0
     assert typed_answer("5", asked(problem_type="numerical"), None, system="onethinker") is None
+
+
+def test_an_empty_column_means_the_task_of_the_sample() -> None:
+    sample = Sample("a", (), task="numerical")
+    assert typed_answer("5.001", sample, "5", system="onethinker", column="") == 1.0

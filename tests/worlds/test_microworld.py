@@ -221,3 +221,13 @@ def test_mixed_conversations_show_seven_of_ten_as_images() -> None:
         assert len(sample.media) == (sample.meta["modality"] == "image")
         assert sample.media or "box" not in sample.meta["tasks"]
         assert sample.media or sample.messages[0].text.startswith("Scene: ")
+
+
+def test_a_demonstration_stands_beside_the_question_and_not_in_its_messages() -> None:
+    plain = microworld(tasks=["count"])[3]
+    shown = microworld(tasks=["count"], answers="demonstrated", format="think-answer")[3]
+    assert shown.messages == plain.messages
+    response = shown.meta["demonstration"]
+    assert response.startswith("<think>")
+    assert f"<answer>{shown.meta['answer_text']}</answer>" in response.replace(" ", "")
+    assert "demonstration" not in plain.meta

@@ -27,6 +27,11 @@ PARTS = {
 }
 """Parts of a Qwen2.5-VL that a recipe can freeze, as prefixes of parameter names. The connector
 belongs to vision, the embeddings to language; a tied head is the embeddings under another name."""
+FREEZABLE: dict[str, tuple[str, ...]] = {
+    **{name: (prefix,) for name, prefix in PARTS.items()},
+    "tower": ("model.visual.patch_embed.", "model.visual.blocks."),
+}
+"""What a recipe can freeze: the `PARTS`, and vision without its connector."""
 
 
 @dataclass
@@ -130,8 +135,8 @@ class Policy:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision)
 
     def freeze(self, parts: Sequence[str]) -> None:
-        """Stop training the named `PARTS`; everything else that was trainable stays so."""
-        prefixes = tuple(PARTS[name] for name in parts)
+        """Stop training what is named in `FREEZABLE`; all else that was trainable stays so."""
+        prefixes = tuple(prefix for name in parts for prefix in FREEZABLE[name])
         # With duplicates, because a tied head is listed under the name of the embeddings alone.
         for name, parameter in self.core.named_parameters(remove_duplicate=False):
             if name.startswith(prefixes):

@@ -139,11 +139,16 @@ TASKS: dict[str, Task] = {
 
 
 def task_of(sample: Sample, column: str) -> Task:
-    """The task of a record, in any case; ValueError for another one."""
-    name = str(column_of(sample, column)).lower()
+    """The task of a record, in any case, the sample's own for ""; ValueError for another one."""
+    name = task_name(sample, column)
     if name not in TASKS:
         raise ValueError(f"there is no grounding task {name!r}{nearest(name, TASKS)}")
     return TASKS[name]
+
+
+def task_name(sample: Sample, column: str) -> str:
+    """The column of a record that names its task, or the sample's own task where it is empty."""
+    return str(column_of(sample, column) if column else sample.task).lower()
 
 
 def payload(text: str) -> Payload | None:
@@ -168,22 +173,28 @@ def shared_keys(said: Payload, gold: Payload) -> float:
     return len(set(one) & set(other)) / len(other)
 
 
-def _gold(sample: Sample, column: str) -> Payload | None:
-    value = column_of(sample, column)
+def _gold(sample: Sample, reference: Any, column: str) -> Payload | None:
+    value = column_of(sample, column) if column else reference
     return value if value is None or isinstance(value, Mapping) else payload(str(value))
 
 
 @register("reward")
 def grounding(
-    response: str, sample: Sample, *, column: str = "answer", task: str = "problem_type"
+    response: str,
+    sample: Sample,
+    reference: Any = None,
+    *,
+    column: str = "answer",
+    task: str = "problem_type",
 ) -> float | None:
     """Accuracy of a JSON grounding answer by task, in [0, 1].
 
     temporal: shared time over the hull. spatial: IoU. spatial-temporal: half the time, half the
     mean IoU over common keys, so that naming one sure key can be gamed. tracking: mean IoU over the
     reference's keys. segmentation: box, points and for video the moment, weighted 0.5, 0.25, 0.25
-    or 0.3, 0.2, 0.2, 0.3. The reference is JSON or a mapping in ``column``; None without one. Only
-    the first answer block counts. ValueError for an unknown task. Source: arXiv 2512.03043.
+    or 0.3, 0.2, 0.2, 0.3. The reference is JSON or a mapping in ``column``, or the answer where the
+    name is empty; None without one. ``task`` empty is the sample's own task. Only the first answer
+    block counts. ValueError for an unknown task. Source: arXiv 2512.03043.
 
     >>> asked = Sample("a", (), meta={"answer": {"time": [4, 8]},
     ...                               "problem_type": "temporal grounding"})
@@ -191,7 +202,7 @@ def grounding(
     0.3333333333333333
     """
     score, _, _ = task_of(sample, task)
-    gold, said = _gold(sample, column), payload(response)
+    gold, said = _gold(sample, reference, column), payload(response)
     if gold is None:
         return None
     return 0.0 if said is None else score(said, gold)
@@ -199,22 +210,32 @@ def grounding(
 
 @register("reward")
 def grounding_structure(
-    response: str, sample: Sample, *, column: str = "answer", task: str = "problem_type"
+    response: str,
+    sample: Sample,
+    reference: Any = None,
+    *,
+    column: str = "answer",
+    task: str = "problem_type",
+    otherwise: float | None = None,
 ) -> float:
     """0.5 for a JSON answer that fits its task; with keyed boxes 0.25, and 0.25 x shared keys.
 
     0 unless the whole response is a think and an answer block. The keys are paid even where the
-    JSON does not fit. Earned by the shape alone, whatever the values. Source: arXiv 2512.03043.
+    JSON does not fit. Earned by the shape alone, whatever the values. ``otherwise`` is what a task
+    without boxes or times gets for the layout alone (OneThinker: 0.5); None raises ValueError for
+    it. ``column`` and ``task`` are those of `grounding`. Source: arXiv 2512.03043.
 
     >>> asked = Sample("a", (), meta={"answer": {"time": [4, 8]},
     ...                               "problem_type": "temporal grounding"})
     >>> grounding_structure('<think>x</think><answer>{"time": [2, 6]}</answer>', asked)
     0.5
     """
+    laid_out = has_layout(without_tag_spaces(response), ["think", "answer"], space=True)
+    if otherwise is not None and task_name(sample, task) not in TASKS:
+        return otherwise * laid_out
     _, fits, keyed = task_of(sample, task)
-    gold, said = _gold(sample, column), payload(response)
-    tidy = without_tag_spaces(response)
-    if said is None or not has_layout(tidy, ["think", "answer"], space=True):
+    gold, said = _gold(sample, reference, column), payload(response)
+    if said is None or not laid_out:
         return 0.0
     if not keyed:
         return 0.5 * fits(said)

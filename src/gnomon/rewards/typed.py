@@ -200,7 +200,8 @@ def typed_answer(
     """Accuracy by type of question as Visionary-R1, HumanOmniV2 or OneThinker score it, in [0, 1].
 
     Reads the first answer block, stripped; without one, nothing ("") for visionary and humanomni
-    and the whole response for onethinker. ``column`` holds the type; the gold is the column
+    and the whole response for onethinker. ``column`` holds the type, the sample's task where
+    it is empty; the gold is the column
     ``solution``, from its own first answer block where it has one, or the answer itself. None
     without a gold. "released" differs for humanomni's "judge" type alone, which there accepts "no"
     inside "know". Only one answer block counts, but by these systems' rules it can be gamed: a
@@ -219,5 +220,5 @@ def typed_answer(
         said = section(response, "answer")
     else:
         said = (first_block(response, "answer") or "").strip()
-    kind = str(column_of(sample, column))
+    kind = str(column_of(sample, column)) if column else sample.task
     return typed_score(said, section(str(gold), "answer"), kind, system=system, mode=mode)

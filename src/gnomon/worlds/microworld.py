@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -82,7 +82,7 @@ def microworld(
     split: Split = "train",
     modality: Modality = "image",
     difficulty: tuple[int, int] = (1, 5),
-    answers: Literal["none", "direct", "worked"] = "none",
+    answers: Literal["none", "direct", "worked", "demonstrated"] = "none",
     format: str = "think-boxed",
     size: int = 1_000_000,
     seed: int = 0,
@@ -95,7 +95,8 @@ def microworld(
     written out. Difficulty is drawn evenly from the range, both ends included; 0, for single-step
     tasks alone, is a scene of one object. ``direct`` adds the
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
-    renders them, with its instruction in front. ``none`` leaves it out, and a supervised stage
+    renders them, with its instruction in front; ``demonstrated`` puts that response beside the
+    question, as ``demonstration`` in ``meta``. ``none`` leaves it out, and a supervised stage
     writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``,
     ``scene`` (written; empty for a problem), ``steps``.
 
@@ -109,8 +110,14 @@ def microworld(
         _check_modality(task, modality)
         _check_level(task, difficulty)
         _probe(world, task)
-    answer = {"none": _unanswered, "direct": _answered, "worked": _worked(format)}[answers]
-    return SampleSource(size, partial(_question_sample, world, tuple(tasks), modality, answer))
+    style: Format = part("format", format)()
+    answer: Turns = {"direct": _answered, "worked": partial(_reasoned, style)}.get(
+        answers, _unanswered
+    )
+    draw = partial(_question_sample, world, tuple(tasks), modality, answer)
+    return SampleSource(
+        size, partial(_demonstrated, draw, style) if answers == "demonstrated" else draw
+    )
 
 
 Turns = Callable[[str, Question], tuple[Message, ...]]
@@ -124,14 +131,16 @@ def _answered(prompt: str, question: Question) -> tuple[Message, ...]:
     return (Message("user", prompt), Message("assistant", question.answer_text))
 
 
-def _worked(name: str) -> Turns:
-    return partial(_reasoned, part("format", name)())
-
-
 def _reasoned(style: Format, prompt: str, question: Question) -> tuple[Message, ...]:
     response = style.render(question.thought, question.answer_text)
     turns = (Message("user", prompt), Message("assistant", response))
     return (Message("system", style.instruction), *turns) if style.instruction else turns
+
+
+def _demonstrated(draw: Callable[[int], Sample], style: Format, index: int) -> Sample:
+    sample = draw(index)
+    response = style.render(sample.meta["thought"], sample.meta["answer_text"])
+    return replace(sample, meta={**sample.meta, "demonstration": response})
 
 
 def _probe(world: _World, task: str) -> None:

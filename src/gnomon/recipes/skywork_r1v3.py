@@ -1,0 +1,97 @@
+"""Skywork-R1V3: a small cold start, on-policy RL of all modules, then the connector alone.
+
+arXiv 2507.06167; no training code exists. The report trains InternVL3-38B, which this version does
+not load: full scale has Qwen2.5-VL-7B-Instruct. The model that verifies beside the rule is left
+out, as no part takes the better of two verdicts, and so is the choice of checkpoints by the entropy
+of critical tokens, and the early stop on a validation loss.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gnomon.recipe import Recipe, Sampling, Scale, Sft, Use, ours, paper
+from gnomon.recipes.grpo import (
+    accuracy_and_format,
+    asked,
+    full,
+    full_rl,
+    micro,
+    micro_cold_start,
+    micro_rl,
+    records,
+    steady,
+    warmed,
+    world,
+)
+
+NAME = "skywork-r1v3"
+DESCRIPTION = "Small cold start, on-policy RL, connector-only tuning (arXiv 2507.06167)."
+FORM = Use("think-boxed")
+METHOD: dict[str, Any] = {
+    "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
+    "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+    "rewards": accuracy_and_format("think-boxed", paper(0.8), paper(0.2)),
+    "rollouts": paper(32),
+    "updates": paper(1),
+}
+
+
+def skywork_r1v3(scale: Scale) -> Recipe:
+    """The three stages; the connector is trained in every one of them."""
+    return {"micro": _micro, "full": _full}[scale]()
+
+
+def _micro() -> Recipe:
+    connector = micro_cold_start(
+        FORM,
+        name="connector",
+        data=world(answers="none"),
+        modality="image",
+        steps=ours(60),
+        optimizer=warmed(ours(4e-4), paper(0.03)),
+        freeze=paper(("tower", "language", "embeddings", "head")),
+    )
+    stage = micro_rl(FORM, steps=ours(80), prompts=ours(4), **METHOD)
+    return micro(NAME, DESCRIPTION, micro_cold_start(FORM, steps=ours(200)), stage, connector)
+
+
+def _full() -> Recipe:
+    form = Use("direct")
+    start = Sft(
+        name="cold-start",
+        data=records(NAME, "cold_start"),
+        modality="image",
+        format=form,
+        steps=ours(375),
+        batch_size=ours(32),
+        max_tokens=ours(16384),
+        micro_batch_tokens=ours(16384),
+        optimizer=warmed(ours(1e-5), ours(0.03)),
+    )
+    stage = full_rl(
+        records(NAME, "rl", columns={"problem": "question"}),
+        FORM,
+        grader=Use("math-verify"),
+        prompts=paper(32),
+        sampling=Sampling(max_new_tokens=paper(8192)),
+        optimizer=steady(paper(1e-6)),
+        steps=ours(500),
+        max_tokens=ours(4096),
+        **METHOD,
+    )
+    connector = Sft(
+        name="connector",
+        data=records(NAME, "connector"),
+        modality="image",
+        format=form,
+        steps=ours(312),
+        batch_size=paper(64),
+        max_tokens=paper(16384),
+        micro_batch_tokens=ours(16384),
+        freeze=paper(("tower", "language", "embeddings", "head")),
+        optimizer=warmed(paper(1e-5), paper(0.03)),
+    )
+    named = {"columns": {"problem": "question"}, "samples": paper(5), "temperature": paper(1.0)}
+    evaluation = asked(NAME, FORM, Use("math-verify"), paper(16384), **named)
+    return full(NAME, DESCRIPTION, start, stage, connector, evaluation=evaluation)

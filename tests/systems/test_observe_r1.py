@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from gnomon.catalogue import load_recipe
+from gnomon.recipe import Reinforce, build
+
+
+def stage(scale: Any) -> Reinforce:
+    found = load_recipe("observe-r1", scale).stages[-1]
+    assert isinstance(found, Reinforce)
+    return found
+
+
+def test_the_constants_are_those_of_the_specification(
+    told: Callable[[str], dict[str, Any]],
+) -> None:
+    found = told("observe-r1")
+    expected = {
+        "rollouts": (8, "code"),
+        "prompts": (128, "code"),
+        "updates": (2, "code"),
+        "optimizer.learning_rate.value": (1e-6, "code"),
+        "sampling.temperature": (1.0, "code"),
+        "sampling.max_new_tokens": (8192, "code"),
+        "max_tokens": (9216, "code"),
+        "rewards.shortest-right.weight": (0.2, "code"),
+        "rewards.shortest-right.part.floor": (100, "code"),
+        "rewards.format-match.weight": (0.5, "code"),
+        "weights.uncertainty.sigma": (1.8, "paper"),
+        "reward_kl.coefficient.value": (0.01, "code"),
+        "reward_kl.part.estimator": ("k1", "code"),
+        "advantage.epsilon": (1e-9, "code"),
+        "loss.clip_low": (0.2, "code"),
+    }
+    assert {name: found[f"rl.{name}"] for name in expected} == expected
+
+
+def test_the_worked_advantages_after_bonus_and_weight() -> None:
+    made = stage("full")
+    rewards, groups = torch.tensor([1.5, 1.7, 0.5, 0.0]), torch.zeros(4, dtype=torch.long)
+    accuracy = torch.tensor([1.0, 1.0, 0.0, 0.0])
+    plain = build("advantage", made.advantage)(rewards, groups)
+    weighted = plain * build("weight", made.weights[0])(accuracy, groups)
+    expected = [1.278037, 1.722572, -0.944636, -2.055974]
+    assert weighted.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("scale", ["micro", "full"])
+def test_a_group_without_a_right_answer_pays_no_bonus(scale: str) -> None:
+    bonus = stage(scale).rewards[-1].part
+    assert (bonus.part, bonus.settings["mode"]) == ("shortest-right", "strict")
+
+
+@pytest.mark.parametrize("scale", ["micro", "full"])
+def test_the_kl_is_in_the_reward_and_not_in_the_loss(scale: str) -> None:
+    assert stage(scale).regularisers == ()
+    assert stage(scale).reward_kl is not None
