@@ -29,7 +29,10 @@ COLUMNS = (
     "task",
     "difficulty",
 )
-"""Our names of what a record holds; other numbers and texts go into ``meta``."""
+"""Our names of what a record holds; everything else goes into ``meta`` as it stands."""
+
+_GRADED = ("answer", "options")
+"""They stand in ``meta`` too, for reward terms that read the record's own columns."""
 
 _ROLES = ("system", "user", "assistant")
 _LETTERS = string.ascii_uppercase
@@ -58,11 +61,11 @@ class RecordSource:
 
     def _sample(self, row: Row, place: str) -> Sample:
         known = {ours: row.get(theirs) for ours, theirs in self.names.items()}
-        listed = set(self.names.values())
+        listed = {theirs for ours, theirs in self.names.items() if ours not in _GRADED}
         meta = {
             key: value
             for key, value in row.items()
-            if key not in listed and isinstance(value, (bool, int, float, str))
+            if key not in listed and isinstance(value, (bool, int, float, str, list, dict))
         }
         if known["difficulty"] is not None:
             meta["difficulty"] = _difficulty(known["difficulty"])

@@ -1,0 +1,53 @@
+"""HumanOmniV2: a summary of the context first; judges of the context and of the logic.
+
+arXiv 2506.21277, and the released code HumanMLLM/HumanOmniV2. Left out: the credit of the judged
+terms on the tokens that they judge (`gnomon.rewards.scope` has it, no stage takes it yet, so they
+are added to the reward of the whole response, centred in the group), sound and video, the
+supervised stage, the filter before each stage, the second stage on general data. The model is not
+supported yet: the dry run says so.
+"""
+
+from __future__ import annotations
+
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours, paper
+from gnomon.recipes.rewarded import data, judge, kl, layout, rl, variant
+
+
+def humanomni_v2(scale: Scale) -> Recipe:
+    """R = accuracy + format + context + logic, advantages without the group's deviation."""
+    reader = judge("Qwen/Qwen2.5-72B-Instruct", retries=code(20))
+    typed = Use("typed-answer", system="humanomni", solution="solution")
+    return variant(
+        scale,
+        "humanomni-v2",
+        "Context first, judged context and logic (arXiv 2506.21277).",
+        rl(
+            rewards=(
+                Reward(part=typed, weight=paper(1.0)),
+                Reward(
+                    part=Use("format-match", format="context-think-answer"), weight=paper(1.0)
+                ),
+                Reward(part=Use("context-coverage"), weight=paper(1.0), reader=reader),
+                Reward(part=Use("logic-judgement"), weight=paper(1.0), reader=reader),
+            ),
+            advantage=Use("dr-grpo"),
+        ),
+        world="a world of videos with sound",
+        full={
+            **layout(scale, Use("context-think-answer")),
+            **data({"answer": "solution"}),
+            **rl(
+                sampling=Sampling(
+                    max_new_tokens=paper(2048), temperature=code(0.9), top_k=code(50)
+                ),
+                rollouts=paper(8),
+                freeze=paper(("vision",)),
+                regularisers=kl(
+                    Use("linear-ramp", start=paper(0.04), end=paper(0.01), share=paper(0.5))
+                ),
+                optimizer__learning_rate__value=paper(1e-6),
+                max_tokens=ours(8192),
+            ),
+            "model.path": "Qwen/Qwen2.5-Omni-7B",
+        },
+    )
