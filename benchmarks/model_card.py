@@ -59,7 +59,11 @@ def table(name: str, form: str, result: dict) -> str:
         for task, cell in {**result["by_task"], "**all**": result}.items()
     ]
     head = "| task | accuracy % | 95 % interval | items |\n|---|---|---|---|"
-    return f"### {name[0].upper()}{name[1:]}: asked in the form `{form}`\n\n{head}\n" + "\n".join(rows) + "\n"
+    return (
+        f"### {name[0].upper()}{name[1:]}: asked in the form `{form}`\n\n{head}\n"
+        + "\n".join(rows)
+        + "\n"
+    )
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Write the table of docs/performance.md from benchmarks/results/cpu.json.
 
-    python benchmarks/performance_table.py
+python benchmarks/performance_table.py
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ def row(item: Item, found: dict[str, Any] | None) -> str:
 def table() -> str:
     """The results as Markdown, an item a row, and what they were measured on."""
     found = {one["name"]: one for one in json.loads(RESULT.read_text())} if RESULT.exists() else {}
-    lines = ["| what | ours | peer | ratio of the best | median of pairs | target | pairs |", "|---" * 7 + "|"]
+    lines = [
+        "| what | ours | peer | ratio of the best | median of pairs | target | pairs |",
+        "|---" * 7 + "|",
+    ]
     lines += [row(item, found.get(item.name)) for item in ITEMS]
     places = sorted({f"{one['machine']}, commit {one['commit']}" for one in found.values()})
     return "\n".join([*lines, *(f"\nMeasured on {place}." for place in places)])

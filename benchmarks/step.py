@@ -101,7 +101,9 @@ def exponent(sizes: Sequence[float]) -> Callable[[Sequence[Reply]], float]:
 
 
 def growth(name: str, says: str, sizes: Sequence[int], settings: Sequence[Setting]) -> Item:
-    return Item(f"growth-{name}", f"cost growth with {says}", "exponent", tuple(settings), exponent(sizes))
+    return Item(
+        f"growth-{name}", f"cost growth with {says}", "exponent", tuple(settings), exponent(sizes)
+    )
 
 
 STEP = grpo(4, 8, 64, 448)
@@ -134,8 +136,14 @@ ITEMS = (
 class Side:
     """A process of one side that makes a step whenever it is asked."""
 
-    def __init__(self, python: Path, script: Path, folder: Path, setting: Setting, threads: int) -> None:
-        settled = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false"}
+    def __init__(
+        self, python: Path, script: Path, folder: Path, setting: Setting, threads: int
+    ) -> None:
+        settled = {
+            "OMP_NUM_THREADS": str(threads),
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         self.since = time.perf_counter()
         self.process = subprocess.Popen(
             [python, script, folder, json.dumps(setting)],
@@ -224,7 +232,9 @@ def opened(start: Start, item: Item) -> Iterator[list[Side]]:
             side.close()
 
 
-def pairs_of(item: Item, ours: Start, peer: Start, count: int, limit: float) -> list[tuple[float, float]]:
+def pairs_of(
+    item: Item, ours: Start, peer: Start, count: int, limit: float
+) -> list[tuple[float, float]]:
     """``count`` undisturbed pairs (ours, peer), or as many as there were in `TRIES` times as many."""
     found: list[tuple[float, float]] = []
 
@@ -282,7 +292,9 @@ class Result:
     machine: str
 
 
-def summarise(item: Item, pairs: Sequence[tuple[float, float]], commit: str, machine: str) -> Result:
+def summarise(
+    item: Item, pairs: Sequence[tuple[float, float]], commit: str, machine: str
+) -> Result:
     """Best of each side, their ratio, and the median of the pairs' ratios; above 1 we are better."""
     best = max if item.rate else min
     ours, peer = best(pair[0] for pair in pairs), best(pair[1] for pair in pairs)
@@ -310,9 +322,14 @@ def machine_name(peer: Path) -> str:
     from importlib.metadata import version
 
     lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    model = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
     ask = "from importlib.metadata import version as v; print('TRL', v('trl'), 'on torch', v('torch'))"
-    theirs = subprocess.run([peer, "-c", ask], capture_output=True, text=True, check=True).stdout.strip()
+    theirs = subprocess.run(
+        [peer, "-c", ask], capture_output=True, text=True, check=True
+    ).stdout.strip()
     return f"{os.cpu_count()} x {model}, torch {version('torch')}, {theirs}"
 
 
@@ -340,12 +357,18 @@ def make_weights(folder: Path, vocabulary: int) -> None:
 
 
 def options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     names = [item.name for item in ITEMS]
-    parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names)
+    )
     parser.add_argument("--pairs", type=int, default=LEAST_PAIRS)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-trl/bin/python", help="Python that has TRL")
+    parser.add_argument(
+        "--peer", type=Path, default=ROOT / ".venv-trl/bin/python", help="Python that has TRL"
+    )
     parser.add_argument("--anyway", action="store_true", help="keep disturbed pairs, store nothing")
     return parser.parse_args()
 

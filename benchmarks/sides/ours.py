@@ -56,7 +56,9 @@ def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
     }  # fmt: skip
     if setting["kind"] == "sft":
         return Sft(**known, batch_size=setting["batch"])
-    penalty = Regulariser(part=Use("kl"), coefficient=Use("constant", value=setting.get("beta", 0.0)))
+    penalty = Regulariser(
+        part=Use("kl"), coefficient=Use("constant", value=setting.get("beta", 0.0))
+    )
     return Reinforce(
         **known,
         prompts=setting["prompts"],
@@ -80,14 +82,21 @@ def stage_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
         Run.create(Path(tempfile.mkdtemp()), "bench", "micro", ""), stage.name, 1, 0, policy, folder, encoder,
         Updater(policy, stage.optimizer, UPDATES), Stream(Prepare(samples, encode), seed=0), Clock(Watcher()),
     )  # fmt: skip
-    step = prepare_sft(stage, context) if isinstance(stage, Sft) else prepare_reinforce(stage, context)
+    step = (
+        prepare_sft(stage, context) if isinstance(stage, Sft) else prepare_reinforce(stage, context)
+    )
     counter = Counter(policy.core)
 
     def run(number: int) -> dict[str, float]:
         counter.patches = counter.trained = 0
         context.step = number + 1  # step 1 writes its rollouts to the disk
         tokens = step(number + 1).tokens
-        return {"tokens": tokens, "unique": tokens, "patches": counter.patches, "trained": counter.trained}
+        return {
+            "tokens": tokens,
+            "unique": tokens,
+            "patches": counter.patches,
+            "trained": counter.trained,
+        }
 
     return run
 

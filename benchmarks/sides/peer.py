@@ -69,7 +69,9 @@ class Steps(TrainerCallback):
         real = self.seen["tokens"]
         # Each prompt stands in so many rows, and all rows were written to the limit.
         unique = (real - self.written) / self.rollouts + self.written
-        LINE.answer(tokens=real, unique=unique, patches=self.counter.patches, trained=self.counter.trained)
+        LINE.answer(
+            tokens=real, unique=unique, patches=self.counter.patches, trained=self.counter.trained
+        )
         self.counter.patches = self.counter.trained = self.seen["tokens"] = 0
         control.should_training_stop = not LINE.wait()
 
@@ -139,7 +141,9 @@ def sft(folder: str, setting: dict[str, Any]) -> None:
         model_init_kwargs={"dtype": "float32"},
     )  # fmt: skip
     processor = load_processor(folder)
-    trainer = SFTTrainer(folder, config, train_dataset=Dataset.from_list(rows), processing_class=processor)
+    trainer = SFTTrainer(
+        folder, config, train_dataset=Dataset.from_list(rows), processing_class=processor
+    )
     follow(trainer, processor.tokenizer.eos_token_id, setting)
 
 

@@ -16,7 +16,21 @@ import time
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-WORDS = ["how", "many", "red", "blue", "circles", "squares", "are", "left", "of", "the", "large", "small", "one"]
+WORDS = [
+    "how",
+    "many",
+    "red",
+    "blue",
+    "circles",
+    "squares",
+    "are",
+    "left",
+    "of",
+    "the",
+    "large",
+    "small",
+    "one",
+]
 QUESTIONS = 96
 """More than one side's cache of processed images (64), so that no epoch finds them there."""
 BLOCK = 28
@@ -36,7 +50,9 @@ def questions(setting: dict[str, Any]) -> list[Question]:
     draw = random.Random(0)
     made = []
     for number in range(QUESTIONS):
-        words, answer = (draw.randint(*setting.get(key, (8, 8))) for key in ("words", "answer_words"))
+        words, answer = (
+            draw.randint(*setting.get(key, (8, 8))) for key in ("words", "answer_words")
+        )
         made.append(
             Question(
                 f"{number}: {' '.join(draw.choices(WORDS, k=words))}?",
