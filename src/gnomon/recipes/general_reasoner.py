@@ -17,9 +17,7 @@ def general_reasoner(scale: Scale) -> Recipe:
     verified = Reward(part=Use("equivalence-verifier"), weight=1.0, reader=reader)
     values = {"correct": 1.0, "no answer": -0.5}
     ruled = Reward(part=Use("outcome", values=ours(values), otherwise=ours(0.0)), weight=1.0)
-    entropy = Regulariser(
-        part=Use("entropy-bonus"), coefficient=Use("constant", value=code(1e-3))
-    )
+    entropy = Regulariser(part=Use("entropy-bonus"), coefficient=Use("constant", value=code(1e-3)))
     return variant(
         scale,
         "general-reasoner",

@@ -24,9 +24,7 @@ def humanomni_v2(scale: Scale) -> Recipe:
         rl(
             rewards=(
                 Reward(part=typed, weight=paper(1.0)),
-                Reward(
-                    part=Use("format-match", format="context-think-answer"), weight=paper(1.0)
-                ),
+                Reward(part=Use("format-match", format="context-think-answer"), weight=paper(1.0)),
                 Reward(part=Use("context-coverage"), weight=paper(1.0), reader=reader),
                 Reward(part=Use("logic-judgement"), weight=paper(1.0), reader=reader),
             ),

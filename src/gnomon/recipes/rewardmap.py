@@ -8,7 +8,7 @@ bonus for lists of stops, off in the release, is left out.
 
 from __future__ import annotations
 
-from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, ours, paper, vary
+from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, paper, vary
 from gnomon.recipes.rewarded import data, kl, layout, rl, variant
 
 STEPS = {"true-false": 125, "counting": 65, "choice": 65, "planning": 45}

@@ -13,9 +13,7 @@ from gnomon.recipes.rewarded import QWEN_3B, data, kl, layout, rl, variant
 
 def temporal_r1(scale: Scale) -> Recipe:
     """R = 0.5 temporal IoU + 0.5 format."""
-    entropy = Regulariser(
-        part=Use("entropy-bonus"), coefficient=Use("constant", value=code(1e-3))
-    )
+    entropy = Regulariser(part=Use("entropy-bonus"), coefficient=Use("constant", value=code(1e-3)))
     return variant(
         scale,
         "temporal-r1",
