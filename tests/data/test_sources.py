@@ -75,8 +75,11 @@ def test_a_question_has_its_text_image_answer_and_meta(tmp_path: Path) -> None:
     assert sample.answer is not None
     assert (sample.answer.kind, sample.answer.value) == ("number", 5.0)
     assert sample.meta == {
-        "answer": GEOMETRY["answer"], "source": "geometry3k", "topic": "triangles", "difficulty": 2.0
-    }  # fmt: skip
+        "answer": GEOMETRY["answer"],
+        "source": "geometry3k",
+        "topic": "triangles",
+        "difficulty": 2.0,
+    }
 
 
 def test_a_sample_without_id_is_named_after_file_and_line(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ CONSTANTS: dict[str, dict[str, Any]] = {
     "perception-r1": {
         "rewards.accuracy.weight": 0.9, "rewards.format-match.weight": 0.1, "prompts": 128,
         "rewards.fact-checklist.weight": 0.7, "loss.clip_high": 0.3, "loss.dual_clip": 3.0,
-        "rewards.repeated-phrases.size": 20, "optimizer.weight_decay": 1e-3,
+        "rewards.repeated-phrases.part.size": 20, "optimizer.weight_decay": 1e-3,
     },
-    "acre": {"rewards.answer-consistency.worth": [1.0, 0.5, 0.2], KL: 0.04, "rollouts": 8},
+    "acre": {"rewards.answer-consistency.part.worth": [1.0, 0.5, 0.2], KL: 0.04, "rollouts": 8},
     "humanomni-v2": {
         "regularisers.kl.coefficient.start": 0.04, "regularisers.kl.coefficient.end": 0.01,
         "regularisers.kl.coefficient.share": 0.5, "sampling.temperature": 0.9,
@@ -82,7 +82,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "steps": 1000, KL: 0.04, "sampling.top_k": 50, "optimizer.learning_rate.peak": 1e-6,
     },
     "univg-r1": {
-        "weights.mean-score.form": "exp", "rewards.iou.rule": "one-pixel", "prompts": 16,
+        "weights.mean-score.form": "exp", "rewards.iou.part.rule": "one-pixel", "prompts": 16,
         KL: 0.04, "sampling.max_new_tokens": 256,
         "stages.cold-start.optimizer.learning_rate.warmup": 0.015,
     },
@@ -197,7 +197,8 @@ def test_every_term_that_asks_nobody_scores_every_record_of_the_fixture(name: st
 def test_a_right_box_earns_the_full_iou_of_univg() -> None:
     recipe = load_recipe("univg-r1", "full")
     [sample, *_] = records(recipe, recipe.stages[-1])
-    verdict = build("grader", Use("strict"))("(120,80),(420,380)", sample.answer)
+    grader = recipe.stages[-1].grader  # type: ignore[union-attr]
+    verdict = build("grader", grader)("(120,80),(420,380)", sample.answer)
     assert verdict.correct and verdict.score == 1.0
 
 

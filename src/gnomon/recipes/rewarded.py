@@ -81,7 +81,7 @@ def layout(scale: Scale, style: Use) -> dict[str, Any]:
 
 
 def kl(coefficient: Any) -> tuple[Regulariser, ...]:
-    """The k3 penalty to the reference, added to the loss; ``coefficient`` a number or a schedule."""
+    """The k3 penalty to the reference, in the loss; ``coefficient``: a number or a schedule."""
     schedule = coefficient if isinstance(coefficient, Use) else Use("constant", value=coefficient)
     return (Regulariser(part=Use("kl", estimator="k3"), coefficient=schedule),)
 

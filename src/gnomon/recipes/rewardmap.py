@@ -1,4 +1,4 @@
-"""RewardMap: partial credit for routes on transit maps, weighed by difficulty, easy questions first.
+"""RewardMap: partial credit for routes on transit maps, by difficulty, easy questions first.
 
 arXiv 2510.02240, and the released code fscdc/RewardMap. The four steps of the curriculum are
 stages, so that optimiser and KL reference begin anew at each. Every record needs the lines of its
