@@ -20,7 +20,7 @@ from typing import Any
 
 from ablation import result_tables, stage_table, table
 
-from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
 from gnomon.parts import INPUTS, Part, load_kind
 from gnomon.problems import name_of
 from gnomon.recipe import Block, OfKind, Recipe, Use
@@ -28,7 +28,6 @@ from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
-SCALES: tuple[typing.Literal["micro", "full"], ...] = ("micro", "full")
 Row = tuple[str, str, str]
 """Place, value and origin of one setting of a recipe."""
 
@@ -256,11 +255,11 @@ def recipes_page() -> str:
     """Every recipe at both scales."""
     blocks = [RECIPES_INTRODUCTION]
     for name in recipe_names():
-        recipes = {scale: load_recipe(name, scale) for scale in SCALES}
-        first = recipes["micro"]
+        recipes = {scale: load_recipe(name, scale) for scale in recipe_scales(name)}
+        first = recipes.get("micro", recipes["full"])
         stages = ", ".join(f"`{stage.name}` ({stage.kind})" for stage in first.stages)
         blocks += [f"## {name}\n", f"{first.description}\n\nStages: {stages}.\n"]
-        blocks += _recipe_tables(name, {scale: sections(recipes[scale]) for scale in SCALES})
+        blocks += _recipe_tables(name, {scale: sections(one) for scale, one in recipes.items()})
     return "\n".join(blocks)
 
 
@@ -330,8 +329,10 @@ def written(value: Any) -> str:
 
 def _recipe_tables(name: str, found: Mapping[str, dict[str, dict[str, Row]]]) -> Iterator[str]:
     """One table for each section; two scales that do not differ share their columns."""
-    micro, full = found["micro"], found["full"]
-    if micro == full:
+    micro, full = found.get("micro", found["full"]), found["full"]
+    if "micro" not in found:
+        yield "There is no micro scale yet.\n"
+    elif micro == full:
         yield "The two scales do not differ.\n"
     for section in dict.fromkeys([*micro, *full]):
         yield f"### {name}: {section}\n"

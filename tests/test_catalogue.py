@@ -13,6 +13,7 @@ import pytest
 from gnomon.catalogue import import_file, load_recipe, recipe_from_yaml, recipe_names
 from gnomon.parts import forget, load_kind, part
 from gnomon.recipe import Recipe, RecipeError, override, vary
+from published import PUBLISHED
 
 MINE = '''"""My recipes."""
 from gnomon import register
@@ -67,8 +68,7 @@ def shorter(told: str, path: Path) -> str:
 # -- published recipes ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scale", ["micro", "full"])
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("name", "scale"), PUBLISHED)
 def test_every_published_recipe_validates_and_has_its_name(name: str, scale: Any) -> None:
     recipe = load_recipe(name, scale)
     assert (recipe.name, recipe.scale, recipe.imports) == (name, scale, ())

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.blocks import plain
-from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.catalogue import load_recipe
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -23,7 +23,6 @@ from gnomon.recipe import (
     Reinforce,
     Reward,
     Sampling,
-    Scale,
     Sft,
     Use,
     build,
@@ -35,9 +34,8 @@ from gnomon.recipe import (
     vary,
 )
 from gnomon.yaml_text import read_yaml
+from published import PUBLISHED
 
-SCALES: tuple[Scale, ...] = ("micro", "full")
-PUBLISHED = [(name, scale) for name in recipe_names() for scale in SCALES]
 RL = "stages.multimodal-rl"
 
 

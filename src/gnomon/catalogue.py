@@ -17,7 +17,7 @@ from types import CodeType, ModuleType
 
 import gnomon.recipes
 from gnomon.parts import forget
-from gnomon.problems import RecipeError, nearest
+from gnomon.problems import RecipeError, ScaleError, nearest
 from gnomon.recipe import Recipe, Scale, make_recipe
 from gnomon.yaml_text import read_yaml_file
 
@@ -55,8 +55,27 @@ def load_recipe(name: str, scale: Scale = "micro") -> Recipe:
     published = recipe_names()
     if name not in published:
         raise RecipeError(f"there is no recipe named {name!r}{nearest(name, published)}")
+    function, path = _published(name)
+    return _call(function, scale, path)
+
+
+def recipe_scales(name: str) -> tuple[Scale, ...]:
+    """The scales that a published recipe has: a micro scale can wait for its world."""
+
+    def has(scale: Scale) -> bool:
+        try:
+            _published(name)[0](scale)
+        except ScaleError:
+            return False
+        return True
+
+    return tuple(scale for scale in typing.get_args(Scale) if has(scale))
+
+
+def _published(name: str) -> tuple[RecipeFunction, Path]:
+    """The function of a published recipe and its file."""
     module = importlib.import_module(f"gnomon.recipes.{name.replace('-', '_')}")
-    return _call(getattr(module, name.replace("-", "_")), scale, Path(str(module.__file__)))
+    return getattr(module, name.replace("-", "_")), Path(str(module.__file__))
 
 
 def recipe_from_yaml(path: Path) -> Recipe:

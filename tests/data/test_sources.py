@@ -74,7 +74,12 @@ def test_a_question_has_its_text_image_answer_and_meta(tmp_path: Path) -> None:
     assert sample.media[0].path == tmp_path.resolve() / "img/1.png"
     assert sample.answer is not None
     assert (sample.answer.kind, sample.answer.value) == ("number", 5.0)
-    assert sample.meta == {"source": "geometry3k", "topic": "triangles", "difficulty": 2.0}
+    assert sample.meta == {
+        "answer": GEOMETRY["answer"],
+        "source": "geometry3k",
+        "topic": "triangles",
+        "difficulty": 2.0,
+    }
 
 
 def test_a_sample_without_id_is_named_after_file_and_line(tmp_path: Path) -> None:
@@ -103,7 +108,13 @@ def test_columns_are_found_under_their_names(tmp_path: Path) -> None:
     columns = {"problem": "question", "images": "pics", "answer": "gt"}
     sample = lines(tmp_path, record, columns=columns)[0]
     assert sample.answer is not None and sample.answer.value == "B"
-    assert sample.meta == {"answer": "not this"}
+    assert sample.meta == {"gt": "B", "answer": "not this"}
+
+
+def test_lists_and_mappings_of_a_record_reach_the_reward_terms(tmp_path: Path) -> None:
+    boxes = {"bboxs": [[1, 2, 3, 4]], "lines": {"North": ["Ada"]}, "options": ["red", "blue"]}
+    meta = lines(tmp_path, GEOMETRY | boxes)[0].meta
+    assert {name: meta[name] for name in boxes} == boxes
 
 
 def test_options_of_a_choice_get_letters(tmp_path: Path) -> None:

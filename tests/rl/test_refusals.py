@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.catalogue import load_recipe
 from gnomon.parts import forget, load_kind, register
 from gnomon.recipe import Demonstrations, Recipe, RecipeError, Regulariser, RewardKl, Use, override
 from gnomon.rl.refusals import refusals
 from gnomon.rl.trial import formula_problems
 from gnomon.training import check
+from published import PUBLISHED
 
 RL = "stages.multimodal-rl"
 
@@ -36,8 +37,7 @@ def constant(value: float) -> Use:
     return Use("constant", value=value)
 
 
-@pytest.mark.parametrize("scale", ["micro", "full"])
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("name", "scale"), PUBLISHED)
 def test_no_published_recipe_is_refused(name: str, scale: Any) -> None:
     assert refusals(load_recipe(name, scale)) == []
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from gnomon.catalogue import load_recipe, recipe_names
+from gnomon.catalogue import load_recipe
 from gnomon.parts import INPUTS, forget, register
 from gnomon.recipe import Recipe, Use, override
 from gnomon.rl.trial import _made_numbers, formula_problems
+from published import PUBLISHED
 
 RL = "stages.multimodal-rl"
 KL = "stages.text-rl.regularisers.kl"
@@ -27,8 +28,7 @@ def leaves_no_parts() -> Iterator[None]:
     forget(__name__)
 
 
-@pytest.mark.parametrize("scale", ["micro", "full"])
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize(("name", "scale"), PUBLISHED)
 def test_the_formulas_of_every_published_recipe_take_their_settings(name: str, scale: Any) -> None:
     assert formula_problems(load_recipe(name, scale)) == []
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gnomon.problems import RecipeError
+from gnomon.problems import ScaleError
 from gnomon.recipe import (
     Evaluation,
     Model,
@@ -52,10 +52,10 @@ def variant(
 ) -> Recipe:
     """The recipe ``name``: `rewarded` with what ``both`` scales and the asked one change.
 
-    Without ``micro`` the small scale waits for a ``world``, a RecipeError that names it.
+    Without ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
     """
     if scale == "micro" and micro is None:
-        raise RecipeError(
+        raise ScaleError(
             f"{name} has no micro scale yet: it needs {world}, which is not there; use --scale full"
         )
     changes = {"name": name, "description": description, **both}
@@ -81,7 +81,7 @@ def layout(scale: Scale, style: Use) -> dict[str, Any]:
 
 
 def kl(coefficient: Any) -> tuple[Regulariser, ...]:
-    """The k3 penalty to the reference, added to the loss; ``coefficient`` a number or a schedule."""
+    """The k3 penalty to the reference, in the loss; ``coefficient``: a number or a schedule."""
     schedule = coefficient if isinstance(coefficient, Use) else Use("constant", value=coefficient)
     return (Regulariser(part=Use("kl", estimator="k3"), coefficient=schedule),)
 

@@ -1,4 +1,4 @@
-"""RewardMap: partial credit for routes on transit maps, weighed by difficulty, easy questions first.
+"""RewardMap: partial credit for routes on transit maps, by difficulty, easy questions first.
 
 arXiv 2510.02240, and the released code fscdc/RewardMap. The four steps of the curriculum are
 stages, so that optimiser and KL reference begin anew at each. Every record needs the lines of its
@@ -8,7 +8,7 @@ bonus for lists of stops, off in the release, is left out.
 
 from __future__ import annotations
 
-from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, ours, paper, vary
+from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, paper, vary
 from gnomon.recipes.rewarded import data, kl, layout, rl, variant
 
 STEPS = {"true-false": 125, "counting": 65, "choice": 65, "planning": 45}

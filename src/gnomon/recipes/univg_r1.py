@@ -34,6 +34,7 @@ def univg_r1(scale: Scale) -> Recipe:
             **rl(
                 sampling=Sampling(max_new_tokens=code(256), temperature=code(1.0)),
                 prompts=code(16),
+                grader=Use("released", system="univg-r1"),
                 freeze=paper(("vision",)),
                 max_tokens=code(6000),
                 optimizer__learning_rate=Use("linear", peak=code(1e-6)),
