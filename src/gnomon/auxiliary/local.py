@@ -50,7 +50,7 @@ class LocalReader:
         self.counts.add(
             asked=len(requests),
             failed=len(requests) - len(ready),
-            prompt_tokens=sum(map(len, ready)),
+            prompt_tokens=sum(prompt.total for prompt in ready),
         )
         return replies
 
