@@ -27,11 +27,9 @@ def reward_of(sample: Sample, response: str) -> float:
         for item in stage("full").rewards
     ]
     rollout = Rollout((1,), (0.0,), response, "end")
-    member = Graded(rollout, None, Verdict(Outcome.WRONG, 0.0))
+    member = Graded(rollout, Verdict(Outcome.WRONG, 0.0))
     (group,) = score([Group(sample, (member,))], terms, build("combination", stage("full").combine))
-    reward = group.members[0].reward
-    assert reward is not None
-    return reward
+    return group.members[0].reward
 
 
 def shipped() -> list[Sample]:
