@@ -67,8 +67,10 @@ def fill(text: str, name: str, content: str) -> str:
 
 NOTES = {
     ".ci/run": "what a change must pass: make check and make test",
-    "Makefile": "quickstart, test, check, format, docs, clean",
+    "Makefile": "quickstart, test, check, format, docs, bench, clean",
     "pyproject.toml": "the package, its dependencies, the settings of its tools",
+    "benchmarks/results": "measured ratios, from which the table of docs/performance.md is made",
+    "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
     "tests": "mirrors src/gnomon: one file of tests for each module",

@@ -99,12 +99,15 @@ class Counter:
 
 
 def bias_end(core: Any, token_id: int, bias: float) -> None:
-    """Make the end token likelier or, with -100, impossible, so that lengths are those of the setting."""
+    """Make the end token likelier or, with -100, impossible to write, so that lengths are those of the setting.
 
-    def add(_module: Any, _args: Any, logits: Any) -> Any:
-        logits = logits.clone()
-        logits[..., token_id] += bias
-        return logits
+    Training is left alone, where a side may make logits in other ways and a changed copy would cost memory.
+    """
+    import torch
+
+    def add(_module: Any, _args: Any, logits: Any) -> None:
+        if not torch.is_grad_enabled():
+            logits[..., token_id] += bias
 
     core.lm_head.register_forward_hook(add)
 

@@ -27,7 +27,7 @@ Paint = Callable[..., Media]
 G, T = 4, 6
 RED, BLUE = 6 * 4, 4 * 8
 """Patches of 14 pixels in the two images."""
-CALLS = 650
+CALLS = 641
 """Of functions, for one token of all rows in a decoder of two layers."""
 
 
