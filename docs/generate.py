@@ -74,7 +74,7 @@ NOTES = {
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
     "tests": "mirrors src/gnomon: one file of tests for each module",
-    "src/gnomon/data/fixtures/revisual_r1": "the stand-ins for ReVisual-R1's three data sets",
+    "src/gnomon/data/fixtures": "stand-ins for the data of published recipes, in the real format",
     "src/gnomon/models/configs": "configurations of real models, for dry runs without a network",
     "src/gnomon/models/gnomon-micro": "the bundled base model, an ordinary Hugging Face folder",
     "src/gnomon/py.typed": "tells type checkers that the package is typed",

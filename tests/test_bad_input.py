@@ -358,6 +358,7 @@ def reward_terms() -> list[Term]:
         "cosine-length": {"limit": 100},
         "interval": {"column": "span"},
         "outcome": {"values": {"correct": 1.0}},
+        "typed-answer": {"system": "visionary"},
     }
     return [
         Term(

@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, ours, paper
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, ours, paper, vary
 from gnomon.recipes.grpo import asked, full, full_rl, micro, micro_rl, records, steady, world
 
 NAME = "lite-ppo"
 DESCRIPTION = "Group mean, batch standard deviation, token mean (arXiv 2508.08221)."
 FORM = Use("think-boxed")
 COLUMNS = {"problem": "prompt", "difficulty": "n_correct_of_8"}
-METHOD: dict[str, Any] = {
-    "advantage": Use("lite-ppo", bias=ours("unbiased"), epsilon=paper(1e-6)),
-    "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-    "aggregate": Use("token-mean"),
-    "rewards": (Reward(part=Use("accuracy"), weight=paper(1.0)),),
-    "rollouts": paper(8),
-    "modality": "text",
-}
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("lite-ppo", bias=ours("unbiased"), epsilon=paper(1e-6)),
+        "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+        "aggregate": Use("token-mean"),
+        "rewards": (Reward(part=Use("accuracy"), weight=paper(1.0)),),
+        "rollouts": paper(8),
+        "modality": "text",
+    }
 
 
 def lite_ppo(scale: Scale) -> Recipe:
@@ -37,11 +41,10 @@ def _sampling(limit: Any) -> Sampling:
 
 def _micro() -> Recipe:
     data = world("text", ["arithmetic", "logic"])
-    stage = micro_rl(FORM, data=data, sampling=_sampling(ours(112)), **METHOD)
+    stage = micro_rl(FORM, data=data, sampling=_sampling(ours(112)), **_method())
     recipe = micro(NAME, DESCRIPTION, stage)
     benchmark = Use("microworld-text", items=ours(512), difficulty=ours((1, 3)))
-    evaluation = recipe.evaluation.model_copy(update={"benchmarks": (benchmark,)})
-    return recipe.model_copy(update={"evaluation": evaluation})
+    return vary(recipe, {"evaluation.benchmarks": (benchmark,)})
 
 
 def _full() -> Recipe:
@@ -54,7 +57,7 @@ def _full() -> Recipe:
         optimizer=steady(ours(1e-6)),
         steps=ours(200),
         max_tokens=ours(2048),
-        **METHOD,
+        **_method(),
     )
     grader = Use("math-verify")
     evaluation = asked(NAME, FORM, grader, paper(8192), columns={"problem": "prompt"})

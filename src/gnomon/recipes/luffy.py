@@ -25,17 +25,21 @@ from gnomon.recipes.grpo import asked, full, full_rl, micro, micro_rl, records, 
 NAME = "luffy"
 DESCRIPTION = "A teacher's trace in every group, its gradient shaped (arXiv 2504.14945)."
 FORM = Use("think-boxed")
-METHOD: dict[str, Any] = {
-    "advantage": Use("dr-grpo"),
-    "loss": Use("luffy", shaping=paper("ratio"), constant=paper(0.1)),
-    "rewards": (Reward(part=Use("luffy-verifier", opened=ours(False)), weight=paper(1.0)),),
-    "rollouts": paper(8),
-    "demonstrations": Demonstrations(count=paper(1)),
-    "modality": "text",
-    "regularisers": (
-        Regulariser(part=Use("entropy-bonus"), coefficient=Use("constant", value=paper(0.01))),
-    ),
-}
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("dr-grpo"),
+        "loss": Use("luffy", shaping=paper("ratio"), constant=paper(0.1)),
+        "rewards": (Reward(part=Use("luffy-verifier", opened=ours(False)), weight=paper(1.0)),),
+        "rollouts": paper(8),
+        "demonstrations": Demonstrations(count=paper(1)),
+        "modality": "text",
+        "regularisers": (
+            Regulariser(part=Use("entropy-bonus"), coefficient=Use("constant", value=paper(0.01))),
+        ),
+    }
 
 
 def luffy(scale: Scale) -> Recipe:
@@ -55,7 +59,7 @@ def _micro() -> Recipe:
         data=world("text", answers="demonstrated"),
         aggregate=over_width(ours(112 * 128)),
         updates=paper(2),
-        **METHOD,
+        **_method(),
     )
     return micro(NAME, DESCRIPTION, stage)
 
@@ -72,7 +76,7 @@ def _full() -> Recipe:
         optimizer=steady(paper(1e-6)),
         steps=paper(500),
         max_tokens=paper(1024),
-        **METHOD,
+        **_method(),
     )
     evaluation = asked(
         NAME, FORM, Use("math-verify"), paper(8192), samples=paper(32), temperature=paper(0.6)

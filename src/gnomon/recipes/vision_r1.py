@@ -25,13 +25,17 @@ from gnomon.recipes.grpo import (
 NAME = "vision-r1"
 DESCRIPTION = "Cold start, then progressive thinking suppression (arXiv 2503.06749)."
 FORM = Use("think-answer")
-METHOD: dict[str, Any] = {
-    "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
-    "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-    "aggregate": Use("seq-mean-token-mean"),
-    "regularisers": (kl_loss(paper(1e-2)),),
-    "rewards": (Reward(part=Use("format-and-result"), weight=paper(1.0)),),
-}
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
+        "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+        "aggregate": Use("seq-mean-token-mean"),
+        "regularisers": (kl_loss(paper(1e-2)),),
+        "rewards": (Reward(part=Use("format-and-result"), weight=paper(1.0)),),
+    }
 
 
 def vision_r1(scale: Scale) -> Recipe:
@@ -50,7 +54,7 @@ def phases(make: Any, tokens: Any, rollouts: Any, limit: Any, half: Any) -> tupl
 def _micro() -> Recipe:
     def make(name: str, rollouts: Any, sampling: Sampling) -> Reinforce:
         sized = {"rollouts": rollouts, "sampling": sampling, "prompts": ours(8)}
-        return micro_rl(FORM, name=name, steps=ours(40), **sized, **METHOD)
+        return micro_rl(FORM, name=name, steps=ours(40), **sized, **_method())
 
     stages = phases(make, ours(56), paper(16), ours(112), paper(8))
     return micro(NAME, DESCRIPTION, micro_cold_start(FORM), *stages)
@@ -68,7 +72,7 @@ def _full() -> Recipe:
             optimizer=steady(ours(1e-6)),
             steps=paper(100),
             max_tokens=ours(4096),
-            **METHOD,
+            **_method(),
         )
 
     stages = phases(make, paper(4096), paper(16), paper(8192), paper(8))
