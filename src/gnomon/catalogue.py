@@ -55,8 +55,8 @@ def load_recipe(name: str, scale: Scale = "micro") -> Recipe:
     published = recipe_names()
     if name not in published:
         raise RecipeError(f"there is no recipe named {name!r}{nearest(name, published)}")
-    function, path = _published(name)
-    return _call(function, scale, path)
+    make, home = _published(name)
+    return _call(make, scale, home)
 
 
 def recipe_scales(name: str) -> tuple[Scale, ...]:

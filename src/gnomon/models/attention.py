@@ -46,7 +46,8 @@ def attend_within(batch: Batch, kernel: Kernel) -> Attend:
 
 def gather(x_MAD: Tensor, index_RT: Tensor) -> Tensor:
     """The tokens of a rectangle as [R, A, T, D]."""
-    return x_MAD.index_select(0, index_RT.flatten()).unflatten(0, index_RT.shape).transpose(1, 2)
+    taken = x_MAD.index_select(0, index_RT.flatten())
+    return taken.view(*index_RT.shape, *x_MAD.shape[1:]).transpose(1, 2)
 
 
 def _bias(box: Rectangle, dtype: torch.dtype) -> Tensor | None:

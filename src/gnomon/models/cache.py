@@ -113,14 +113,17 @@ class GridCache:
         """[N, K, R, X] as [B, K, G R, X], so that the rows of a line are queries of one prompt."""
         if self.rows_per_line == 1:
             return x_NKRX
-        lines = x_NKRX.unflatten(0, (-1, self.rows_per_line)).transpose(1, 2)
+        _, heads, queries, width = x_NKRX.shape
+        lines = x_NKRX.view(-1, self.rows_per_line, heads, queries, width).transpose(1, 2)
         return lines.flatten(2, 3)
 
     def _by_row(self, x_BKXD: Tensor) -> Tensor:
         """The reverse of `_by_line`."""
         if self.rows_per_line == 1:
             return x_BKXD
-        return x_BKXD.unflatten(2, (self.rows_per_line, -1)).transpose(1, 2).flatten(0, 1)
+        lines, heads, queries, width = x_BKXD.shape
+        share = (lines, heads, self.rows_per_line, queries // self.rows_per_line, width)
+        return x_BKXD.view(share).transpose(1, 2).flatten(0, 1)
 
 
 def widen(x_BKTD: Tensor, room: int) -> Tensor:

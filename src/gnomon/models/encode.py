@@ -90,7 +90,8 @@ def _unpack_picture(key: str, patches: Any, grid: tuple[int, int, int]) -> Pictu
 
 
 def _unpack_encoded(ids: Any, train: Any, positions: Any, *rest: Any) -> Encoded:
-    return Encoded(*(torch.from_numpy(array) for array in (ids, train, positions)), *rest)
+    token_ids, marks, places = (torch.from_numpy(array) for array in (ids, train, positions))
+    return Encoded(token_ids, marks, places, *rest)
 
 
 class Encoder:

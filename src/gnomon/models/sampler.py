@@ -93,7 +93,7 @@ def stream(
         writing = _Writing(policy, [prompt], 1, settings, generator)
         for place, _ in enumerate(writing.steps()):
             done = writing.rollouts.get(0)
-            yield int(writing.tokens_NT[0, place]), done and done.stop
+            yield int(writing.tokens_NT[0, place]), None if done is None else done.stop
     finally:
         policy.model.train(training)
 
@@ -305,7 +305,7 @@ class _Writing:
 def prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Prefix]:
     """Next-token logits [B, V] of prompts, and their keys and values."""
     batch = policy.batch(prompts)
-    index_BS = pad_sequence(batch.rows, batch_first=True).to(policy.device)
+    index_BS = pad_sequence(list(batch.rows), batch_first=True).to(policy.device)
     length_B = torch.tensor([len(places) for places in batch.rows], device=policy.device)
     within = attend_within(batch, policy.kernel)
     keys, values = [], []

@@ -111,9 +111,8 @@ def microworld(
         _check_level(task, difficulty)
         _probe(world, task)
     style: Format = part("format", format)()
-    answer: Turns = {"direct": _answered, "worked": partial(_reasoned, style)}.get(
-        answers, _unanswered
-    )
+    shown: dict[str, Turns] = {"direct": _answered, "worked": partial(_reasoned, style)}
+    answer = shown.get(answers, _unanswered)
     draw = partial(_question_sample, world, tuple(tasks), modality, answer)
     return SampleSource(
         size, partial(_demonstrated, draw, style) if answers == "demonstrated" else draw
