@@ -20,6 +20,7 @@ import pytest
 import torch
 from PIL import Image
 
+from columns import META, OPTIONS
 from gnomon.catalogue import import_file
 from gnomon.checkpoint import CheckpointError, list_checkpoints
 from gnomon.grading.respond import grade_response
@@ -40,7 +41,17 @@ from gnomon.recipe import (
     Sft,
     Use,
 )
-from gnomon.records import Answer, Group, Media, Message, Outcome, Rollout, Sample
+from gnomon.records import (
+    Answer,
+    Graded,
+    Group,
+    Media,
+    Message,
+    Outcome,
+    Rollout,
+    Sample,
+    Verdict,
+)
 from gnomon.rewards.score import RewardError, Term, score
 from gnomon.run import Run
 from gnomon.stages.updates import Diverged
@@ -371,15 +382,27 @@ def reward_terms() -> list[Term]:
     ]
 
 
+def fits(term: Term, asked: Sample) -> bool:
+    """Whether a term can read this record at all."""
+    rollout = Rollout((1,), (-1.0,), "short", "end")
+    short = Group(asked, (Graded(rollout, Verdict(Outcome.WRONG, 0.0)),))
+    try:
+        score([short], [term], part("combination", "sum"))
+    except RewardError:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_ten_thousand_opening_brackets_are_scored_at_once(opening: str) -> None:
-    asked = Sample("a", (Message("user", "?"),), answer=Answer("integer", 2))
+    asked = Sample("a", (Message("user", "?"),), answer=Answer("choice", "B", OPTIONS), meta=META)
     rollout = Rollout((1,), (-1.0,), opening * 10_000, "length")
     graded = grade_response(
         asked, rollout, part("format", "think-boxed")(), part("grader", "strict")
     )
+    terms = [term for term in reward_terms() if fits(term, asked)]
+    assert len(terms) > 40
     start = time.perf_counter()
-    terms = [term for term in reward_terms() if term.name != "iou"]
     [group] = score([Group(asked, (graded,))], terms, part("combination", "sum"))
     assert time.perf_counter() - start < 1
     scores = group.members[0].scores

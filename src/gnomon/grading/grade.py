@@ -100,9 +100,9 @@ def _revisual(prediction: str | None, reference: Answer) -> Verdict:
 def math_verify(prediction: str | None, reference: Answer) -> Verdict:
     r"""The library math-verify on the text as it stands, in a killable worker.
 
-    A peer to compare with (`gnomon grade --against math-verify`). The reference, and a prediction
-    without a box or a dollar sign, are put into a box, since it reads LaTeX only there. Outcomes as
-    in `strict`. Source: math-verify 0.9, with its own search for the answer.
+    A peer to compare with (`gnomon grade FILE --against math-verify`). The reference, and a
+    prediction without a box or a dollar sign, are put into a box, since it reads LaTeX only there.
+    Outcomes as in `strict`. Source: math-verify 0.9, with its own search for the answer.
 
     >>> from gnomon.parts import find
     >>> find("grader", "math-verify").inputs

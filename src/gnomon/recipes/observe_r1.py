@@ -35,15 +35,19 @@ from gnomon.recipes.grpo import (
 NAME = "observe-r1"
 DESCRIPTION = "An observation first, a bonus for brevity, uncertainty weights (arXiv 2505.12432)."
 FORM = Use("observe-think-answer", mode="released")
-METHOD: dict[str, Any] = {
-    "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-9)),
-    "weights": (Use("uncertainty", sigma=paper(1.8)),),
-    "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.2)),
-    "reward_kl": RewardKl(
-        part=Use("kl", estimator=code("k1")), coefficient=Use("constant", value=code(0.01))
-    ),
-    "rollouts": code(8),
-}
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-9)),
+        "weights": (Use("uncertainty", sigma=paper(1.8)),),
+        "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.2)),
+        "reward_kl": RewardKl(
+            part=Use("kl", estimator=code("k1")), coefficient=Use("constant", value=code(0.01))
+        ),
+        "rollouts": code(8),
+    }
 
 
 def observe_r1(scale: Scale) -> Recipe:
@@ -58,7 +62,7 @@ def rewards(floor: Any) -> tuple[Reward, ...]:
 
 
 def _micro() -> Recipe:
-    stage = micro_rl(FORM, rewards=rewards(ours(30)), **METHOD)
+    stage = micro_rl(FORM, rewards=rewards(ours(30)), **_method())
     return micro(NAME, DESCRIPTION, micro_cold_start(FORM), stage)
 
 
@@ -74,7 +78,7 @@ def _full() -> Recipe:
         optimizer=steady(code(1e-6)),
         steps=ours(156),
         max_tokens=code(9216),
-        **METHOD,
+        **_method(),
     )
     evaluation = asked(NAME, FORM, Use("math-verify"), code(8192))
     return full(NAME, DESCRIPTION, stage, evaluation=evaluation, path=QWEN_3B)

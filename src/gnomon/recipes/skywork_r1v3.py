@@ -28,13 +28,17 @@ from gnomon.recipes.grpo import (
 NAME = "skywork-r1v3"
 DESCRIPTION = "Small cold start, on-policy RL, connector-only tuning (arXiv 2507.06167)."
 FORM = Use("think-boxed")
-METHOD: dict[str, Any] = {
-    "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
-    "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-    "rewards": accuracy_and_format("think-boxed", paper(0.8), paper(0.2)),
-    "rollouts": paper(32),
-    "updates": paper(1),
-}
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
+        "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+        "rewards": accuracy_and_format("think-boxed", paper(0.8), paper(0.2)),
+        "rollouts": paper(32),
+        "updates": paper(1),
+    }
 
 
 def skywork_r1v3(scale: Scale) -> Recipe:
@@ -52,7 +56,7 @@ def _micro() -> Recipe:
         optimizer=warmed(ours(4e-4), paper(0.03)),
         freeze=paper(("tower", "language", "embeddings", "head")),
     )
-    stage = micro_rl(FORM, steps=ours(80), prompts=ours(4), **METHOD)
+    stage = micro_rl(FORM, steps=ours(80), prompts=ours(4), **_method())
     return micro(NAME, DESCRIPTION, micro_cold_start(FORM, steps=ours(200)), stage, connector)
 
 
@@ -78,7 +82,7 @@ def _full() -> Recipe:
         optimizer=steady(paper(1e-6)),
         steps=ours(500),
         max_tokens=ours(4096),
-        **METHOD,
+        **_method(),
     )
     connector = Sft(
         name="connector",

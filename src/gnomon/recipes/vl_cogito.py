@@ -28,13 +28,20 @@ from gnomon.recipes.grpo import (
 NAME = "vl-cogito"
 DESCRIPTION = "Curriculum RL with difficulty weights, then a length target (arXiv 2507.22607)."
 FORM = Use("think-answer-boxed")
-REWARDS = accuracy_and_format("think-answer-boxed", paper(1.0), paper(0.5))
-METHOD: dict[str, Any] = {
-    "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-6), single=code("keep")),
-    "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-    "regularisers": (kl_loss(paper(1e-3)),),
-    "rollouts": paper(16),
-}
+
+
+def _rewards() -> tuple[Reward, ...]:
+    return accuracy_and_format("think-answer-boxed", paper(1.0), paper(0.5))
+
+
+def _method() -> dict[str, Any]:
+    """What both scales share; made when asked, because naming a reward imports its module."""
+    return {
+        "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-6), single=code("keep")),
+        "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+        "regularisers": (kl_loss(paper(1e-3)),),
+        "rollouts": paper(16),
+    }
 
 
 def vl_cogito(scale: Scale) -> Recipe:
@@ -56,7 +63,7 @@ def curriculum(
 
     def stage(curve: str, more: tuple[Reward, ...] = ()) -> Reinforce:
         weight = Use("difficulty-curve", curve=paper(curve))
-        return make(name=curve, weights=(weight,), rewards=REWARDS + more, **METHOD)
+        return make(name=curve, weights=(weight,), rewards=_rewards() + more, **_method())
 
     return stage("easy"), stage("medium"), stage("hard", length)
 
