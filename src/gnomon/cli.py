@@ -26,7 +26,7 @@ HINTS = {
     "PartError": "`gnomon parts` lists every kind, `gnomon parts KIND NAME` shows one part.",
     "RecipeError": "`gnomon recipes` lists the recipes, `--dry-run` checks one without running it.",
     "Diverged": "Lower the learning rate with --set, or resume with more max_skipped.",
-    "OutOfMemoryError": "Use a smaller micro_batch_rows with --set, a smaller model, or LoRA.",
+    "OutOfMemoryError": "Use smaller micro_batch_rows or _tokens, a smaller model, or LoRA.",
 }
 """A second line for an error, by its class."""
 

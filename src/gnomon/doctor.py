@@ -158,7 +158,7 @@ def check_memory(total: int) -> Check:
     if total >= NEEDED_MEMORY_GB * GIGA:
         return Check("memory", "ok", f"{total / GIGA:.1f} GB")
     detail = f"{total / GIGA:.1f} GB, a micro run needs {NEEDED_MEMORY_GB:.0f} GB"
-    remedy = "use a larger machine or container, or make stages.<name>.micro_batch_rows smaller"
+    remedy = "use a larger machine or container, or lower stages.<name>.micro_batch_rows or _tokens"
     return Check("memory", "problem", detail, remedy)
 
 

@@ -19,7 +19,7 @@ SUPPORTED = ("qwen2_5_vl",)
 """Model types whose forward passes `Policy` knows."""
 DTYPES = ("float32", "bfloat16")
 ATTENTIONS = ("sdpa", "eager")
-"""Attention implementations that take the masks of packed and of left-padded rows."""
+"""Attention implementations: those of `gnomon.models.attention`, which transformers names too."""
 BUNDLED = "gnomon-micro"
 """Name of the model that ships with the package."""
 

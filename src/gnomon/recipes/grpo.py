@@ -25,10 +25,9 @@ from gnomon.recipe import (
     ours,
     paper,
 )
+from gnomon.recipes.revisual_r1 import DIFFICULTY, TASKS
 
 DESCRIPTION = "Group-relative policy optimisation, nothing added (arXiv 2402.03300)."
-TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
-DIFFICULTY = ours((1, 3))
 QWEN_7B, QWEN_3B = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-3B-Instruct"
 METHOD: dict[str, Any] = {
     "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),

@@ -27,9 +27,8 @@ from gnomon.recipe import (
     paper,
     vary,
 )
+from gnomon.recipes.revisual_r1 import DIFFICULTY, TASKS
 
-DIFFICULTY = ours((1, 3))
-TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
 QWEN_3B = "Qwen/Qwen2.5-VL-3B-Instruct"
 JUDGE = "http://127.0.0.1:8000/v1"
 """Where the recipes look for the endpoint of a judge, verifier or reasoner."""

@@ -38,7 +38,6 @@ PANELS: tuple[tuple[str, str, tuple[str, ...], bool], ...] = (
     ("Gradient norm", "before clipping", ("grad_norm",), True),
     ("Learning rate", "", ("lr",), True),
     ("Tokens", "trained per step", ("tokens",), True),
-    ("Padding", "share of tokens", ("padding",), True),
     ("Mismatch", "largest gap of log p", ("mismatch",), True),
 )
 _NOT_METRICS = frozenset({"index", "step"})

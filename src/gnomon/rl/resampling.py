@@ -65,8 +65,7 @@ def pad(
     reach, `largest_advantage`, with ``high`` 1 by default. Without it .97 drops the rare side of an
     unbalanced group: one success among eight has |A| 2.475.
 
-    Raises ValueError for a setting that the mode does not have. Source: arXiv 2506.04207,
-    Algorithm 1.
+    Raises ValueError for a setting that the mode lacks. Source: arXiv 2506.04207, Algorithm 1.
     """
     with_replacement = mode == "released" if replacement is None else replacement
     kept_E, p_E, k = pad_probabilities(
