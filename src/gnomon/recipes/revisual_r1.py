@@ -102,7 +102,7 @@ def _micro() -> Recipe:
                 name="multimodal-rl",
                 data=_world("image"),
                 modality="image",
-                steps=ours(110),
+                steps=ours(200),
                 rewards=multimodal_rewards(),
                 **_micro_rl(),
             ),
