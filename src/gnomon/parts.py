@@ -171,7 +171,12 @@ INPUTS: dict[str, dict[str, str]] = {
 }
 
 _MODULES: dict[str, tuple[str, ...]] = {
-    "source": ("gnomon.worlds.microworld", "gnomon.data.sources", "gnomon.data.mixture"),
+    "source": (
+        "gnomon.worlds.microworld",
+        "gnomon.worlds.world",
+        "gnomon.data.sources",
+        "gnomon.data.mixture",
+    ),
     "format": (
         "gnomon.formats.plain",
         "gnomon.formats.tagged",

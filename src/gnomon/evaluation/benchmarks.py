@@ -11,9 +11,10 @@ from gnomon.data.sources import RecordSource, jsonl, parquet
 from gnomon.parts import PartError, register
 from gnomon.records import AnswerKind, Sample
 from gnomon.worlds.digits import Split
-from gnomon.worlds.microworld import Modality, SampleSource, microworld
+from gnomon.worlds.microworld import Modality, microworld
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import multi_step_tasks, single_step_tasks
+from gnomon.worlds.source import SampleSource
 
 
 class Samples(Protocol):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import numpy as np
 
-from gnomon.formats.grammar import Format
-from gnomon.parts import PartError, part, register
+from gnomon.parts import PartError, register
 from gnomon.records import Media, Message, Sample
 from gnomon.worlds.asking import Question
 from gnomon.worlds.digits import Split
@@ -27,29 +25,12 @@ from gnomon.worlds.questions import (
 )
 from gnomon.worlds.render import render_png
 from gnomon.worlds.scene import Scene, Wish, between, check_room, draw_scene, pick
+from gnomon.worlds.source import Answers, SampleSource, Turns, source_of, turns_of
 
 Modality = Literal["image", "text"]
 SINGLE_OBJECT_SHARE = 0.25
 IMAGE_SHARE = 0.7
 SPLITS: tuple[Split, ...] = ("train", "test")
-
-
-@dataclass(frozen=True)
-class SampleSource:
-    """Samples by index; ``draw`` makes the sample of an index from nothing but that index."""
-
-    size: int
-    draw: Callable[[int], Sample]
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return self.size
-
-    def __getitem__(self, index: int) -> Sample:
-        """The sample at an index from 0; raises IndexError outside."""
-        if not 0 <= index < self.size:
-            raise IndexError(f"sample {index} of a source of {self.size}")
-        return self.draw(index)
 
 
 @dataclass(frozen=True)
@@ -82,7 +63,7 @@ def microworld(
     split: Split = "train",
     modality: Modality = "image",
     difficulty: tuple[int, int] = (1, 5),
-    answers: Literal["none", "direct", "worked", "demonstrated"] = "none",
+    answers: Answers = "none",
     format: str = "think-boxed",
     size: int = 1_000_000,
     seed: int = 0,
@@ -110,36 +91,8 @@ def microworld(
         _check_modality(task, modality)
         _check_level(task, difficulty)
         _probe(world, task)
-    style: Format = part("format", format)()
-    shown: dict[str, Turns] = {"direct": _answered, "worked": partial(_reasoned, style)}
-    answer = shown.get(answers, _unanswered)
-    draw = partial(_question_sample, world, tuple(tasks), modality, answer)
-    return SampleSource(
-        size, partial(_demonstrated, draw, style) if answers == "demonstrated" else draw
-    )
-
-
-Turns = Callable[[str, Question], tuple[Message, ...]]
-
-
-def _unanswered(prompt: str, question: Question) -> tuple[Message, ...]:
-    return (Message("user", prompt),)
-
-
-def _answered(prompt: str, question: Question) -> tuple[Message, ...]:
-    return (Message("user", prompt), Message("assistant", question.answer_text))
-
-
-def _reasoned(style: Format, prompt: str, question: Question) -> tuple[Message, ...]:
-    response = style.render(question.thought, question.answer_text)
-    turns = (Message("user", prompt), Message("assistant", response))
-    return (Message("system", style.instruction), *turns) if style.instruction else turns
-
-
-def _demonstrated(draw: Callable[[int], Sample], style: Format, index: int) -> Sample:
-    sample = draw(index)
-    response = style.render(sample.meta["thought"], sample.meta["answer_text"])
-    return replace(sample, meta={**sample.meta, "demonstration": response})
+    draw = partial(_question_sample, world, tuple(tasks), modality, turns_of(answers, format))
+    return source_of(size, draw, answers, format)
 
 
 def _probe(world: _World, task: str) -> None:

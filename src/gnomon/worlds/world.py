@@ -1,0 +1,175 @@
+"""Worlds: tasks with exact answers, drawn from a seed, and the one source that serves them all.
+
+A task says how a question of a difficulty is posed, how its answer is confirmed without the
+generator, and how much work it takes a simple solver. Everything else, from splits to turns, is the
+same for all.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib import import_module
+from typing import Any, Literal
+
+import numpy as np
+
+from gnomon.parts import PartError, nearest, register
+from gnomon.records import Answer, Media, Sample
+from gnomon.worlds.asking import Steps
+from gnomon.worlds.digits import Split
+from gnomon.worlds.scene import REDRAWS, between, split_of
+from gnomon.worlds.source import Answers, SampleSource, Turns, source_of, turns_of
+
+Shows = Literal["text", "image", "images", "video", "audio"]
+LEVELS = range(1, 6)
+"""Difficulties, from easy to hard."""
+
+
+def no_media() -> tuple[Media, ...]:
+    """What a question of text alone shows."""
+    return ()
+
+
+@dataclass(frozen=True)
+class Posed:
+    """One question of a world, with its exact answer.
+
+    ``text`` holds ``<image>`` once for each medium of ``show``, which draws them when they are
+    wanted. ``key`` names what makes the problem the same however it is worded or drawn; it decides
+    the split. ``answer_text`` is the plain string of the answer, ``thought`` a worked chain.
+    ``facts`` are the values that the answer follows from, which confirm it and which rewards and
+    tools may read; they become ``meta`` of the sample.
+    """
+
+    text: str
+    answer: Answer
+    answer_text: str
+    key: str
+    thought: str = ""
+    show: Callable[[], tuple[Media, ...]] = no_media
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WorldTask:
+    """A kind of question of a world.
+
+    ``pose`` draws a question at a difficulty of `LEVELS`, from nothing but the generator.
+    ``confirm`` says, from ``text``, ``facts`` and the media alone and by other means than the
+    generator's, whether the answer is right. ``effort`` is the work of a simple solver (positions
+    it looks at, steps it takes); its mean grows with difficulty.
+    """
+
+    name: str
+    steps: Steps
+    shows: Shows
+    pose: Callable[[np.random.Generator, int], Posed]
+    confirm: Callable[[Posed], bool]
+    effort: Callable[[Posed], float]
+
+
+_WORLDS: dict[str, str] = {}
+"""World to the module whose ``TASKS`` it has."""
+
+
+def worlds() -> tuple[str, ...]:
+    """Names of all worlds."""
+    return tuple(_WORLDS)
+
+
+@cache
+def tasks_of(world: str) -> Mapping[str, WorldTask]:
+    """The tasks of a world by name; raises `PartError` for an unknown one."""
+    if world not in _WORLDS:
+        raise PartError(f"there is no world named {world!r}{nearest(world, list(_WORLDS))}")
+    found: tuple[WorldTask, ...] = import_module(_WORLDS[world]).TASKS
+    return {task.name: task for task in found}
+
+
+def world_task(world: str, name: str) -> WorldTask:
+    """A task by name; raises `PartError` with the nearest name for an unknown one."""
+    tasks = tasks_of(world)
+    if name not in tasks:
+        raise PartError(f"world {world!r} has no task named {name!r}{nearest(name, list(tasks))}")
+    return tasks[name]
+
+
+def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Split) -> Posed:
+    """A question of the split. The key decides it, so no rewording crosses splits.
+
+    Raises ValueError when none of the split turns up.
+    """
+    for _ in range(REDRAWS):
+        posed = task.pose(rng, level)
+        if split_of(posed.key) == split:
+            return posed
+    raise ValueError(f"no {split} question of {task.name!r} in {REDRAWS} draws")
+
+
+@register("source")
+def world(
+    *,
+    name: str,
+    tasks: list[str] | None = None,
+    split: Split = "train",
+    difficulty: tuple[int, int] = (1, 5),
+    answers: Answers = "none",
+    format: str = "think-boxed",
+    size: int = 1_000_000,
+    seed: int = 0,
+) -> SampleSource:
+    """Questions of the world ``name``, its ``tasks`` in turn (all when None) (ours).
+
+    Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the answer as an
+    assistant message, ``worked`` the thought and the answer as the named ``format`` renders them;
+    ``demonstrated`` puts that response beside the question, as ``demonstration`` in ``meta``.
+    ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
+    ``answer_text``. Further ``meta``: ``difficulty``, ``steps``, ``world`` and the facts of the
+    question.
+
+    Raises `PartError`, a ValueError, for an unknown world or task and a bad range.
+    """
+    low, high = difficulty
+    if not LEVELS[0] <= low <= high <= LEVELS[-1]:
+        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
+    if seed < 0:
+        raise PartError(f"seed={seed}: use 0 or more")
+    if tasks is not None and not tasks:
+        raise PartError("tasks=[]: name at least one task, or leave it out for all")
+    chosen = tuple(world_task(name, task) for task in tasks or tasks_of(name))
+    draw = partial(_sample, name, chosen, split, difficulty, seed, turns_of(answers, format))
+    return source_of(size, draw, answers, format)
+
+
+def _sample(
+    world: str,
+    tasks: tuple[WorldTask, ...],
+    split: Split,
+    difficulty: tuple[int, int],
+    seed: int,
+    turns: Turns,
+    index: int,
+) -> Sample:
+    task = tasks[index % len(tasks)]
+    salt = zlib.crc32(f"{world}/{task.name}".encode())
+    rng = np.random.default_rng([seed, index, salt, int(split == "test")])
+    level = between(rng, *difficulty)
+    posed = draw_posed(task, rng, level, split)
+    return Sample(
+        id=f"{world}/{split}/{task.name}/{seed}-{index}",
+        messages=turns(posed.text, posed),
+        media=posed.show(),
+        answer=posed.answer,
+        task=task.name,
+        meta={
+            **posed.facts,
+            "world": world,
+            "difficulty": level,
+            "thought": posed.thought,
+            "answer_text": posed.answer_text,
+            "steps": task.steps,
+        },
+    )

@@ -1,0 +1,111 @@
+"""What every task of every world keeps, and the source that serves them."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from gnomon.grading.grade import reference_text, strict, validate_reference
+from gnomon.media.image import open_image
+from gnomon.parts import PartError
+from gnomon.worlds.scene import split_of
+from gnomon.worlds.world import (
+    LEVELS,
+    WorldTask,
+    draw_posed,
+    tasks_of,
+    world_task,
+    worlds,
+)
+from gnomon.worlds.world import world as source_of
+
+TASKS = [
+    pytest.param(world, task, id=f"{world}/{task.name}")
+    for world in worlds()
+    for task in tasks_of(world).values()
+]
+every_task = pytest.mark.parametrize("world, task", TASKS)
+
+
+def posed(task: WorldTask, level: int, count: int, seed: int = 0):
+    return [task.pose(np.random.default_rng([seed, level, i]), level) for i in range(count)]
+
+
+@every_task
+def test_the_answer_is_confirmed_without_the_generator(world, task):
+    for level in LEVELS:
+        assert all(task.confirm(question) for question in posed(task, level, 8))
+
+
+@every_task
+def test_the_reference_is_one_that_its_own_text_satisfies(world, task):
+    for level in LEVELS:
+        for question in posed(task, level, 4):
+            assert validate_reference(question.answer) is None
+            assert strict(reference_text(question.answer), question.answer).correct
+            assert strict(question.answer_text, question.answer).correct
+
+
+@every_task
+def test_the_same_seed_gives_the_same_question_and_the_same_media(world, task):
+    for level in LEVELS:
+        (one,), (other,) = posed(task, level, 1), posed(task, level, 1)
+        assert (one.text, one.answer_text, one.key) == (other.text, other.answer_text, other.key)
+        assert [m.key for m in one.show()] == [m.key for m in other.show()]
+
+
+@every_task
+def test_difficulty_grows_the_work_of_a_simple_solver(world, task):
+    means = [np.mean([task.effort(q) for q in posed(task, level, 60)]) for level in LEVELS]
+    assert all(a <= b for a, b in pairwise(means)), means
+    assert means[0] < means[-1]
+
+
+@every_task
+def test_questions_show_what_they_say_they_show(world, task):
+    for level in LEVELS:
+        (question,) = posed(task, level, 1)
+        media = question.show()
+        assert question.text.count("<image>") == len(media)
+        kinds = {"text": set(), "image": {"image"}, "images": {"image"}}.get(
+            task.shows, {task.shows}
+        )
+        assert {m.kind for m in media} == kinds
+        for medium in media:
+            if medium.kind == "image":
+                image = open_image(medium)
+                assert image.width % 28 == image.height % 28 == 0
+
+
+@every_task
+def test_the_key_decides_the_split(world, task):
+    rng = np.random.default_rng(1)
+    for split in ("train", "test"):
+        assert split_of(draw_posed(task, rng, 3, split).key) == split
+
+
+@pytest.mark.parametrize("world", worlds())
+def test_a_source_serves_every_task_in_turn(world):
+    source = source_of(name=world, answers="worked")
+    names = [source[i].task for i in range(len(tasks_of(world)))]
+    assert names == list(tasks_of(world))
+    assert source[0].messages[-1].role == "assistant"
+
+
+def test_a_misspelled_world_names_the_nearest():
+    with pytest.raises(PartError, match="there is no world"):
+        source_of(name="no-such-world")
+
+
+@pytest.mark.parametrize("world", worlds())
+def test_a_misspelled_task_names_the_nearest(world):
+    name = next(iter(tasks_of(world)))
+    with pytest.raises(PartError, match=f"did you mean '{name}'"):
+        world_task(world, f"{name}x")
+
+
+@pytest.mark.parametrize("difficulty", [(0, 3), (3, 2), (1, 6)])
+def test_a_bad_range_of_difficulty_is_refused(difficulty):
+    for world in worlds():
+        with pytest.raises(PartError, match="difficulty"):
+            source_of(name=world, difficulty=difficulty)
