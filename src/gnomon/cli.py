@@ -395,6 +395,24 @@ def parts_command(
         _console().print(part_page(find(kind, name), INPUTS[kind]), soft_wrap=True)
 
 
+@app.command("worlds")
+def worlds_command(
+    names: Annotated[list[str] | None, typer.Argument(help="Worlds to show; all if none.")] = None,
+    out: Annotated[Path, typer.Option(help="Where the page is written.")] = Path("worlds.html"),
+    seed: Annotated[int, typer.Option(min=0, help="What the questions are drawn from.")] = 0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open it in the web browser.")] = False,
+) -> None:
+    """Write a page with a question of every task of the worlds at every difficulty."""
+    from gnomon.disk import write_atomic
+    from gnomon.report.worlds import worlds_page
+
+    with _console(stderr=True).status("drawing worlds"):
+        page = write_atomic(out, worlds_page(names or (), seed=seed).encode())
+    _say(f"Worlds: {page}")
+    if open_page:
+        typer.launch(page.resolve().as_uri())
+
+
 @app.command("report")
 def report_command(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],

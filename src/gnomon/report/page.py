@@ -74,10 +74,10 @@ def _render(run: Run) -> str:
         "cards": gallery.cards,
         "panels": [curves.hover_data(panel) for panel in panels],
     }
-    script = Markup(_resource("page.js"))
-    return _template().render(
+    script = Markup(resource("page.js"))
+    return template("page.html").render(
         policy=_policy(script),
-        style=Markup(_resource("page.css")),
+        style=Markup(resource("page.css")),
         script=script,
         payload=Markup(json_for_script(payload)),
         head=_head(run, summary, recipe, environment, rows),
@@ -192,7 +192,8 @@ def _read_text(path: Path) -> str:
 
 
 @functools.cache
-def _resource(name: str) -> str:
+def resource(name: str) -> str:
+    """The text of a file of the page: a template, a style or a script."""
     return resources.files("gnomon.report").joinpath(name).read_text(encoding="utf-8")
 
 
@@ -211,7 +212,8 @@ def _finalize(value: Any) -> Any:
 
 
 @functools.cache
-def _template() -> Template:
+def template(name: str) -> Template:
+    """A template that escapes all that it is given, but markup, and shows hidden characters."""
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -222,4 +224,4 @@ def _template() -> Template:
     environment.filters.update(
         number=text.number, percent=text.percent, points=text.points, duration=text.duration
     )
-    return environment.from_string(_resource("page.html"))
+    return environment.from_string(resource(name))
