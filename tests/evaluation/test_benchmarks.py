@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from gnomon.evaluation.benchmarks import world_benchmark
 from gnomon.parts import PartError, part
 from gnomon.worlds.questions import multi_step_tasks, single_step_tasks
+from gnomon.worlds.scene import split_of
 
 NAMES = ("microworld-reasoning", "microworld-perception", "microworld-text")
 
@@ -128,3 +130,14 @@ def test_a_folder_without_one_kind_of_file_is_refused_with_what_to_give(tmp_path
 def test_a_missing_file_is_refused_when_the_benchmark_is_made(tmp_path):
     with pytest.raises(ValueError, match="there is no file"):
         part("benchmark", "records", path=tmp_path / "none.jsonl")()
+
+
+def test_a_world_is_a_benchmark_of_held_out_questions():
+    held_out = world_benchmark(name="jigsaw", tasks=["pair"], items=6)
+    assert len(held_out.samples) == 6
+    assert all(split_of(_tile(held_out.samples[i])) == "test" for i in range(6))
+
+
+def _tile(sample):
+    crop = sample.meta["crop"]
+    return f"{crop['photograph']}/{crop['tile']}"

@@ -15,6 +15,7 @@ from gnomon.worlds.microworld import Modality, microworld
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import multi_step_tasks, single_step_tasks
 from gnomon.worlds.source import SampleSource
+from gnomon.worlds.world import world
 
 
 class Samples(Protocol):
@@ -100,6 +101,28 @@ def microworld_text(
 
     description = f"{twins} written scenes and {items - twins} problems without a scene ({split})"
     return Benchmark("microworld-text", SampleSource(items, draw), description)
+
+
+@register("benchmark", "world")
+def world_benchmark(
+    *,
+    name: str,
+    tasks: list[str] | None = None,
+    items: int = 512,
+    seed: int = 1,
+    difficulty: tuple[int, int] = (1, 5),
+    split: Split = "test",
+) -> Benchmark:
+    """Questions of a world, held out by construction, its ``tasks`` in turn (all when None) (ours).
+
+    The same settings give the same items. Raises `PartError` for no items and for settings that the
+    source `world` refuses.
+    """
+    samples = world(
+        name=name, tasks=tasks, size=_at_least_one(items), seed=seed, difficulty=difficulty,
+        split=split,
+    )  # fmt: skip
+    return Benchmark(name, samples, f"{items} questions of the world {name} ({split})")
 
 
 @register("benchmark")

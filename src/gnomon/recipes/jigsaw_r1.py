@@ -1,14 +1,14 @@
 """Jigsaw-R1: visual RL on jigsaw puzzles that are made from any image.
 
 arXiv 2505.23590, and the released code zifuwanggg/Jigsaw-R1, with thinking. The puzzles (pairs of a
-2 x 1 grid by default) stand ready in the file, in the columns that the release makes on the fly.
-Left out: the maker of the puzzles and the optional growth of the grid.
+2 x 1 grid by default) stand ready in the full scale's file, in the columns that the release makes
+on the fly; ``micro`` makes them from photographs. Left out: the optional growth of the grid.
 """
 
 from __future__ import annotations
 
 from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, paper
-from gnomon.recipes.rewarded import QWEN_3B, data, kl, rl, variant
+from gnomon.recipes.rewarded import QWEN_3B, data, in_world, kl, rl, variant
 
 
 def jigsaw_r1(scale: Scale) -> Recipe:
@@ -26,7 +26,7 @@ def jigsaw_r1(scale: Scale) -> Recipe:
             aggregate=Use("seq-mean-token-mean"),
             regularisers=kl(paper(0.04)),
         ),
-        world="a world of jigsaw puzzles",
+        micro=in_world("jigsaw", ["pair"], (1, 3)),
         full={
             **data({"images": "image", "answer": "solution"}),
             **rl(

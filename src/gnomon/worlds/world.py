@@ -71,7 +71,7 @@ class WorldTask:
     effort: Callable[[Posed], float]
 
 
-_WORLDS: dict[str, str] = {}
+_WORLDS: dict[str, str] = {"jigsaw": "gnomon.worlds.jigsaw"}
 """World to the module whose ``TASKS`` it has."""
 
 

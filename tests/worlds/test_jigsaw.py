@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from gnomon.media.image import open_image
+from gnomon.rewards.puzzles import adjacent_share, forward_table, jigsaw
+from gnomon.worlds.jigsaw import (
+    GRIDS,
+    TASKS,
+    direction,
+    draw_puzzle,
+    inverse,
+    shuffle_patches,
+    trimmed,
+)
+from gnomon.worlds.photographs import PHOTOGRAPHS, TILES, draw_crop, photograph
+from gnomon.worlds.world import world
+
+BY_NAME = {task.name: task for task in TASKS}
+
+
+def drawn(name, level, count, seed=0):
+    return [
+        BY_NAME[name].pose(np.random.default_rng([seed, level, i]), level) for i in range(count)
+    ]
+
+
+def striped(width, height):
+    pixels = np.random.default_rng(0).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
+
+
+def test_an_image_is_trimmed_right_and_below():
+    # Worked example 6 of Jigsaw-R1.
+    assert trimmed(335, 251, 2, 3) == (333, 250)
+
+
+def test_an_image_with_fewer_pixels_than_patches_is_refused():
+    with pytest.raises(ValueError, match="no 2 x 3 patches"):
+        trimmed(2, 5, 2, 3)
+
+
+def test_the_forward_table_says_which_home_each_position_shows():
+    image = striped(6, 4)
+    shown = shuffle_patches(image, 1, 3, [3, 1, 2])
+    assert np.array_equal(np.asarray(shown)[:, :2], np.asarray(image)[:, 4:])
+    assert np.array_equal(np.asarray(shown)[:, 2:4], np.asarray(image)[:, :2])
+
+
+def test_backward_is_the_inverse_of_forward_also_for_the_reward():
+    assert inverse([3, 1, 2]) == [2, 3, 1]
+    assert forward_table([2, 3, 1]) == [3, 1, 2]
+
+
+def test_shuffling_by_the_inverse_gives_the_image_back():
+    image = striped(9, 6)
+    shown = shuffle_patches(image, 2, 3, [4, 1, 6, 2, 5, 3])
+    back = shuffle_patches(shown, 2, 3, inverse([4, 1, 6, 2, 5, 3]))
+    assert np.array_equal(np.asarray(back), np.asarray(image))
+
+
+def test_a_table_that_is_no_permutation_is_refused():
+    with pytest.raises(ValueError, match="each number from 1 to 4 once"):
+        shuffle_patches(striped(4, 4), 2, 2, [1, 1, 2, 3])
+
+
+def test_masks_hide_the_border_and_half_of_it_on_either_side_of_a_seam():
+    image = Image.new("RGB", (20, 20), "white")
+    dark = np.asarray(shuffle_patches(image, 2, 2, [1, 2, 3, 4], mask=0.3))[5, :, 0] == 0
+    assert np.flatnonzero(dark).tolist() == [0, 1, 2, 9, 10, 17, 18, 19]
+
+
+def test_the_relation_is_that_of_the_homes():
+    # Worked example 3: homes [3, 1, 4, 2], k=2 and l=4.
+    homes = [3, 1, 4, 2]
+    assert direction(homes[1], homes[3], 2) == "directly to the left of"
+    assert direction(1, 4, 2) == "above and to the left of"
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_the_rewards_of_the_system_pay_the_answer_in_full(name):
+    source = world(name="jigsaw", tasks=[name], size=20)
+    for index in range(20):
+        sample = source[index]
+        assert jigsaw(f"<answer>{sample.meta['answer_text']}</answer>", sample) == pytest.approx(
+            1.0
+        )
+
+
+def test_the_adjacency_reward_reads_the_facts_of_a_full_puzzle():
+    facts = drawn("full", 3, 1)[0].facts
+    assert adjacent_share(facts["solution"], facts["solution"], facts["m"], facts["n"]) == 1.0
+
+
+def test_rows_and_columns_are_swapped_in_half_of_the_puzzles():
+    grids = {(p.facts["m"], p.facts["n"]) for p in drawn("single", 1, 30)}
+    assert grids == {GRIDS[0], GRIDS[0][::-1]}
+
+
+def test_a_pair_in_one_row_or_column_has_two_options_and_else_eight():
+    assert {len(q.answer.options) for q in drawn("pair", 1, 20)} == {2}
+    assert {len(q.answer.options) for q in drawn("pair", 5, 20)} == {8}
+
+
+def test_the_right_option_stands_in_every_slot():
+    letters = [q.answer.value for q in drawn("pair", 5, 400)]
+    counts = [letters.count(letter) for letter in "ABCDEFGH"]
+    assert min(counts) > 25
+
+
+def test_options_of_tables_differ():
+    for question in drawn("multiple", 4, 50):
+        assert len(set(question.answer.options.values())) == len(question.answer.options)
+
+
+def test_no_puzzle_is_already_solved():
+    for level in range(1, 6):
+        for seed in range(50):
+            puzzle = draw_puzzle(np.random.default_rng(seed), level)
+            assert list(puzzle.forward) != sorted(puzzle.forward)
+
+
+def test_the_asked_region_of_a_box_puzzle_has_changed():
+    for question in drawn("box", 2, 50):
+        now = question.facts["boxes"][question.facts["k"] - 1]
+        assert tuple(map(float, now)) != question.answer.value
+
+
+def test_a_crop_stays_in_its_tile():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        crop = draw_crop(rng, float(rng.choice([0.5, 1.0, 2.0])))
+        width, height = photograph(crop.photograph).size
+        column, row = crop.tile % TILES, crop.tile // TILES
+        left, top, right, bottom = crop.box
+        assert width * column // TILES <= left < right <= width * (column + 1) // TILES
+        assert height * row // TILES <= top < bottom <= height * (row + 1) // TILES
+
+
+def test_both_splits_have_photographs_and_share_no_tile():
+    tiles = {
+        split: {
+            (s.meta["crop"]["photograph"], s.meta["crop"]["tile"])
+            for s in map(
+                world(name="jigsaw", tasks=["single"], split=split).__getitem__, range(200)
+            )
+        }
+        for split in ("train", "test")
+    }
+    assert tiles["train"] and tiles["test"] and not tiles["train"] & tiles["test"]
+
+
+def test_an_unknown_photograph_is_refused():
+    with pytest.raises(KeyError, match="no photograph named"):
+        photograph("lena")
+
+
+@pytest.mark.parametrize("name", PHOTOGRAPHS)
+def test_photographs_are_in_colour_and_large_enough(name):
+    image = photograph(name)
+    assert image.mode == "RGB" and min(image.size) >= 300
+
+
+def test_a_puzzle_is_shown_as_an_image_of_whole_patches():
+    (question,) = drawn("full", 5, 1)
+    assert open_image(question.show()[0]).size == (168, 168)
