@@ -36,16 +36,29 @@ def updates() -> int:
 
 
 def run(arm: str, seed: int, root: Path) -> dict:
-    """One run in a process of its own, with one thread, so that two can run side by side."""
-    out = root / f"{arm}-{seed}"
-    command = [*ARMS[arm].format(updates=updates()).split(), "--seed", str(seed), "--out", str(out)]
+    """One run of an arm."""
+    command = [*ARMS[arm].format(updates=updates()).split()[1:], "--seed", str(seed)]
+    stages = train(command, f"{arm}-{seed}", root)
+    return {"arm": arm, "seed": seed, "stages": stages, "commit": commit()}
+
+
+def train(command: list[str], name: str, root: Path) -> list[dict]:
+    """The stages that one `gnomon` command comes to.
+
+    It runs in a process of its own, with one thread, so that two can run side by side.
+    """
     gnomon = Path(sys.executable).parent / "gnomon"
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    with (root / f"{arm}-{seed}.log").open("w") as log:
-        subprocess.run([gnomon, *command[1:]], stdout=log, stderr=log, env=environment, check=True)
-    (summary,) = out.glob("*/summary.json")
-    stages = json.loads(summary.read_text())["stages"]
-    return {"arm": arm, "seed": seed, "stages": stages, "commit": commit()}
+    with (root / f"{name}.log").open("w") as log:
+        subprocess.run(
+            [gnomon, *command, "--out", str(root / name)],
+            stdout=log,
+            stderr=log,
+            env=environment,
+            check=True,
+        )
+    (summary,) = (root / name).glob("*/summary.json")
+    return json.loads(summary.read_text())["stages"]
 
 
 def commit() -> str:

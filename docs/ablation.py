@@ -81,6 +81,27 @@ def result_tables(results: Mapping[str, Any]) -> str:
     )
 
 
+def micro_table(results: Mapping[str, Any]) -> str:
+    """What each stage of every recipe came to in its one stored run."""
+    runs = results.get("runs", ())
+    if not runs:
+        return f"{NOT_MEASURED}\n"
+    rows = [
+        [
+            run["recipe"],
+            percent(run["stages"][0]["accuracy"]),
+            ", ".join(f"{s['name']} {percent(s['accuracy'])}" for s in run["stages"][1:]),
+            interval(run["stages"][-1]),
+            str(run["stages"][-1]["n"]),
+            f"{sum(s['seconds'] for s in run['stages']) / 60:.1f} min",
+        ]
+        for run in runs
+    ]
+    head = ("recipe", "base", "after each stage", "95 % interval of the last", "items", "training")
+    commits = ", ".join(sorted({run["commit"][:8] for run in runs}))
+    return f"{table(head, rows)}\nAccuracy in per cent. Machine: {results['machine']}. Commit: {commits}.\n"
+
+
 def percent(value: float) -> str:
     """A share in per cent with one decimal.
 

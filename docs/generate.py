@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ablation import result_tables, stage_table, table
+from ablation import micro_table, result_tables, stage_table, table
 
 from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
 from gnomon.parts import INPUTS, Part, load_kind
@@ -28,6 +28,7 @@ from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
+MICRO_RUNS = "docs/results/micro-recipes.json"
 Row = tuple[str, str, str]
 """Place, value and origin of one setting of a recipe."""
 
@@ -42,16 +43,23 @@ def main() -> None:
 
 def pages(root: Path) -> dict[Path, str]:
     """Every generated page and its text; the pages with markers are read from ``root``."""
-    stored = root / RESULTS
-    results = json.loads(stored.read_text()) if stored.exists() else {}
+    results, micro_runs = _stored(root / RESULTS), _stored(root / MICRO_RUNS)
     readme, system = root / "README.md", root / "docs/systems/revisual-r1.md"
+    runs = root / "docs/micro-runs.md"
     front = fill(readme.read_text(), "stage-table", stage_table(results))
     return {
         readme: fill(front, "tree", f"```text\n{tree(root)}```\n"),
         system: fill(system.read_text(), "results", result_tables(results)),
+        runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
     }
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    """A stored result; nothing when there is none yet."""
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
 
 
 def fill(text: str, name: str, content: str) -> str:
@@ -81,6 +89,7 @@ NOTES = {
     "src/gnomon/report/page.css": "how the report looks",
     "src/gnomon/report/page.html": "the template of the report",
     "src/gnomon/report/page.js": "what can be clicked in the report",
+    "src/gnomon/report/worlds.html": "the template of the gallery of worlds",
 }
 """What has no docstring and no heading of its own."""
 

@@ -32,6 +32,7 @@ RUNS = "<!-- runs in the tests -->"
 GENERATED = (
     "README.md",
     "docs/systems/revisual-r1.md",
+    "docs/micro-runs.md",
     "docs/reference/parts.md",
     "docs/recipes.md",
 )
@@ -335,7 +336,7 @@ def test_without_results_the_page_says_so(generate: ModuleType) -> None:
 
 
 def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) -> None:
-    for name in GENERATED[:2]:
+    for name in GENERATED[:3]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     for name in ("docs", "src", "benchmarks", "tests", ".ci", "Makefile", "pyproject.toml"):
@@ -346,3 +347,11 @@ def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) 
     stored.write_text(json.dumps(RESULTS))
     text = generate.pages(tmp_path)[tmp_path / "README.md"]
     assert "| text-rl | 60.0 |" in text
+
+
+def test_every_stored_micro_run_is_a_row_of_the_page():
+    stage = {"name": "rl", "accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 256, "seconds": 90.0}
+    run = {"recipe": "grpo", "stages": [{**stage, "seconds": 0.0}, stage], "commit": "0123456789"}
+    text = generate.micro_table({"runs": [run], "machine": "2 cores"})
+    assert "| grpo | 50.0 | rl 50.0 | 40.0 to 60.0 | 256 | 1.5 min |" in text
+    assert generate.micro_table({}) == "Not measured yet.\n"
