@@ -71,7 +71,10 @@ class WorldTask:
     effort: Callable[[Posed], float]
 
 
-_WORLDS: dict[str, str] = {"jigsaw": "gnomon.worlds.jigsaw"}
+_WORLDS: dict[str, str] = {
+    "jigsaw": "gnomon.worlds.jigsaw",
+    "transformation": "gnomon.worlds.transformation",
+}
 """World to the module whose ``TASKS`` it has."""
 
 
