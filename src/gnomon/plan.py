@@ -16,6 +16,7 @@ import torch
 
 from gnomon.models.load import model_folder
 from gnomon.models.sampler import SamplingSettings
+from gnomon.problems import name_of
 from gnomon.recipe import AnyStage, Freezable, Lora, Model, Recipe, Reinforce, Use, build
 from gnomon.rl.returns import row_means
 from gnomon.rl.trial import made_rollouts
@@ -168,14 +169,7 @@ def _marked(value: Any, path: tuple[str, ...]) -> Iterator[tuple[str, Any, str]]
                 yield from _marked(item, (*path, name))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _marked(item, (*path, _name_of(item, index)))
-
-
-def _name_of(item: Any, index: int) -> str:
-    """A stage by its name, a term by its part, anything else by its number."""
-    while isinstance(item, Mapping):
-        item = item.get("name", item.get("part"))
-    return str(index) if item is None else str(item)
+            yield from _marked(item, (*path, name_of(item, index)))
 
 
 def _config(model: Model, seed: int) -> Any:

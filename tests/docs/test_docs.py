@@ -349,7 +349,7 @@ def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) 
     assert "| text-rl | 60.0 |" in text
 
 
-def test_every_stored_micro_run_is_a_row_of_the_page():
+def test_every_stored_micro_run_is_a_row_of_the_page(generate: ModuleType) -> None:
     stage = {"name": "rl", "accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 256, "seconds": 90.0}
     run = {"recipe": "grpo", "stages": [{**stage, "seconds": 0.0}, stage], "commit": "0123456789"}
     text = generate.micro_table({"runs": [run], "machine": "2 cores"})

@@ -133,7 +133,7 @@ def test_a_missing_file_is_refused_when_the_benchmark_is_made(tmp_path):
 
 
 def test_a_world_is_a_benchmark_of_held_out_questions():
-    held_out = world_benchmark(name="jigsaw", tasks=["pair"], items=6)
+    held_out = world_benchmark(world="jigsaw", tasks=["pair"], items=6)
     assert len(held_out.samples) == 6
     assert all(split_of(_tile(held_out.samples[i])) == "test" for i in range(6))
 

@@ -14,7 +14,7 @@ from gnomon.worlds.jigsaw import (
     trimmed,
 )
 from gnomon.worlds.photographs import PHOTOGRAPHS, TILES, draw_crop, photograph
-from gnomon.worlds.world import world
+from gnomon.worlds.world import world_source
 
 BY_NAME = {task.name: task for task in TASKS}
 
@@ -79,7 +79,7 @@ def test_the_relation_is_that_of_the_homes():
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_the_rewards_of_the_system_pay_the_answer_in_full(name):
-    source = world(name="jigsaw", tasks=[name], size=20)
+    source = world_source(world="jigsaw", tasks=[name], size=20)
     for index in range(20):
         sample = source[index]
         assert jigsaw(f"<answer>{sample.meta['answer_text']}</answer>", sample) == pytest.approx(
@@ -142,7 +142,7 @@ def test_both_splits_have_photographs_and_share_no_tile():
         split: {
             (s.meta["crop"]["photograph"], s.meta["crop"]["tile"])
             for s in map(
-                world(name="jigsaw", tasks=["single"], split=split).__getitem__, range(200)
+                world_source(world="jigsaw", tasks=["single"], split=split).__getitem__, range(200)
             )
         }
         for split in ("train", "test")

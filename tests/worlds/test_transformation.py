@@ -17,7 +17,7 @@ from gnomon.worlds.transformation import (
     read_objects,
     transform,
 )
-from gnomon.worlds.world import world
+from gnomon.worlds.world import world_source
 
 
 def shape(cell, size="small", colour="red", kind="circle"):
@@ -92,7 +92,7 @@ def test_a_wrong_sequence_is_not_confirmed():
 
 
 def test_the_reward_of_the_system_pays_the_answer_in_full():
-    source = world(name="transformation", tasks=["transform"], size=20)
+    source = world_source(world="transformation", tasks=["transform"], size=20)
     for index in range(20):
         sample = source[index]
         response = f"<answer>{sample.meta['answer_text']}</answer>"

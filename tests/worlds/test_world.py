@@ -14,10 +14,10 @@ from gnomon.worlds.world import (
     WorldTask,
     draw_posed,
     tasks_of,
+    world_source,
     world_task,
     worlds,
 )
-from gnomon.worlds.world import world as source_of
 
 TASKS = [
     pytest.param(world, task, id=f"{world}/{task.name}")
@@ -86,7 +86,7 @@ def test_the_key_decides_the_split(world, task):
 
 @pytest.mark.parametrize("world", worlds())
 def test_a_source_serves_every_task_in_turn(world):
-    source = source_of(name=world, answers="worked")
+    source = world_source(world=world, answers="worked")
     names = [source[i].task for i in range(len(tasks_of(world)))]
     assert names == list(tasks_of(world))
     assert source[0].messages[-1].role == "assistant"
@@ -94,7 +94,7 @@ def test_a_source_serves_every_task_in_turn(world):
 
 def test_a_misspelled_world_names_the_nearest():
     with pytest.raises(PartError, match="there is no world"):
-        source_of(name="no-such-world")
+        world_source(world="no-such-world")
 
 
 @pytest.mark.parametrize("world", worlds())
@@ -108,4 +108,4 @@ def test_a_misspelled_task_names_the_nearest(world):
 def test_a_bad_range_of_difficulty_is_refused(difficulty):
     for world in worlds():
         with pytest.raises(PartError, match="difficulty"):
-            source_of(name=world, difficulty=difficulty)
+            world_source(world=world, difficulty=difficulty)

@@ -15,7 +15,7 @@ from gnomon.worlds.microworld import Modality, microworld
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import multi_step_tasks, single_step_tasks
 from gnomon.worlds.source import SampleSource
-from gnomon.worlds.world import world
+from gnomon.worlds.world import world_source
 
 
 class Samples(Protocol):
@@ -106,7 +106,7 @@ def microworld_text(
 @register("benchmark", "world")
 def world_benchmark(
     *,
-    name: str,
+    world: str,
     tasks: list[str] | None = None,
     items: int = 512,
     seed: int = 1,
@@ -118,11 +118,11 @@ def world_benchmark(
     The same settings give the same items. Raises `PartError` for no items and for settings that the
     source `world` refuses.
     """
-    samples = world(
-        name=name, tasks=tasks, size=_at_least_one(items), seed=seed, difficulty=difficulty,
+    samples = world_source(
+        world=world, tasks=tasks, size=_at_least_one(items), seed=seed, difficulty=difficulty,
         split=split,
     )  # fmt: skip
-    return Benchmark(name, samples, f"{items} questions of the world {name} ({split})")
+    return Benchmark(world, samples, f"{items} questions of the world {world} ({split})")
 
 
 @register("benchmark")

@@ -101,9 +101,9 @@ def world(**settings: Any) -> dict[str, Any]:
     return {f"stages.{s}.data.{key}": value for s in stages for key, value in settings.items()}
 
 
-def in_world(name: str, tasks: list[str], difficulty: tuple[int, int]) -> dict[str, Any]:
+def in_world(world: str, tasks: list[str], difficulty: tuple[int, int]) -> dict[str, Any]:
     """Changes that train and evaluate the micro scale on tasks of a world of its own."""
-    asked = {"name": name, "tasks": tasks, "difficulty": ours(difficulty)}
+    asked = {"world": world, "tasks": tasks, "difficulty": ours(difficulty)}
     return {
         "stages.cold-start.data": Use("world", **asked),
         "stages.rl.data": Use("world", **asked),

@@ -112,10 +112,10 @@ def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Spl
     raise ValueError(f"no {split} question of {task.name!r} in {REDRAWS} draws")
 
 
-@register("source")
-def world(
+@register("source", "world")
+def world_source(
     *,
-    name: str,
+    world: str,
     tasks: list[str] | None = None,
     split: Split = "train",
     difficulty: tuple[int, int] = (1, 5),
@@ -124,7 +124,7 @@ def world(
     size: int = 1_000_000,
     seed: int = 0,
 ) -> SampleSource:
-    """Questions of the world ``name``, its ``tasks`` in turn (all when None) (ours).
+    """Questions of a ``world``, its ``tasks`` in turn (all when None) (ours).
 
     Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the answer as an
     assistant message, ``worked`` the thought and the answer as the named ``format`` renders them;
@@ -142,8 +142,8 @@ def world(
         raise PartError(f"seed={seed}: use 0 or more")
     if tasks is not None and not tasks:
         raise PartError("tasks=[]: name at least one task, or leave it out for all")
-    chosen = tuple(world_task(name, task) for task in tasks or tasks_of(name))
-    draw = partial(_sample, name, chosen, split, difficulty, seed, turns_of(answers, format))
+    chosen = tuple(world_task(world, task) for task in tasks or tasks_of(world))
+    draw = partial(_sample, world, chosen, split, difficulty, seed, turns_of(answers, format))
     return source_of(size, draw, answers, format)
 
 
