@@ -19,7 +19,6 @@ from gnomon.grading.puzzles.family import (
     is_list,
     is_whole,
     judged,
-    text_fact,
     unread,
 )
 from gnomon.grading.puzzles.reading import boxed, double_bracketed, fenced
@@ -74,6 +73,11 @@ def math_path(text: str, facts: Facts, gold: str, mode: Mode) -> Finding:
     if len(sides) != 2 or None in sides:
         return judged("a side has no value")
     return compared(sides[0] == sides[1], given)
+
+
+def write_equation(gold: str) -> str:
+    """The gold equation in double brackets."""
+    return gold if "[[" in gold or not gold.strip() else f"[[{gold}]]"
 
 
 def _template_problem(given: str, query: str) -> str:
@@ -182,12 +186,13 @@ ARITHMETIC: dict[str, Family] = {
     "math_path": Family(
         math_path,
         {
-            "ref_expr": text_fact(),
+            "ref_expr": Shape("a text", lambda v: isinstance(v, str)),
             "query_expr": Shape(
                 "an equation with ? for hidden digits",
                 lambda v: isinstance(v, str) and _QUERY.fullmatch(v) is not None,
             ),
         },
+        write=write_equation,
     ),
     "cryptarithm": Family(cryptarithm, agree=_is_equation),
     "buggy_tables": Family(buggy_tables),

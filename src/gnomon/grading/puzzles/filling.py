@@ -157,7 +157,7 @@ def _wall_agrees(facts: Facts, gold: str) -> str:
 
 
 def numbrix(text: str, facts: Facts, gold: str, mode: Mode) -> Finding:
-    """A grid of ints, the last in ``[[…]]``: 1 to n² once each, hints kept, one path along edges."""
+    """A grid of ints, the last in ``[[…]]``: 1 to n² once each, the hints, one path along edges."""
     grid = next(grids(text, whole, last=True), None)
     if grid is None:
         return unread("grid of numbers")
