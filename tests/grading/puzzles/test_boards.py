@@ -11,7 +11,7 @@ BOARD = list(product(range(4), range(4)))
 some_cells = st.sets(st.sampled_from(BOARD), max_size=5)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(some_cells, some_cells)
 def test_a_pairing_is_found_exactly_when_some_order_of_one_side_fits(
     ones: set[tuple[int, int]], others: set[tuple[int, int]]

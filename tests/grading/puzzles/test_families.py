@@ -98,14 +98,14 @@ def test_several_answers_or_the_gold_one_in_another_place_are_not_right(
     assert not strict(text, case.answer).correct
 
 
-@pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("case", CASES, ids=ids)
-def test_no_hostile_text_is_right_or_takes_a_second(case: Case, name: str) -> None:
-    start = time.process_time()
-    for mode in ("strict", "released"):
-        outcome, _ = check_puzzle(HOSTILE[name], case.answer.value, mode)
-        assert outcome is not Outcome.CORRECT
-    assert time.process_time() - start < 1.0
+def test_no_hostile_text_is_right_or_takes_a_second(case: Case) -> None:
+    for name, text in HOSTILE.items():
+        for mode in ("strict", "released"):
+            start = time.process_time()
+            outcome, _ = check_puzzle(text, case.answer.value, mode)
+            assert outcome is not Outcome.CORRECT, name
+            assert time.process_time() - start < 1.0, name
 
 
 @pytest.mark.parametrize("case", QUIET, ids=ids)
