@@ -30,17 +30,13 @@ class Layout:
     convert: Callable[[Row], Row]
 
 
-@dataclass(frozen=True)
+@dataclass
 class ConvertedRows:
-    """Rows of a data set in our columns."""
+    """Rows of a data set in our columns, which are ``columns``."""
 
     rows: Rows
-    layout: Layout
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Ours, not those of the file."""
-        return self.layout.gives
+    convert: Callable[[Row], Row]
+    columns: tuple[str, ...]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -51,7 +47,7 @@ class ConvertedRows:
 
     def row(self, index: int) -> Row:
         """The converted row; raises `BadRecord`."""
-        return self.layout.convert(self.rows.row(index))
+        return self.convert(self.rows.row(index))
 
 
 def converted(rows: Rows, name: LayoutName) -> Rows:
@@ -68,7 +64,7 @@ def converted(rows: Rows, name: LayoutName) -> Rows:
                 f"rows in the layout {name!r} have a column {column!r}"
                 f"{nearest(column, rows.columns)}; use layout='plain' for other data"
             )
-    return ConvertedRows(rows, layout)
+    return ConvertedRows(rows, layout.convert, layout.gives)
 
 
 def synlogic_row(row: Row) -> Row:
