@@ -43,7 +43,7 @@ def test_what_is_no_list_of_pairs_has_no_owners(value: object) -> None:
     assert owners(value) is None
 
 
-@pytest.mark.parametrize("truth", product(("yes", "no"), repeat=3))
+@pytest.mark.parametrize("truth", list(product(("yes", "no"), repeat=3)))
 def test_a_list_of_verdicts_is_right_for_itself_alone(truth: tuple[str, ...]) -> None:
     for other in product(("yes", "no"), repeat=3):
         said = f"I thought.\nThe answer is **{', '.join(other)}**."
