@@ -72,7 +72,7 @@ def test_a_survo_with_one_changed_cell_is_wrong(cells: list[int], place: int, mo
     inner = [cells[start : start + 3] for start in (0, 3, 6)]
     rows = [[*row, sum(row)] for row in inner]
     matrix = [*rows, [sum(column) for column in zip(*rows, strict=True)]]
-    hidden = [[0, *row[1:]] for row in matrix[:3]] + [matrix[3]]
+    hidden = [*([0, *row[1:]] for row in matrix[:3]), list(matrix[3])]
     facts = {
         "original_matrix": hidden,
         "candidate_numbers": [row[0] for row in inner],
