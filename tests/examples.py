@@ -19,6 +19,7 @@ ROUTE = (
     "Route Name: North\nDeparture Stop: Ada\nArrival Stop: Cantor\n--\n"
     "Route Name: South\nDeparture Stop: Cantor\nArrival Stop: Fermat"
 )
+DYCK = {"family": "dyck_language", "facts": {"full_sequence": "([{}])"}, "gold": "([{}])"}
 CLICK = {"action": "click", "coordinate": [120, 80], "bbox": [100, 60, 140, 100]}
 
 EXAMPLES: list[tuple[Answer, str, list[str]]] = [
@@ -78,6 +79,7 @@ EXAMPLES: list[tuple[Answer, str, list[str]]] = [
         ['{"action": "click", "coordinate": [500, 500]}', '{"action": "scroll"}', "click"],
     ),
     (Answer("route", TRIP), ROUTE, [ROUTE.replace("South", "East"), ROUTE.split("\n--")[0]]),
+    (Answer("puzzle", DYCK), "( [ {} ] )", ["([{}])([{}])", "])", "([{}]) or ([{}]]"]),
     (
         Answer("parts", {"a": Answer("integer", 5), "b": Answer("yes-no", True)}),
         "(a) 5\n(b) yes",
@@ -118,6 +120,11 @@ BAD: list[tuple[Any, Any]] = [
     ("action", {"action": "type"}),
     ("route", {"from": "a", "to": "b", "lines": {"1": ["a"], "2": ["b"]}}),
     ("route", {"from": "a"}),
+    ("puzzle", "([{}])"),
+    ("puzzle", {**DYCK, "family": "dyck"}),
+    ("puzzle", {**DYCK, "facts": {}}),
+    ("puzzle", {**DYCK, "facts": {"full_sequence": 5}}),
+    ("puzzle", {**DYCK, "gold": "([{}]]"}),
     ("parts", {}),
     ("parts", {"a": 5}),
     ("parts", {"a": Answer("integer", "x")}),

@@ -37,14 +37,18 @@ with atheris.instrument_imports(include=["gnomon"]) if MEASURED else contextlib.
     from gnomon.grading.kinds import KINDS
     from gnomon.grading.mathruler import normalise_math, normalise_plain
     from gnomon.grading.prime import extract_answer
+    from gnomon.grading.puzzles.expressions import exact_value
+    from gnomon.grading.puzzles.families import check_puzzle
+    from gnomon.grading.puzzles.literals import literal
     from gnomon.grading.released import RULES, released
     from gnomon.grading.size import size_problem
     from gnomon.grading.structured import read_json, split_elements
     from gnomon.parts import load_kind, part
-    from gnomon.records import Answer
+    from gnomon.records import Answer, Outcome
+    from puzzles import CASES, Case
 
 SECONDS = 1.0
-SYMBOLIC = ("number", "expression")
+SYMBOLIC = ("number", "expression", "operation")
 SETTINGS = {
     "keywords": ["find"], "keyword": "find", "frequency": 1, "relation": "at least",
     "forbidden_words": ["find"], "num_words": 5, "num_bullets": 1, "num_highlights": 1,
@@ -89,6 +93,13 @@ def _released(system: str, text: str) -> None:
         released(text, answer, system=system)  # type: ignore[arg-type]
 
 
+def _checked(case: Case, text: str) -> None:
+    for mode in ("strict", "released"):
+        outcome, reason = check_puzzle(text, case.answer.value, mode)
+        assert outcome in (Outcome.CORRECT, Outcome.WRONG, Outcome.UNPARSEABLE_ANSWER)
+        assert reason
+
+
 def _small(text: str) -> None:
     if size_problem(text) is None:
         value_of(text)
@@ -105,6 +116,9 @@ def targets() -> dict[str, Callable[[str], object]]:
         table[f"kind {answer.kind}"] = functools.partial(_graded, answer)
         table[f"load {answer.kind}"] = KINDS[answer.kind].load
         _graded(answer, right)
+    for case in CASES:
+        if case.family not in SYMBOLIC:
+            table[f"puzzle {case.family}"] = functools.partial(_checked, case)
     for system in sorted(RULES.keys() - {"mathif"}):
         table[f"released {system}"] = functools.partial(_released, system)
     for name in sorted(CONSTRAINTS.keys() - {"language:response_language"}):
@@ -112,7 +126,8 @@ def targets() -> dict[str, Callable[[str], object]]:
             table[f"constraint {name}"] = functools.partial(_followed, name)
     extras = (
         read_cues, _small, extract_response, normalise_math, normalise_plain, extract_answer,
-        read_json, split_elements, functools.partial(read_json, quotes=True),
+        read_json, split_elements, functools.partial(read_json, quotes=True), literal, exact_value,
+        functools.partial(exact_value, powers=True),
     )  # fmt: skip
     return table | {f"reader {number}": reader for number, reader in enumerate(extras)}
 
@@ -164,6 +179,7 @@ def mutations(seed: int, count: int) -> Iterator[tuple[str, str]]:
     rng = random.Random(seed)
     names = list(targets())
     texts = [right for _, right, _ in EXAMPLES]
+    texts += [text for case in CASES for text in (*case.right, *case.wrong) if text]
     texts += [part("format", name)().render("a", rng.choice(texts)) for name in load_kind("format")]
     for _ in range(count):
         pieces = re.findall(r"\w+|\W", rng.choice(texts)) + rng.choices(PIECES, k=rng.randint(0, 6))

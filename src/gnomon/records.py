@@ -17,7 +17,7 @@ AnswerKind = Literal[
     "choice", "yes-no", "text", "code",
     "list", "set", "permutation", "operations",
     "box", "boxes", "point", "points", "mask", "polygon", "layout",
-    "span", "spans", "track", "action", "route", "parts",
+    "span", "spans", "track", "action", "route", "puzzle", "parts",
 ]  # fmt: skip
 StopReason = Literal["end", "length", "stop"]
 MediaKind = Literal["image", "video", "audio"]
@@ -65,7 +65,8 @@ class Answer:
       {"size": [h, w], "counts": ...}; ``layout``: pairs label, `Box` from bottom to top;
     - ``span``: start, end in seconds; ``spans``: a tuple of them; ``track``: frame to `Box`;
     - ``action``: a mapping with ``action`` and its parameters; ``route``: a mapping with ``from``,
-      ``to`` and ``lines``; ``parts``: a mapping of names to answers.
+      ``to`` and ``lines``; ``puzzle``: a mapping with ``family``, ``facts`` and ``gold``, the
+      reference text; ``parts``: a mapping of names to answers.
     """
 
     kind: AnswerKind

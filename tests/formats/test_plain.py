@@ -17,7 +17,7 @@ from gnomon.formats.plain import (
 )
 from gnomon.parts import PartError, part
 
-FORMATS = [direct(), think_boxed(), think_answer()]
+FORMATS = [direct(), think_boxed(), think_answer(), think_answer(mode="released")]
 HOSTILE = {
     "ten thousand braces": "{" * 10_000,
     "open boxes": r"\boxed{" * 10_000,
@@ -172,6 +172,30 @@ def test_think_answer_refuses_everything_else_but_still_finds_the_answer(
     assert not parsed.well_formed
     assert parsed.answer == answer
     assert reason in parsed.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "fine"),
+    [
+        ("<think>a</think><answer>5</answer>", "5", True),
+        ("Well. <think>a</think> So\n<answer>\n5\n</answer> Done.", "5", True),
+        ("<think>a</think><answer>4</answer><answer>5</answer>", "4", True),
+        ("<think>a <answer>4</answer></think><answer>5</answer>", "5", True),
+        ("<think>a</think><answer>4</answer></think><answer>5</answer>", "4", True),
+        ("<think>a</think></think><answer>5</answer>", None, True),
+        ("<answer>4</answer><answer>5</answer>", "4", False),
+        ("a</think><answer>5</answer>", "5", False),
+        ("<think>a</think><answer>5", None, False),
+        ("<think></think><answer></answer>", None, True),
+        ("5", None, False),
+    ],
+)
+def test_synlogic_extracts_the_first_answer_behind_the_first_thought(
+    text: str, answer: str | None, fine: bool
+) -> None:
+    parsed = think_answer(mode="released").parse(text)
+    assert (parsed.answer, parsed.well_formed) == (answer, fine)
+    assert parsed.well_formed == (parsed.reason == "")
 
 
 def test_the_last_closed_answer_block_counts() -> None:

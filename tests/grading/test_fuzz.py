@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fuzz
+from gnomon.grading.puzzles.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,8 +29,10 @@ def test_any_bytes_find_nothing(data: bytes) -> None:
 
 def test_every_format_kind_system_and_constraint_is_a_target() -> None:
     kinds = {name.partition(" ")[0] for name in fuzz.targets()}
-    assert kinds == {"format", "kind", "load", "released", "constraint", "reader"}
+    assert kinds == {"format", "kind", "load", "puzzle", "released", "constraint", "reader"}
     assert {f"kind {kind}" for kind in fuzz.KINDS} <= set(fuzz.targets())
+    families = FAMILIES.keys() - set(fuzz.SYMBOLIC)
+    assert {f"puzzle {family}" for family in families} <= set(fuzz.targets())
 
 
 def failing(text: str) -> None:

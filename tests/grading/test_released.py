@@ -4,6 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
+from examples import DYCK
 from gnomon.grading.grade import strict
 from gnomon.grading.released import RULES, System, first_number, pixel_iou, released
 from gnomon.parts import PartError, part
@@ -17,11 +18,23 @@ TYPE = Answer("action", {"action": "type", "text": "cat"})
 DONE = Answer("action", {"action": "terminate", "status": "success"})
 GRID = Answer("permutation", (4, 1, 2, 3))
 BOX = Answer("box", (150, 150, 350, 350))
+PUZZLE = Answer("puzzle", DYCK)
+MATHADOR = Answer(
+    "puzzle",
+    {
+        "family": "game_of_24",
+        "facts": {"numbers": [1, 2, 3, 4], "operators": ["+", "-", "*", "/"], "result": 24},
+        "gold": "1*2*3*4",
+    },
+)
 
 # system, text, reference, right in strict, right as released: every system differs somewhere
 PAIRS: list[tuple[Any, str, Answer, bool, bool]] = [
     ("general-reasoner", "Alas, C", Answer("choice", "A", LETTERS), False, True),
     ("general-reasoner", "C", Answer("choice", "C", LETTERS), True, True),
+    ("synlogic", "```python\n1+2+3+4\n```", MATHADOR, False, True),
+    ("synlogic", "```python\n1*2*3*4\n```", MATHADOR, True, True),
+    ("synlogic", "1*2*3*4", MATHADOR, True, False),
     ("griffon-r", "Blue.", Answer("text", "blue"), True, True),
     ("griffon-r", "a blue car", Answer("text", "blue"), False, False),
     ("griffon-r", "Blue..", Answer("text", "blue"), True, False),
@@ -99,7 +112,9 @@ def test_a_system_is_chosen_by_name_as_a_setting() -> None:
         part("grader", "released", system="seed-bench")
 
 
-GOLDS: dict[str, Answer] = {"ui-r1": CLICK, "infigui-r1": TYPE, "univg-r1": BOX}
+GOLDS: dict[str, Answer] = {
+    "ui-r1": CLICK, "infigui-r1": TYPE, "univg-r1": BOX, "synlogic": PUZZLE,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("system", sorted(RULES))

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from gnomon.data.layouts import LayoutName, converted
 from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
 from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
@@ -97,6 +98,7 @@ def jsonl(
     root: Path | None = None,
     columns: dict[str, str] | None = None,
     answer_kind: AnswerKind = "number",
+    layout: LayoutName = "plain",
 ) -> RecordSource:
     """Samples from a file of JSON objects, one per line, or from all ``.jsonl`` files of a folder.
 
@@ -105,10 +107,11 @@ def jsonl(
     [...]}``. Each ``<image>`` stands for the next image; paths are under ``root``, by default the
     folder of the file, and cannot leave it. ``columns`` maps our names (`COLUMNS`) to those of the
     file; every mapped column must be there. ``answer_kind`` is the kind of answers without a
-    ``kind`` column; see `infer_kind`. A missing file or column raises ``ValueError`` at once, a bad
-    record `BadRecord` when it is read. Source: the layouts are those of EasyR1 and of TRL.
+    ``kind`` column; see `infer_kind`. ``layout`` "synlogic" reads the nested rows of that data set,
+    see `gnomon.data.layouts`. A missing file or column raises ``ValueError`` at once, a bad record
+    `BadRecord` when it is read. Source: the plain layouts are those of EasyR1 and of TRL.
     """
-    rows = JsonLines(data_files(path, ".jsonl"))
+    rows = converted(JsonLines(data_files(path, ".jsonl")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
 
 
@@ -119,13 +122,14 @@ def parquet(
     root: Path | None = None,
     columns: dict[str, str] | None = None,
     answer_kind: AnswerKind = "number",
+    layout: LayoutName = "plain",
 ) -> RecordSource:
     """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
     Row groups are read one at a time. Records and settings are those of `jsonl`; images are also
     bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
-    rows = ParquetRows(data_files(path, ".parquet"))
+    rows = converted(ParquetRows(data_files(path, ".parquet")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gnomon.data.layouts import LayoutName
 from gnomon.data.sources import RecordSource, jsonl, parquet
 from gnomon.parts import PartError, register
 from gnomon.records import AnswerKind, Sample
@@ -133,15 +134,17 @@ def records(
     items: int | None = None,
     columns: dict[str, str] | None = None,
     answer_kind: AnswerKind = "number",
+    layout: LayoutName = "plain",
 ) -> Benchmark:
     """Questions from a user's JSON lines or parquet: a file, or all files of a folder (ours).
 
-    The layout and ``root``, ``columns`` and ``answer_kind`` are those of the sources ``jsonl`` and
+    ``root``, ``columns``, ``answer_kind`` and ``layout`` are those of the sources ``jsonl`` and
     ``parquet``. ``items`` takes the first ones only, None all. A record that cannot be used is
     counted and named by the evaluation, which goes on without it. Raises ValueError (`PartError` is
     one) at once for a path, a file or a column that is missing.
     """
-    opened = _opener(path)(path=path, root=root, columns=columns, answer_kind=answer_kind)
+    read = _opener(path)
+    opened = read(path=path, root=root, columns=columns, answer_kind=answer_kind, layout=layout)
     size = len(opened) if items is None else min(_at_least_one(items), len(opened))
     samples = SampleSource(size, opened.__getitem__)
     description = f"the first {size} of {len(opened)} records of {path.name}"

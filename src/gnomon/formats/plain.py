@@ -20,6 +20,12 @@ THINK = Block("think", "think")
 BOXED = Block("answer", "answer", open=r"\boxed{", close="}", take="last")
 THINK_BOXED = Grammar((THINK, BOXED), anchor="start", between="text")
 THINK_ANSWER = Grammar((THINK, Block("answer", "answer", take="last")))
+SOMEWHERE = Grammar(
+    (dataclasses.replace(THINK, blank=True), Block("answer", "answer", blank=True)),
+    anchor="anywhere",
+    between="text",
+    loose=True,
+)
 ANSWER_ALONE = Grammar((Block("answer", "answer", take="only"),))
 _CONCLUSION = Block(
     "conclusion",
@@ -67,19 +73,23 @@ def think_boxed(
 
 @register("format")
 def think_answer(
-    *, instruction: str = "Think in <think></think>, then answer in <answer></answer>."
+    *,
+    instruction: str = "Think in <think></think>, then answer in <answer></answer>.",
+    mode: Literal["strict", "released"] = "strict",
 ) -> Format:
     """A think block, then an answer block, and nothing else but whitespace.
 
     Well formed: exactly one of each, in this order, neither blank. The answer is the stripped
     content of the last answer block after the (first) think block, else of the last one anywhere;
-    None if there is none or it is blank. The search crosses lines. Source: DeepSeek-R1, arXiv
-    2501.12948; the strict reading is ours.
+    None if there is none or it is blank. The search crosses lines. ``released``: both blocks stand
+    somewhere, in this order, and `first_answer_block` reads the answer. Source: DeepSeek-R1, arXiv
+    2501.12948; the strict reading is ours, the released one that of arXiv 2505.19641 (SynLogic).
 
     >>> think_answer().parse("<think>2+3</think><answer>5</answer>").answer
     '5'
     """
-    return THINK_ANSWER.format("think-answer", instruction)
+    style = THINK_ANSWER.format("think-answer", instruction)
+    return dataclasses.replace(style, parse=_parse_first) if mode == "released" else style
 
 
 @register("format")
@@ -185,6 +195,30 @@ def last_answer_block(text: str) -> str | None:
     end = text.rfind(END_ANSWER)
     start = text.rfind(ANSWER, 0, end) if end >= 0 else -1
     return None if start < 0 else text[start + len(ANSWER) : end].strip()
+
+
+def first_answer_block(text: str) -> str | None:
+    """The answer as SynLogic extracts it, stripped, or None.
+
+    With a ``</think>``: of the piece between the first and the second one (or the end), else of the
+    whole text. There the first ``<answer>`` that is closed counts, across lines. Source: arXiv
+    2505.19641, released code, where a missing answer is an empty one.
+
+    >>> first_answer_block("<answer>1</answer></think><answer> 2 </answer><answer>3</answer>")
+    '2'
+    """
+    pieces = text.split("</think>", 2)
+    piece = pieces[1] if len(pieces) > 1 else text
+    start = piece.find(ANSWER)
+    end = piece.find(END_ANSWER, start) if start >= 0 else -1
+    return None if end < 0 else piece[start + len(ANSWER) : end].strip()
+
+
+def _parse_first(text: str) -> Parsed:
+    own = without_foreign(text)
+    reason = SOMEWHERE.problem(own)
+    thought = SOMEWHERE.read(own).get("think")
+    return Parsed(thought, first_answer_block(own) or None, not reason, reason)
 
 
 def _parse_direct(text: str) -> Parsed:

@@ -11,6 +11,7 @@ from gnomon.grading.choices import CHOICE_KINDS
 from gnomon.grading.comparison import Kind, Switches
 from gnomon.grading.compound import parts_kind
 from gnomon.grading.numbers import NUMBER_KINDS
+from gnomon.grading.puzzles.families import PUZZLE_KINDS
 from gnomon.grading.routes import ROUTE_KINDS
 from gnomon.grading.sequences import SEQUENCE_KINDS
 from gnomon.grading.temporal import TEMPORAL_KINDS
@@ -26,5 +27,6 @@ _SIMPLE: dict[str, Kind] = {
     **TEMPORAL_KINDS,
     **ACTION_KINDS,
     **ROUTE_KINDS,
+    **PUZZLE_KINDS,
 }
 KINDS: dict[str, Kind] = {**_SIMPLE, "parts": parts_kind(_SIMPLE)}

@@ -16,6 +16,7 @@ from gnomon.grading.extract import read_fraction
 from gnomon.grading.geometry import box_iou
 from gnomon.grading.grade import missing, reference_text, stamped, validate_reference
 from gnomon.grading.prime import prime_equal
+from gnomon.grading.puzzles.families import check_puzzle
 from gnomon.grading.sequences import cell_share, read_permutation
 from gnomon.grading.structured import read_json
 from gnomon.parts import register
@@ -24,8 +25,8 @@ from gnomon.records import Answer, Box, Outcome, Verdict
 Rule = Callable[[str, Answer], Verdict]
 System = Literal[
     "general-reasoner", "griffon-r", "humanomni-v2", "infigui-r1", "jigsaw-r1", "mars2", "mathif",
-    "r1-aqa", "r1-aqa-mmau", "reason-rft", "rewardmap", "seed-bench-r1", "ui-r1", "univg-r1",
-    "visionary-r1", "wethink",
+    "r1-aqa", "r1-aqa-mmau", "reason-rft", "rewardmap", "seed-bench-r1", "synlogic", "ui-r1",
+    "univg-r1", "visionary-r1", "wethink",
 ]  # fmt: skip
 
 _FIRST_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -246,6 +247,17 @@ def mathif(text: str, reference: Answer) -> Verdict:
     return Verdict(outcome, float(outcome is Outcome.CORRECT), value=text.strip(), reason=reason)
 
 
+def synlogic(text: str, reference: Answer) -> Verdict:
+    """The released verifier of a puzzle's family; each family says what it does differently.
+
+    Marks (a box, a fence) may not be missing. Source: arXiv 2505.19641.
+    """
+    outcome, reason = check_puzzle(text, reference.value, "released")
+    if outcome is Outcome.UNPARSEABLE_ANSWER:
+        outcome = Outcome.WRONG
+    return Verdict(outcome, float(outcome is Outcome.CORRECT), value=text, reason=reason)
+
+
 _TEXTS = frozenset(
     ("integer", "count", "number", "quantity", "expression", "choice", "yes-no", "text")
 )
@@ -263,6 +275,7 @@ RULES: dict[str, tuple[Rule, frozenset[str]]] = {
     "reason-rft": (exact, _TEXTS),
     "rewardmap": (rewardmap, _TEXTS),
     "seed-bench-r1": (seed_bench, _CHOICE),
+    "synlogic": (synlogic, frozenset(("puzzle",))),
     "ui-r1": (ui, _ACTIONS),
     "univg-r1": (univg, frozenset(("box",))),
     "visionary-r1": (visionary, _TEXTS),

@@ -66,25 +66,26 @@ def outcome(
 
 
 @register("reward")
-def format_match(response: str, *, format: str = "think-boxed") -> float:
+def format_match(response: str, *, format: str = "think-boxed", mode: str | None = None) -> float:
     """1 when the response is well formed in the named format, else 0; PartError for no format.
 
+    ``mode`` is that of the format, where it has one: "released" for what released code accepts.
     Source: DeepSeek-R1, arXiv 2501.12948; what is well formed is said by each format.
 
     >>> format_match(r"<think> 2+3 </think> \\boxed{5}")
     1.0
     """
-    return float(well_formed(response, format))
+    return float(well_formed(response, format, mode))
 
 
-def well_formed(response: str, format: str) -> bool:
+def well_formed(response: str, format: str, mode: str | None = None) -> bool:
     """Whether the response is well formed in the named format; PartError for no format."""
-    return _format(format).parse(response).well_formed
+    return _format(format, mode).parse(response).well_formed
 
 
 @functools.cache
-def _format(name: str) -> Format:
-    made: Format = part("format", name)()
+def _format(name: str, mode: str | None) -> Format:
+    made: Format = part("format", name, **({} if mode is None else {"mode": mode}))()
     return made
 
 
