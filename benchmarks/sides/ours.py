@@ -51,7 +51,7 @@ def sample_of(number: int, question: Question, answered: bool) -> Sample:
 def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
     known: dict[str, Any] = {
         "name": "bench", "data": Use("microworld", tasks=["count"], modality="text"), "format": Use("direct"),
-        "steps": UPDATES, "max_tokens": 4096,
+        "steps": UPDATES, "max_tokens": 4096, "freeze": setting.get("freeze", []),
         "optimizer": Optimizer(learning_rate=Use("constant", value=1e-6)),
     }  # fmt: skip
     if setting["kind"] == "sft":
@@ -73,7 +73,10 @@ def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
 def stage_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
     """Whole steps of a stage: data, rollout, grading, update."""
     stage = stage_of(setting)
+    policy.freeze(stage.freeze)
     policy.model.train()
+    if setting.get("checkpointing"):
+        policy.checkpoint_activations()
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens)
     sft = isinstance(stage, Sft)
     encode = partial(encoder.example if sft else encoder.prompt, style=direct())

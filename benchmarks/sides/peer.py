@@ -78,6 +78,8 @@ class Steps(TrainerCallback):
 
 def follow(trainer: Any, end: int, setting: dict[str, Any]) -> None:
     """Train step by step, as it is asked for; tokens are those of the training forwards without padding."""
+    if "vision" in setting.get("freeze", ()):
+        trainer.model.model.visual.requires_grad_(False)
     model, seen = trainer.model, {"tokens": 0}
 
     def see(_module: Any, args: Any, kwargs: Any) -> None:

@@ -46,10 +46,10 @@ class Question:
 
 
 def questions(setting: dict[str, Any]) -> list[Question]:
-    """The questions of a setting, the same on both sides; ``sides`` and ``words`` are drawn from."""
+    """The ``questions`` of a setting, the same on both sides; ``sides`` and ``words`` are drawn from."""
     draw = random.Random(0)
     made = []
-    for number in range(QUESTIONS):
+    for number in range(setting.get("questions", QUESTIONS)):
         words, answer = (
             draw.randint(*setting.get(key, (8, 8))) for key in ("words", "answer_words")
         )
@@ -69,7 +69,7 @@ def _png(draw: random.Random, side: int) -> bytes:
 
     blocks = Image.frombytes("RGB", (side // BLOCK,) * 2, draw.randbytes(3 * (side // BLOCK) ** 2))
     file = io.BytesIO()
-    blocks.resize((side, side), Image.Resampling.BILINEAR).save(file, "PNG")
+    blocks.resize((side, side), Image.Resampling.BILINEAR).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 
