@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,6 +47,30 @@ def test_a_cost_in_proportion_has_the_exponent_one_and_a_fixed_one_zero(step: Mo
     assert step.exponent(sizes)([{"seconds": 0.1} for _ in sizes]) == pytest.approx(0)
 
 
+def test_the_exponent_of_a_side_is_the_median_of_the_pairs(step: ModuleType) -> None:
+    pairs = [(0.5, 1.0), (0.1, 0.9), (0.9, 1.1)]
+    result = step.summarise(item(step, "growth-tokens"), pairs, "c", "m")
+    assert (result.ours, result.peer) == (0.5, 1.0)
+
+
+def test_a_value_over_several_settings_takes_a_pair_of_each(step: ModuleType) -> None:
+    fast, slow = {"seconds": 1.0}, {"seconds": 2.0}
+    pairs = [[(fast, slow)] * 3, [(fast, slow)] * 2, [(slow, slow)] * 3]
+    values = step.values_of(item(step, "growth-tokens"), pairs)
+    assert len(values) == 2
+    assert values[0][0] > 0 and values[0][1] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("commit", "left"), [("c", 1), ("d", 2)])
+def test_what_this_commit_has_measured_is_left_out_when_resuming(
+    step: ModuleType, commit: str, left: int
+) -> None:
+    names = ["grpo-4-8-64-448", "sft-mixed"]
+    step.store(step.summarise(item(step, names[0]), [(1.0, 2.0)], "c", "m"))
+    chosen = Namespace(resume=True, only=names)
+    assert len(step.todo(chosen, commit, "m")) == left
+
+
 def test_encoding_once_to_write_and_once_to_train_is_two_patches_per_unique_one(
     step: ModuleType,
 ) -> None:
@@ -73,6 +98,7 @@ def test_the_table_says_which_items_are_not_measured(
     measured = item(step, "grpo-4-8-64-448")
     assert "| 1 s | 3 s | 3.00x | 3.10x | 3x | 5 |" in page.row(measured, found)
     assert "not measured" in page.row(measured, None)
+    assert "at most 1.5 GB" in page.row(item(step, "memory-32768"), None)
 
 
 def test_sides_take_turns_in_going_first(step: ModuleType) -> None:

@@ -1,4 +1,4 @@
-"""A file of 10,000 image rows: what is read before the first batch, and what an epoch holds in memory.
+"""A file of 10,000 image rows: what is read before the first batch, what an epoch holds in memory.
 
 Counted, not timed: a busy machine changes no count.
 """

@@ -33,8 +33,7 @@ class BlockOrder:
     The blocks are permuted and taken in windows of ``blocks.kept``; the items of a window are
     permuted among themselves. So every block is in memory while its items are drawn, and every
     window mixes items of blocks that may lie far apart. With no more blocks than are kept it is the
-    permutation of the whole. Source: ours, after the block shuffles of streaming readers (WebDataset,
-    MosaicML Streaming).
+    permutation of the whole. Source: ours, after the block shuffles of streaming readers.
 
     >>> order = BlockOrder(Blocks((0, 2, 4), kept=1), 6, seed=0, epoch=0)
     >>> [order[place] for place in range(6)]

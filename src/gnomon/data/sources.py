@@ -128,8 +128,9 @@ def parquet(
 ) -> RecordSource:
     """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
-    Row groups are read one at a time, and a stream goes through a few of them at a time. Records and settings are those of `jsonl`; images are also
-    bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
+    Row groups are read one at a time, and a stream goes through a few of them at a time, so that
+    each is read once an epoch. Records and settings are those of `jsonl`; images are also bytes, or
+    ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
     rows = ParquetRows(data_files(path, ".parquet"))
     return _open_source(rows, path, root, columns, answer_kind)
