@@ -91,15 +91,10 @@ def stage_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
     counter = Counter(policy.core)
 
     def run(number: int) -> dict[str, float]:
-        counter.patches = counter.trained = 0
+        counter.restart()
         context.step = number + 1  # step 1 writes its rollouts to the disk
         tokens = step(number + 1).tokens
-        return {
-            "tokens": tokens,
-            "unique": tokens,
-            "patches": counter.patches,
-            "trained": counter.trained,
-        }
+        return {"tokens": tokens, "unique": tokens, **counter.counts()}
 
     return run
 
@@ -123,8 +118,9 @@ def writing_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
 
 def main() -> None:
     folder, setting = arguments()
-    policy = load_policy(folder)
-    bias_end(policy.core, policy.end_token_ids[0], setting.get("end_bias", 0.0))
+    how = {"dtype": setting.get("dtype", "float32"), "device": setting.get("device", "cpu")}
+    policy = load_policy(folder, **how)
+    bias_end(policy.core, policy.processor.tokenizer, setting.get("end_bias", 0.0))
     make = writing_step if setting["kind"] == "generate" else stage_step
     step, number = make(policy, folder, setting), 0
     while LINE.wait():

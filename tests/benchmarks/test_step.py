@@ -42,9 +42,9 @@ def test_speeds_are_better_when_they_are_more(step: ModuleType) -> None:
 
 
 def test_a_cost_in_proportion_has_the_exponent_one_and_a_fixed_one_zero(step: ModuleType) -> None:
-    sizes = (4, 8, 16)
-    assert step.exponent(sizes)([{"seconds": 0.1 * n} for n in sizes]) == pytest.approx(1)
-    assert step.exponent(sizes)([{"seconds": 0.1} for _ in sizes]) == pytest.approx(0)
+    value = item(step, "growth-rollouts").value
+    assert value([{"seconds": 0.1 * n} for n in (4, 8, 16)]) == pytest.approx(1)
+    assert value([{"seconds": 0.1} for _ in (4, 8, 16)]) == pytest.approx(0)
 
 
 def test_the_exponent_of_a_side_is_the_median_of_the_pairs(step: ModuleType) -> None:
