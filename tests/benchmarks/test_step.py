@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 from argparse import Namespace
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -110,3 +112,53 @@ def test_an_idle_process_sees_no_more_foreign_cores_than_there_are(step: ModuleT
     load = step.Load([])
     sum(range(100_000))
     assert 0 <= load.foreign() < 1e3
+
+
+@dataclass
+class Steps:
+    """A side whose steps take 1, 2, 3 ... seconds."""
+
+    log: list[str]
+    name: str
+    made: int = 0
+    process: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(pid=os.getpid()))
+
+    def step(self) -> dict[str, float]:
+        self.made += 1
+        self.log.append(self.name)
+        return {"seconds": float(self.made)}
+
+    def close(self) -> None:
+        self.log.append(f"{self.name} closed")
+
+
+@pytest.mark.parametrize(
+    ("name", "seconds", "log"),
+    [
+        ("sft-mixed", [3.0, 4.0], "o o p p o p p o | p closed | o closed"),
+        ("cold-start", [1.0, 1.0], "o | o closed | p | p closed | p | p closed | o | o closed"),
+        (
+            "memory-32768",
+            [2.0, 2.0],
+            "o o | o closed | p p | p closed | p p | p closed | o o | o closed",
+        ),
+    ],
+)
+def test_pairs_alternate_in_warm_processes_or_in_fresh_ones(
+    step: ModuleType, name: str, seconds: list[float], log: str
+) -> None:
+    told: list[str] = []
+    pairs = step.pairs_of(
+        item(step, name), {}, lambda _: Steps(told, "o"), lambda _: Steps(told, "p"), 2, 1e9
+    )
+    assert pairs == [({"seconds": s}, {"seconds": s}) for s in seconds]
+    assert " ".join(told) == log.replace(" |", "")
+
+
+def test_disturbed_pairs_are_thrown_away(step: ModuleType) -> None:
+    told: list[str] = []
+    pairs = step.pairs_of(
+        item(step, "sft-mixed"), {}, lambda _: Steps(told, "o"), lambda _: Steps(told, "p"), 2, -1.0
+    )
+    assert pairs == []
+    assert told.count("o") == 2 + 2 * step.TRIES
