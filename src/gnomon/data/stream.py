@@ -10,9 +10,10 @@ import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Protocol
 
-from gnomon.data.order import BlockOrder, permuted
+from gnomon.data.order import BlockOrder, Blocks, permuted
 from gnomon.records import BadRecord
 
 WINDOW = 50
@@ -75,8 +76,7 @@ class Stream:
         self.shuffle = shuffle
         self.on_skip = on_skip
         self.max_bad_share = max_bad_share
-        self._blocks = getattr(source, "blocks", None)
-        self._order = functools.lru_cache(maxsize=2)(self._block_order)
+        self._order = _block_orders(source, seed)
         self._ahead = _read_ahead(self, workers) if workers else None
         self._bad = deque[bool](maxlen=WINDOW)
         self._bad_in_epoch = 0
@@ -106,12 +106,9 @@ class Stream:
         epoch, place = divmod(position, len(self.source))
         if not self.shuffle:
             return place
-        if self._blocks is not None:
+        if self._order is not None:
             return self._order(epoch)[place]
         return permuted(place, len(self.source), self.seed, epoch)
-
-    def _block_order(self, epoch: int) -> BlockOrder:
-        return BlockOrder(self._blocks, len(self.source), self.seed, epoch)
 
     def _count_bad(self, index: int, reason: str) -> None:
         self.on_skip(str(index), reason)
@@ -127,6 +124,14 @@ class Stream:
                 f"{bad} of the last {drawn} records are bad, allowed are {self.max_bad_share:.0%};"
                 f" repair the source or raise max_bad_share; the last one: {reason}"
             )
+
+
+def _block_orders(source: Source, seed: int) -> Callable[[int], BlockOrder] | None:
+    """Epoch to order for a source with blocks; reading ahead may already need the next epoch's."""
+    blocks: Blocks | None = getattr(source, "blocks", None)
+    if blocks is None:
+        return None
+    return functools.lru_cache(maxsize=2)(partial(BlockOrder, blocks, len(source), seed))
 
 
 def _read(source: Source, index: int) -> Any:
