@@ -1,7 +1,7 @@
 # make quickstart: install, train the main recipe at micro scale, print the accuracy after each stage
 # make test:       install what the tests need and run them all
 # make check:      format, lint and types
-# make bench:      our steps against TRL's, in an environment of its own; hours of an idle machine
+# make bench:      our steps against TRL's, in an environment of its own; a quarter of an hour of an idle machine
 # make fuzz:       a million inputs to every parser and grader; for a nightly job
 
 PYTHON ?= python3

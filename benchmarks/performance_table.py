@@ -5,17 +5,19 @@ python benchmarks/performance_table.py
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from step import ITEMS, RESULT, ROOT, Item
+from items import ITEMS, Item
+from step import ROOT, stored
 
 PAGE = ROOT / "docs/performance.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
 
 
 def row(item: Item, found: dict[str, Any] | None) -> str:
-    target = "" if item.target is None else f"{item.target:g}x"
+    wanted = [] if item.target is None else [f"{item.target:g}x"]
+    wanted += [] if item.most is None else [f"at most {item.most:g} {item.unit}"]
+    target = ", ".join(wanted)
     if found is None:
         return f"| {item.says} | not measured | | | | {target} | |"
     values = (f"{found[side]:,.3g} {item.unit}" for side in ("ours", "peer"))
@@ -27,7 +29,7 @@ def row(item: Item, found: dict[str, Any] | None) -> str:
 
 def table() -> str:
     """The results as Markdown, an item a row, and what they were measured on."""
-    found = {one["name"]: one for one in json.loads(RESULT.read_text())} if RESULT.exists() else {}
+    found = stored()
     lines = [
         "| what | ours | peer | ratio of the best | median of pairs | target | pairs |",
         "|---" * 7 + "|",

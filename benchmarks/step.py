@@ -27,6 +27,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from items import ITEMS, Item, Reply, Setting
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/cpu.json"
 SIDES = ROOT / "benchmarks/sides"
@@ -36,101 +38,10 @@ FOREIGN = 0.2
 TRIES = 4
 """Pairs that are tried for each that is wanted."""
 WARM_UP = 2
-NEVER, RAGGED = -100.0, 3.5
-"""What is added to the logit of the end token: no row ends early; about one token in 64 ends its row."""
+"""Steps of a warm process before its first pair."""
 
-Setting = dict[str, Any]
-Reply = dict[str, float]
 Start = Callable[[Setting], "Side"]
-
-
-def grpo(prompts: int, rollouts: int, tokens: int, side: int, **further: Any) -> Setting:
-    return {
-        "kind": "grpo", "prompts": prompts, "rollouts": rollouts, "tokens": tokens, "sides": [side],
-        "end_bias": NEVER, **further,
-    }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Item:
-    """One measurement: ``value`` of the last replies of a process for each of ``settings``.
-
-    ``fresh`` processes are started for each pair and make ``steps`` steps. ``rate``: more is better, and the ratio is ours / theirs; else theirs / ours. ``target`` is the ratio to reach.
-    """
-
-    name: str
-    says: str
-    unit: str
-    settings: tuple[Setting, ...]
-    value: Callable[[Sequence[Reply]], float]
-    target: float | None = None
-    rate: bool = False
-    fresh: bool = False
-    vocabulary: int = 2048
-    steps: int = 1
-
-
-def seconds(replies: Sequence[Reply]) -> float:
-    return replies[0]["seconds"]
-
-
-def speed(replies: Sequence[Reply]) -> float:
-    return replies[0]["tokens"] / replies[0]["seconds"]
-
-
-def encodings(setting: Setting) -> Callable[[Sequence[Reply]], float]:
-    """Patches encoded in a step / unique patches."""
-    unique = setting["prompts"] * (setting["sides"][0] // 14) ** 2
-    return lambda replies: replies[0]["patches"] / unique
-
-
-def forwarded(replies: Sequence[Reply]) -> float:
-    """Tokens forwarded in training / unique tokens."""
-    return replies[0]["trained"] / replies[0]["unique"]
-
-
-def exponent(sizes: Sequence[float]) -> Callable[[Sequence[Reply]], float]:
-    """Slope of log seconds over log size, by least squares: 1 is cost in proportion, 0 is none."""
-
-    def value(replies: Sequence[Reply]) -> float:
-        x = [math.log(size) for size in sizes]
-        y = [math.log(reply["seconds"]) for reply in replies]
-        return statistics.linear_regression(x, y).slope
-
-    return value
-
-
-def growth(name: str, says: str, sizes: Sequence[int], settings: Sequence[Setting]) -> Item:
-    return Item(
-        f"growth-{name}", f"cost growth with {says}", "exponent", tuple(settings), exponent(sizes)
-    )
-
-
-STEP = grpo(4, 8, 64, 448)
-MIXED = {"sides": [112, 224, 336, 448], "words": (4, 60)}
-ITEMS = (
-    Item("grpo-4-8-64-448", "GRPO step, 4 prompts x 8, 64 tokens, 448 px", "s", (STEP,), seconds, 3.0),
-    Item("grpo-4-8-256-224", "GRPO step, 4 x 8, 256 tokens, 224 px", "s", (grpo(4, 8, 256, 224),), seconds, 2.0),
-    Item("grpo-2-16-128-448", "GRPO step, 2 x 16, 128 tokens, 448 px", "s", (grpo(2, 16, 128, 448),), seconds, 4.0),
-    Item("patches-4-8-64-448", "image patches encoded in a step / unique (ours: 1 to write, 1 to train)", "x",
-         (STEP,), encodings(STEP), 8.0),
-    Item("tokens-4-8-64-448", "tokens forwarded in training / unique", "x", (STEP,), forwarded, 3.3),
-    Item("rollout-ragged", "rollout, 4 x 8, ragged prompts and lengths up to 256, against `generate`", "tokens/s",
-         ({"kind": "generate", "prompts": 4, "rollouts": 8, "tokens": 256, "end_bias": RAGGED, **MIXED},),
-         speed, 2.0, rate=True),
-    Item("memory-32768", "peak memory, vocabulary 32,768, 4 x 8, 256 tokens, with a KL reference", "GB",
-         (grpo(4, 8, 256, 224, beta=0.04, checkpointing=True),), lambda replies: replies[0]["peak"], 3.5,
-         fresh=True, vocabulary=32768, steps=2),
-    Item("cold-start", "start of Python to the end of the first GRPO step, 4 x 4, 64 tokens, 224 px", "s",
-         (grpo(4, 4, 64, 224),), lambda replies: replies[0]["since_start"], 2.45, fresh=True),
-    Item("sft-mixed", "SFT on mixed lengths, 32 examples an update, padding not counted", "tokens/s",
-         ({"kind": "sft", "batch": 32, "answer_words": (8, 200), **MIXED},), speed, 1.5, rate=True),
-    growth("rollouts", "rollouts per prompt (4, 8, 16)", (4, 8, 16), [grpo(4, g, 64, 224) for g in (4, 8, 16)]),
-    growth("tokens", "response length (32, 64, 128)", (32, 64, 128), [grpo(4, 8, t, 224) for t in (32, 64, 128)]),
-    growth("image", "patches of an image (112, 224, 448 px)", (64, 256, 1024),
-           [grpo(4, 8, 64, px) for px in (112, 224, 448)]),
-    growth("prompts", "prompts (2, 4, 8)", (2, 4, 8), [grpo(p, 8, 64, 224) for p in (2, 4, 8)]),
-)  # fmt: skip
+Pair = tuple[Reply, Reply]
 
 
 class Side:
@@ -173,6 +84,8 @@ class Side:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 class Load:
@@ -209,73 +122,68 @@ def _process_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(item: Item, sides: Sequence[Side]) -> float:
-    """The item's value on one side, whose processes are those of the item's settings."""
-    replies = []
-    for side in sides:
-        for _ in range(item.steps):
-            reply = side.step()
-        replies.append(reply)
-    return item.value(replies)
-
-
 @contextmanager
-def opened(start: Start, item: Item) -> Iterator[list[Side]]:
-    """A process for each setting of the item."""
-    sides: list[Side] = []
+def opened(start: Start, setting: Setting) -> Iterator[Side]:
+    side = start(setting)
     try:
-        for setting in item.settings:
-            sides.append(start(setting))  # noqa: PERF401 - so that those before a failure are closed
-        yield sides
+        yield side
     finally:
-        for side in sides:
-            side.close()
+        side.close()
 
 
-def pairs_of(
-    item: Item, ours: Start, peer: Start, count: int, limit: float
-) -> list[tuple[float, float]]:
+def pairs_of(item: Item, setting: Setting, ours: Start, peer: Start, count: int, limit: float) -> list[Pair]:
     """``count`` undisturbed pairs (ours, peer), or as many as there were in `TRIES` times as many."""
-    found: list[tuple[float, float]] = []
-
-    def note(number: int, pair: tuple[float, float], load: Load) -> None:
-        foreign = load.foreign()
+    found: list[Pair] = []
+    replies = _fresh_pairs if item.fresh else _warm_pairs
+    for (mine, theirs), foreign in replies(item, setting, ours, peer, TRIES * count):
         kept = foreign <= limit
-        print(f"{item.name}: {pair[0]:.3f} ours, {pair[1]:.3f} peer, {foreign:.2f} foreign cores"
+        print(f"{item.name}: {mine['seconds']:.3f} s ours, {theirs['seconds']:.3f} s peer, {foreign:.2f} foreign cores"
               f"{'' if kept else ', thrown away'}", file=sys.stderr)  # fmt: skip
         if kept:
-            found.append(pair)
+            found.append((mine, theirs))
+        if len(found) == count:
+            break
+    return found
 
-    if item.fresh:
-        for number in range(TRIES * count):
-            load = Load([])
-            values = {}
-            for name, start in _alternating(number, ours, peer):
-                with opened(start, item) as sides:
-                    values[name] = measured(item, sides)
-            note(number, (values["ours"], values["peer"]), load)
-            if len(found) == count:
-                break
-        return found
-    with opened(ours, item) as our_sides, opened(peer, item) as peer_sides:
-        for side in (*our_sides, *peer_sides):
+
+def _fresh_pairs(
+    item: Item, setting: Setting, ours: Start, peer: Start, most: int
+) -> Iterator[tuple[Pair, float]]:
+    """Pairs of processes that live for one pair, and the cores that others took."""
+    for number in range(most):
+        load, values = Load([]), {}
+        for name, start in _alternating(number, ours, peer):
+            with opened(start, setting) as side:
+                for _ in range(item.steps):
+                    values[name] = side.step()
+        yield (values["ours"], values["peer"]), load.foreign()
+
+
+def _warm_pairs(
+    item: Item, setting: Setting, ours: Start, peer: Start, most: int
+) -> Iterator[tuple[Pair, float]]:
+    """Pairs of steps of two processes that have made some, and the cores that others took."""
+    with opened(ours, setting) as our_side, opened(peer, setting) as peer_side:
+        for side in (our_side, peer_side):
             for _ in range(WARM_UP):
                 side.step()
-        for number in range(TRIES * count):
-            load = Load([*our_sides, *peer_sides])
-            values = {
-                name: measured(item, sides)
-                for name, sides in _alternating(number, our_sides, peer_sides)
-            }
-            note(number, (values["ours"], values["peer"]), load)
-            if len(found) == count:
-                break
-    return found
+        for number in range(most):
+            load = Load([our_side, peer_side])
+            values = {name: side.step() for name, side in _alternating(number, our_side, peer_side)}
+            yield (values["ours"], values["peer"]), load.foreign()
 
 
 def _alternating(number: int, ours: Any, peer: Any) -> list[tuple[str, Any]]:
     both = [("ours", ours), ("peer", peer)]
     return both if number % 2 == 0 else both[::-1]
+
+
+def values_of(item: Item, pairs: Sequence[Sequence[Pair]]) -> list[tuple[float, float]]:
+    """The item's values (ours, peer) from the pairs of each of its settings."""
+    return [
+        (item.value([mine for mine, _ in together]), item.value([theirs for _, theirs in together]))
+        for together in zip(*pairs, strict=False)
+    ]
 
 
 @dataclass(frozen=True)
@@ -296,11 +204,10 @@ def summarise(
     item: Item, pairs: Sequence[tuple[float, float]], commit: str, machine: str
 ) -> Result:
     """Best of each side, their ratio, and the median of the pairs' ratios; above 1 we are better."""
-    best = max if item.rate else min
-    ours, peer = best(pair[0] for pair in pairs), best(pair[1] for pair in pairs)
+    ours, peer = item.best(pair[0] for pair in pairs), item.best(pair[1] for pair in pairs)
 
     def ratio(one: float, other: float) -> float:
-        return one / other if item.rate else other / one
+        return one / other if item.best is max else other / one
 
     return Result(
         item.name, ours, peer, ratio(ours, peer), statistics.median(ratio(*pair) for pair in pairs), len(pairs),
@@ -308,13 +215,29 @@ def summarise(
     )  # fmt: skip
 
 
+def stored() -> dict[str, dict[str, Any]]:
+    """The results on the disk by name."""
+    return {row["name"]: row for row in json.loads(RESULT.read_text())} if RESULT.exists() else {}
+
+
 def store(result: Result) -> None:
     """Put a result in the place of the one before, in the order of `ITEMS`."""
-    known = {row["name"]: row for row in json.loads(RESULT.read_text())} if RESULT.exists() else {}
+    known = stored()
     known[result.name] = asdict(result)
     RESULT.parent.mkdir(exist_ok=True)
     rows = [known[item.name] for item in ITEMS if item.name in known]
     RESULT.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+def commit_name() -> str:
+    """The commit that is measured; what a measurement itself writes is no change of it."""
+
+    def git(*words: str) -> str:
+        run = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
+        return run.stdout.strip()
+
+    changed = git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md")
+    return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
 
 
 def machine_name(peer: Path) -> str:
@@ -370,39 +293,55 @@ def options() -> argparse.Namespace:
         "--peer", type=Path, default=ROOT / ".venv-trl/bin/python", help="Python that has TRL"
     )
     parser.add_argument("--anyway", action="store_true", help="keep disturbed pairs, store nothing")
+    parser.add_argument(
+        "--resume", action="store_true", help="leave out what this commit has measured on this machine"
+    )
     return parser.parse_args()
 
 
-def main() -> None:
-    from gnomon.machine import git_state
+def todo(chosen: argparse.Namespace, commit: str, machine: str) -> list[Item]:
+    """The items that are asked for, with ``--resume`` those without a result of this commit and machine."""
+    known = stored() if chosen.resume else {}
+    done = {
+        name for name, row in known.items() if (row["commit"], row["machine"]) == (commit, machine)
+    }
+    return [item for item in ITEMS if item.name in chosen.only and item.name not in done]
 
+
+def starts(folder: Path, chosen: argparse.Namespace) -> tuple[Start, Start]:
+    """What starts our side and the peer's with the weights in ``folder``."""
+
+    def ours(setting: Setting) -> Side:
+        return Side(Path(sys.executable), SIDES / "ours.py", folder, setting, chosen.threads)
+
+    def peer(setting: Setting) -> Side:
+        return Side(chosen.peer, SIDES / "peer.py", folder, setting, chosen.threads)
+
+    return ours, peer
+
+
+def main() -> None:
     chosen = options()
     if not chosen.peer.exists():
         sys.exit(f"{chosen.peer} is missing: `make bench` installs TRL there")
-    state = git_state(ROOT) or {"commit": "unknown", "dirty": False}
-    commit = state["commit"][:12] + ("+changes" if state["dirty"] else "")
-    machine = machine_name(chosen.peer)
+    commit, machine = commit_name(), machine_name(chosen.peer)
+    known: dict[str, list[Pair]] = {}
     with tempfile.TemporaryDirectory() as root:
-        for item in (item for item in ITEMS if item.name in chosen.only):
+        for item in todo(chosen, commit, machine):
             folder = Path(root) / str(item.vocabulary)
             if not folder.exists():
                 make_weights(folder, item.vocabulary)
-
-            def start(python: Path, script: str, setting: Setting, folder: Path = folder) -> Side:
-                return Side(python, SIDES / script, folder, setting, chosen.threads)
-
-            pairs = pairs_of(
-                item,
-                lambda setting: start(Path(sys.executable), "ours.py", setting),
-                lambda setting: start(chosen.peer, "peer.py", setting),
-                chosen.pairs,
-                math.inf if chosen.anyway else FOREIGN,
-            )
+            keys = [json.dumps([setting, item.fresh, item.vocabulary, item.steps]) for setting in item.settings]
+            for key, setting in zip(keys, item.settings, strict=True):
+                if key not in known:
+                    limit = math.inf if chosen.anyway else FOREIGN
+                    known[key] = pairs_of(item, setting, *starts(folder, chosen), chosen.pairs, limit)
+            pairs = values_of(item, [known[key] for key in keys])
             if not pairs:
                 print(f"{item.name}: no undisturbed pair, nothing is stored", file=sys.stderr)
                 continue
             result = summarise(item, pairs, commit, machine)
-            print(json.dumps(asdict(result)))
+            print(json.dumps(asdict(result)), flush=True)
             if len(pairs) >= LEAST_PAIRS and not chosen.anyway:
                 store(result)
 

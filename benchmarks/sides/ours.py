@@ -51,7 +51,7 @@ def sample_of(number: int, question: Question, answered: bool) -> Sample:
 def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
     known: dict[str, Any] = {
         "name": "bench", "data": Use("microworld", tasks=["count"], modality="text"), "format": Use("direct"),
-        "steps": UPDATES, "max_tokens": 4096,
+        "steps": UPDATES, "max_tokens": 4096, "freeze": setting.get("freeze", []),
         "optimizer": Optimizer(learning_rate=Use("constant", value=1e-6)),
     }  # fmt: skip
     if setting["kind"] == "sft":
@@ -73,7 +73,10 @@ def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
 def stage_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
     """Whole steps of a stage: data, rollout, grading, update."""
     stage = stage_of(setting)
+    policy.freeze(stage.freeze)
     policy.model.train()
+    if setting.get("checkpointing"):
+        policy.checkpoint_activations()
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens)
     sft = isinstance(stage, Sft)
     encode = partial(encoder.example if sft else encoder.prompt, style=direct())
@@ -88,15 +91,10 @@ def stage_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
     counter = Counter(policy.core)
 
     def run(number: int) -> dict[str, float]:
-        counter.patches = counter.trained = 0
+        counter.restart()
         context.step = number + 1  # step 1 writes its rollouts to the disk
         tokens = step(number + 1).tokens
-        return {
-            "tokens": tokens,
-            "unique": tokens,
-            "patches": counter.patches,
-            "trained": counter.trained,
-        }
+        return {"tokens": tokens, "unique": tokens, **counter.counts()}
 
     return run
 
@@ -120,8 +118,9 @@ def writing_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
 
 def main() -> None:
     folder, setting = arguments()
-    policy = load_policy(folder)
-    bias_end(policy.core, policy.end_token_ids[0], setting.get("end_bias", 0.0))
+    how = {"dtype": setting.get("dtype", "float32"), "device": setting.get("device", "cpu")}
+    policy = load_policy(folder, **how)
+    bias_end(policy.core, policy.processor.tokenizer, setting.get("end_bias", 0.0))
     make = writing_step if setting["kind"] == "generate" else stage_step
     step, number = make(policy, folder, setting), 0
     while LINE.wait():

@@ -22,9 +22,19 @@ from transformers import (  # noqa: E402
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil  # noqa: E402
 
 COMMON: dict[str, Any] = {
-    "use_cpu": True, "bf16": False, "max_steps": 10_000, "learning_rate": 1e-6, "remove_unused_columns": False,
+    "max_steps": 10_000, "learning_rate": 1e-6, "remove_unused_columns": False,
     "report_to": [], "save_strategy": "no", "logging_strategy": "no", "disable_tqdm": True,
 }  # fmt: skip
+
+
+def common(setting: dict[str, Any]) -> dict[str, Any]:
+    """Settings of both trainers; weights are float32, as ours are, and `bf16` runs the forward passes."""
+    return {
+        **COMMON,
+        "use_cpu": setting.get("device", "cpu") == "cpu",
+        "bf16": setting.get("dtype") == "bfloat16",
+        "model_init_kwargs": {"dtype": "float32"},
+    }
 
 
 class Processor(Qwen2_5_VLProcessor):
@@ -69,15 +79,16 @@ class Steps(TrainerCallback):
         real = self.seen["tokens"]
         # Each prompt stands in so many rows, and all rows were written to the limit.
         unique = (real - self.written) / self.rollouts + self.written
-        LINE.answer(
-            tokens=real, unique=unique, patches=self.counter.patches, trained=self.counter.trained
-        )
-        self.counter.patches = self.counter.trained = self.seen["tokens"] = 0
+        LINE.answer(tokens=real, unique=unique, **self.counter.counts())
+        self.counter.restart()
+        self.seen["tokens"] = 0
         control.should_training_stop = not LINE.wait()
 
 
-def follow(trainer: Any, end: int, setting: dict[str, Any]) -> None:
+def follow(trainer: Any, tokenizer: Any, setting: dict[str, Any]) -> None:
     """Train step by step, as it is asked for; tokens are those of the training forwards without padding."""
+    if "vision" in setting.get("freeze", ()):
+        trainer.model.model.visual.requires_grad_(False)
     model, seen = trainer.model, {"tokens": 0}
 
     def see(_module: Any, args: Any, kwargs: Any) -> None:
@@ -85,7 +96,7 @@ def follow(trainer: Any, end: int, setting: dict[str, Any]) -> None:
             seen["tokens"] += int(kwargs["attention_mask"].sum())
 
     model.register_forward_pre_hook(see, with_kwargs=True)
-    bias_end(model, end, setting.get("end_bias", 0.0))
+    bias_end(model, tokenizer, setting.get("end_bias", 0.0))
     trainer.add_callback(Steps(Counter(model), seen, setting))
     trainer.train()
 
@@ -103,7 +114,7 @@ def grpo(folder: str, setting: dict[str, Any]) -> None:
         for question in questions(setting)
     ]
     config = GRPOConfig(
-        tempfile.mkdtemp(), **COMMON,
+        tempfile.mkdtemp(), **common(setting),
         per_device_train_batch_size=setting["prompts"] * setting["rollouts"],
         num_generations=setting["rollouts"],
         gradient_accumulation_steps=1,
@@ -111,13 +122,12 @@ def grpo(folder: str, setting: dict[str, Any]) -> None:
         beta=setting.get("beta", 0.0),
         top_k=0,
         gradient_checkpointing=setting.get("checkpointing", False),
-        model_init_kwargs={"dtype": "float32"},
     )  # fmt: skip
     processor = load_processor(folder)
     trainer = GRPOTrainer(
         folder, token_sum, config, train_dataset=Dataset.from_list(rows), processing_class=processor
     )
-    follow(trainer, processor.tokenizer.eos_token_id, setting)
+    follow(trainer, processor.tokenizer, setting)
 
 
 def sft(folder: str, setting: dict[str, Any]) -> None:
@@ -133,24 +143,24 @@ def sft(folder: str, setting: dict[str, Any]) -> None:
         for question in questions(setting)
     ]
     config = SFTConfig(
-        tempfile.mkdtemp(), **COMMON,
+        tempfile.mkdtemp(), **common(setting),
         per_device_train_batch_size=8,  # the default
         gradient_accumulation_steps=setting["batch"] // 8,
         max_length=None,
         gradient_checkpointing=False,
-        model_init_kwargs={"dtype": "float32"},
     )  # fmt: skip
     processor = load_processor(folder)
     trainer = SFTTrainer(
         folder, config, train_dataset=Dataset.from_list(rows), processing_class=processor
     )
-    follow(trainer, processor.tokenizer.eos_token_id, setting)
+    follow(trainer, processor.tokenizer, setting)
 
 
 def generate(folder: str, setting: dict[str, Any]) -> None:
     processor = load_processor(folder)
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=torch.float32).eval()
-    bias_end(model, processor.tokenizer.eos_token_id, setting["end_bias"])
+    dtype, device = setting.get("dtype", "float32"), setting.get("device", "cpu")
+    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype).to(device).eval()
+    bias_end(model, processor.tokenizer, setting["end_bias"])
     asked = questions(setting)[: setting["prompts"]]
     chats = [
         [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": question.text}]}]
@@ -158,7 +168,7 @@ def generate(folder: str, setting: dict[str, Any]) -> None:
     ]
     texts = [processor.apply_chat_template(chat, add_generation_prompt=True) for chat in chats]
     images = [[opened(question.image)] for question in asked]
-    inputs = processor(text=texts, images=images, padding=True, return_tensors="pt")
+    inputs = processor(text=texts, images=images, padding=True, return_tensors="pt").to(device)
     pad = processor.tokenizer.pad_token_id
     number = 0
     while LINE.wait():

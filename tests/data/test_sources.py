@@ -444,17 +444,21 @@ def test_a_lost_parquet_file_stops_a_stream_with_the_reason(tmp_path: Path) -> N
 
 
 def test_only_a_few_row_groups_are_kept_in_memory(tmp_path: Path) -> None:
-    source = table(tmp_path, [GEOMETRY] * 20, size=1)
-    for index in range(20):
+    source = table(tmp_path, [GEOMETRY] * 2500, size=250)
+    for index in range(0, 2500, 250):
         source[index]
-    assert list(source.rows._cache) == [16, 17, 18, 19]
+    assert list(source.rows._cache) == list(range(2, 10))
+
+
+def test_more_of_small_row_groups_are_kept(tmp_path: Path) -> None:
+    assert table(tmp_path, [GEOMETRY] * 1200, size=2).blocks.kept == 500
 
 
 def test_large_row_groups_are_dropped_sooner(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = table(tmp_path, [GEOMETRY] * 6, size=1)
-    monkeypatch.setattr(rows, "CACHED_BYTES", 10)
+    monkeypatch.setattr(rows, "KEPT_BYTES", 10)
     for index in range(6):
         source[index]
     assert list(source.rows._cache) == [5]

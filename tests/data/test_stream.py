@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gnomon.data.stream import BadSource, Stream, permuted
+from gnomon.data.order import Blocks
+from gnomon.data.stream import BadSource, Stream
 from gnomon.records import BadRecord, Message, Sample
 
 SEEDS = st.integers(0, 2**63)
@@ -28,35 +28,6 @@ class Numbers:
         if index in self.bad:
             raise BadRecord(f"line {index}: broken")
         return index
-
-
-@given(LENGTHS, SEEDS, st.integers(0, 5))
-@settings(max_examples=100, deadline=None)
-def test_each_epoch_visits_every_index_once(length: int, seed: int, epoch: int) -> None:
-    places = [permuted(place, length, seed, epoch) for place in range(length)]
-    assert sorted(places) == list(range(length))
-
-
-def test_an_index_outside_the_epoch_is_refused() -> None:
-    with pytest.raises(IndexError):
-        permuted(5, 5, 0, 0)
-
-
-def test_huge_sources_are_permuted_without_a_list() -> None:
-    length = 10**15
-    drawn = {permuted(place, length, 7, 0) for place in range(100)}
-    assert len(drawn) == 100 and max(drawn) > length // 2
-
-
-def test_orders_of_short_sources_are_about_equally_frequent() -> None:
-    counts = Counter(tuple(permuted(p, 4, seed, 0) for p in range(4)) for seed in range(2400))
-    assert len(counts) == 24
-    assert sum((count - 100) ** 2 / 100 for count in counts.values()) < 60
-
-
-def test_the_first_draw_is_spread_over_the_source() -> None:
-    drawn = [permuted(0, 1000, seed, 0) for seed in range(400)]
-    assert 430 < sum(drawn) / 400 < 570
 
 
 @given(LENGTHS, SEEDS, st.integers(0, 700), st.integers(0, 200))
@@ -92,6 +63,29 @@ def test_without_shuffling_the_order_of_the_source_is_kept() -> None:
 
 def test_a_source_of_one_record_repeats_it() -> None:
     assert Stream(Numbers(1), seed=0).take(3) == [0, 0, 0]
+
+
+@dataclass
+class Grouped(Numbers):
+    """Numbers that are read ten at a time."""
+
+    blocks: Blocks = field(default_factory=lambda: Blocks(range(0, 95, 10), kept=3))
+
+
+@given(SEEDS, st.integers(0, 300))
+@settings(max_examples=30, deadline=None)
+def test_a_stream_over_blocks_is_resumed_at_any_position(seed: int, start: int) -> None:
+    unbroken = Stream(Grouped(95), seed=seed)
+    unbroken.take(start)
+    assert Stream(Grouped(95), seed=seed, position=start).take(120) == unbroken.take(120)
+
+
+def test_a_stream_over_blocks_reads_ahead_in_the_same_order() -> None:
+    assert Stream(Grouped(95), seed=1, workers=2).take(200) == Stream(Grouped(95), seed=1).take(200)
+
+
+def test_without_shuffling_blocks_change_nothing() -> None:
+    assert Stream(Grouped(95), seed=0, shuffle=False).take(95) == list(range(95))
 
 
 def test_iterating_gives_what_taking_gives() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import math
+import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from torch import Tensor
 
 from gnomon.data.stream import Stream
 from gnomon.formats.plain import direct
+from gnomon.models.counters import counting
 from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.logprobs import score_tokens
 from gnomon.models.policy import Policy
 from gnomon.recipe import Optimizer, Sft, Use
 from gnomon.records import Media, Message, Sample
@@ -153,3 +156,26 @@ def test_micro_batches_hold_every_example_once_and_few_tokens(
     assert all(len(batch) <= 64 for batch in batches)
     assert sum(map(len, batches)) == sum(map(len, examples))
     assert sum(len(batch.rows) for batch in batches) == len(examples)
+
+
+def test_mixed_lengths_go_through_the_model_without_padding(
+    tiny_policy: Policy, tiny_encoder: Encoder, paint: Paint
+) -> None:
+    draw = random.Random(0)
+    mixed = []
+    for number in range(24):
+        words = " ".join("red" for _ in range(draw.randint(1, 60)))
+        medium = paint("red", 28 * draw.randint(2, 6), 28 * draw.randint(2, 6))
+        turns = (Message("user", f"<image>{number}?"), Message("assistant", words))
+        mixed.append(Sample(str(number), turns, (medium,)))
+    examples = [tiny_encoder.example(sample, direct()) for sample in mixed]
+    lengths = [len(example) for example in examples]
+    assert max(lengths) > 2 * min(lengths)
+    batches = micro_batches(tiny_policy, examples, 1024)
+    with counting(tiny_policy) as counts, torch.no_grad():
+        for batch in batches:
+            score_tokens(tiny_policy, batch)
+    assert counts.tokens == sum(lengths)
+    # Attention alone gathers like lengths into rectangles; plain rows would be half padding.
+    squares = sum(box.queries_RT.numel() for batch in batches for box in batch.rectangles)
+    assert 1 - sum(lengths) / squares < 0.2

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gnomon.data.order import Blocks
 from gnomon.data.rows import Row, Rows
 from gnomon.grading.puzzles.families import FAMILIES
 from gnomon.grading.structured import read_json
@@ -40,6 +41,11 @@ class ConvertedRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The rows that are read at once."""
+        return self.rows.blocks
 
     def place(self, index: int) -> str:
         """Where a row stands, for messages."""

@@ -9,19 +9,28 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any, Protocol
 
+from gnomon.data.order import Blocks
 from gnomon.parts import nearest
 from gnomon.records import BadRecord
 
 Row = dict[str, Any]
 MAX_LINE_BYTES = 256 * 2**20
-CACHED_GROUPS = 4
-CACHED_BYTES = 2**30
+KEPT_GROUPS, KEPT_ROWS = 8, 1000
+KEPT_BYTES = 2**30
+"""Row groups that are kept: at least so many, and more of small ones, within so many bytes."""
 
 
 class Rows(Protocol):
-    """Rows by number; ``columns`` are their names, for JSON lines those of the first one."""
+    """Rows by number; ``columns`` are their names, for JSON lines those of the first one.
+
+    ``blocks`` are None where each row is read alone.
+    """
 
     columns: tuple[str, ...]
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The rows that are read at once."""
 
     def __len__(self) -> int: ...
 
@@ -50,6 +59,8 @@ def data_files(path: Path, ending: str) -> list[Path]:
 
 class JsonLines:
     """Lines of JSON objects in files, 16 bytes of memory each; blank ones do not count."""
+
+    blocks: Blocks | None = None
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -105,10 +116,12 @@ class JsonLines:
 
 
 class ParquetRows:
-    """Rows of one or more parquet files; the row groups read last are kept, at most four and 1 GiB.
+    """Rows of one or more parquet files; the row groups read last are kept, within 1 GiB.
 
-    Reading in random order reads a whole row group for nearly every row, so files for training
-    should have groups of some hundred rows.
+    A row is read with its whole group. In the order of ``blocks`` a group is read once an epoch; in
+    any order, as of a mixture of sources, for nearly every row. A file for training should have
+    groups of some hundred rows: one that is a single group is read whole. ``decoded`` counts the
+    rows of the groups that were read.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -116,13 +129,20 @@ class ParquetRows:
         self._starts: list[int] = []
         self._cache: OrderedDict[int, Any] = OrderedDict()
         self._first: dict[Path, int] = {}
-        self._length = 0
+        self._length = self.decoded = 0
+        self._largest = 1
         self.columns: tuple[str, ...] = ()
         for path in paths:
             self._scan(path)
 
     def __len__(self) -> int:
         return self._length
+
+    @property
+    def blocks(self) -> Blocks:
+        """The row groups, and how many are kept: 8 or a thousand rows, as far as they fit."""
+        wanted = max(KEPT_GROUPS, KEPT_ROWS * len(self._groups) // max(1, self._length))
+        return Blocks(self._starts, min(wanted, max(1, KEPT_BYTES // self._largest)))
 
     def place(self, index: int) -> str:
         """File and row of a row; rows count from 1 within their file."""
@@ -154,18 +174,21 @@ class ParquetRows:
         for number in range(metadata.num_row_groups):
             self._groups.append((path, number))
             self._starts.append(self._length)
-            self._length += metadata.row_group(number).num_rows
+            group = metadata.row_group(number)
+            self._length += group.num_rows
+            self._largest = max(self._largest, group.total_byte_size)
 
     def _group(self, index: int) -> int:
         return bisect_right(self._starts, index) - 1
 
     def _table(self, group: int) -> Any:
-        if group not in self._cache:
-            self._cache[group] = self._read(group)
-        self._cache.move_to_end(group)
+        if group in self._cache:
+            self._cache.move_to_end(group)
+            return self._cache[group]
+        self._cache[group] = self._read(group)
         while len(self._cache) > 1 and (
-            len(self._cache) > CACHED_GROUPS
-            or sum(table.nbytes for table in self._cache.values()) > CACHED_BYTES
+            len(self._cache) > self.blocks.kept
+            or sum(table.nbytes for table in self._cache.values()) > KEPT_BYTES
         ):
             self._cache.popitem(last=False)
         return self._cache[group]
@@ -177,8 +200,10 @@ class ParquetRows:
         path, number = self._groups[group]
         try:
             with pq.ParquetFile(path) as file:
-                return file.read_row_group(number)
+                table = file.read_row_group(number)
         except (pa.ArrowException, OSError) as error:
             raise BadRecord(
                 f"row group {number} is damaged ({error}); fetch the file again"
             ) from None
+        self.decoded += table.num_rows
+        return table

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gnomon.data.layouts import LayoutName, converted
+from gnomon.data.order import Blocks
 from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
 from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
@@ -50,6 +51,11 @@ class RecordSource:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """The records that are read at once."""
+        return self.rows.blocks
 
     def __getitem__(self, index: int) -> Sample:
         if not 0 <= index < len(self.rows):
@@ -126,8 +132,9 @@ def parquet(
 ) -> RecordSource:
     """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
-    Row groups are read one at a time. Records and settings are those of `jsonl`; images are also
-    bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
+    Row groups are read one at a time, and a stream goes through a few of them at a time, so that
+    each is read once an epoch. Records and settings are those of `jsonl`; images are also bytes, or
+    ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
     rows = converted(ParquetRows(data_files(path, ".parquet")), layout)
     return _open_source(rows, path, root, columns, answer_kind)

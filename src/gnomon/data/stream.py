@@ -1,27 +1,31 @@
 """A source as an endless stream in a seeded order that can be entered at any position.
 
-The order of each epoch is a permutation computed index by index, so that no list of indices is
-kept, however long the source is, and resuming takes one integer.
+The order of each epoch is a permutation computed index by index (`gnomon.data.order`), so that no
+list of indices is kept, however long the source is, and resuming takes one integer.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterator
-from hashlib import blake2b
+from functools import partial
 from typing import Any, Protocol
 
+from gnomon.data.order import BlockOrder, Blocks, permuted
 from gnomon.records import BadRecord
 
 WINDOW = 50
 READ_AHEAD = 32
 """Records that each worker may be ahead of their use."""
-_ROUNDS = 8  # with fewer, some orders of short sources are measurably more frequent
 
 
 class Source(Protocol):
-    """What is streamed: items by index, as a rule samples; a bad one raises `BadRecord`."""
+    """What is streamed: items by index, as a rule samples; a bad one raises `BadRecord`.
+
+    A source that reads several items at once has ``blocks`` (`gnomon.data.order.Blocks`) as well.
+    """
 
     def __len__(self) -> int: ...
 
@@ -39,6 +43,7 @@ def _say_nothing(id: str, reason: str) -> None:
 class Stream:
     """Endless iteration over ``source``, epoch after epoch, each in its own order.
 
+    Where the source has ``blocks``, the order is that of `BlockOrder`, else any order is as likely.
     ``position`` counts the records drawn so far, bad ones included; a stream made with the
     ``position`` of another one and the same seed goes on as that one would. A record that raises
     `BadRecord` is passed over and reported to ``on_skip(id, reason)``, where ``id`` is its index in
@@ -71,6 +76,7 @@ class Stream:
         self.shuffle = shuffle
         self.on_skip = on_skip
         self.max_bad_share = max_bad_share
+        self._order = _block_orders(source, seed)
         self._ahead = _read_ahead(self, workers) if workers else None
         self._bad = deque[bool](maxlen=WINDOW)
         self._bad_in_epoch = 0
@@ -98,7 +104,11 @@ class Stream:
     def index_at(self, position: int) -> int:
         """Index of the record drawn at ``position``: a pure function of seed and length."""
         epoch, place = divmod(position, len(self.source))
-        return permuted(place, len(self.source), self.seed, epoch) if self.shuffle else place
+        if not self.shuffle:
+            return place
+        if self._order is not None:
+            return self._order(epoch)[place]
+        return permuted(place, len(self.source), self.seed, epoch)
 
     def _count_bad(self, index: int, reason: str) -> None:
         self.on_skip(str(index), reason)
@@ -114,6 +124,14 @@ class Stream:
                 f"{bad} of the last {drawn} records are bad, allowed are {self.max_bad_share:.0%};"
                 f" repair the source or raise max_bad_share; the last one: {reason}"
             )
+
+
+def _block_orders(source: Source, seed: int) -> Callable[[int], BlockOrder] | None:
+    """Epoch to order for a source with blocks; reading ahead may already need the next epoch's."""
+    blocks: Blocks | None = getattr(source, "blocks", None)
+    if blocks is None:
+        return None
+    return functools.lru_cache(maxsize=2)(partial(BlockOrder, blocks, len(source), seed))
 
 
 def _read(source: Source, index: int) -> Any:
@@ -153,35 +171,3 @@ def _read_ahead(stream: Stream, workers: int) -> Iterator[Any]:
         pin_memory=torch.cuda.is_available(),  # a thread then takes the items from the processes
     )
     return iter(loader)
-
-
-def permuted(place: int, length: int, seed: int, epoch: int) -> int:
-    """The ``place``-th index of a pseudo-random permutation of ``range(length)``.
-
-    A pure function of its arguments, constant in memory, about ten microseconds a call. A balanced
-    Feistel network permutes the least range 4^k that holds ``length``; values outside are permuted
-    again until one is inside (cycle walking: Black and Rogaway, "Ciphers with arbitrary finite
-    domains", 2002).
-
-    >>> sorted(permuted(place, 5, seed=0, epoch=0) for place in range(5))
-    [0, 1, 2, 3, 4]
-    """
-    if not 0 <= place < length:
-        raise IndexError(f"place {place} is not in range({length})")
-    bits = max(1, (length - 1).bit_length() + 1 >> 1)
-    key = f"{seed}/{epoch}/{length}".encode()
-    value = place
-    while True:
-        value = _feistel(value, bits, key)
-        if value < length:
-            return value
-
-
-def _feistel(value: int, bits: int, key: bytes) -> int:
-    left, right = value >> bits, value & ((1 << bits) - 1)
-    size = (bits + 7) // 8
-    for number in range(_ROUNDS):
-        message = key + b"/%d/%d" % (number, right)
-        mixed = int.from_bytes(blake2b(message, digest_size=size).digest(), "little")
-        left, right = right, left ^ (mixed & ((1 << bits) - 1))
-    return (left << bits) | right

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from gnomon.data.order import Blocks
 from gnomon.data.stream import Stream
 from gnomon.models.counters import Counts
 from gnomon.models.encode import Encoded, Encoder
@@ -105,6 +106,11 @@ class Prepare:
 
     def __len__(self) -> int:
         return len(self.source)
+
+    @property
+    def blocks(self) -> Blocks | None:
+        """What the source reads at once, if it says so."""
+        return getattr(self.source, "blocks", None)
 
     def __getitem__(self, index: int) -> Prepared:
         sample = self.source[index]
