@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from gnomon.replication.statistics import Point
 from gnomon.report.curves import Scale
 
 WIDTH, HEIGHT = 760.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 190.0, 28.0, 40.0
 COLOURS = ("#4c566a", "#2f6fb0", "#c2571a", "#3c8d40", "#8e4a9e", "#b03052", "#777700")
 """The reference is grey; the others can be told apart in print and with weak colour vision."""
-Band = Sequence[tuple[float, float, float, float]]
+Band = Sequence[Point]
 
 
 def chart(title: str, bands: Mapping[str, Band], *, from_zero: bool = True) -> str:

@@ -108,8 +108,8 @@ class Experiment(Block):
 
     @property
     def declaration(self) -> str:
-        """SHA-256 of what the file says, comments and layout left out."""
-        data = self.model_dump(mode="json")
+        """SHA-256 of what the file says: comments, layout and settings left to defaults are out."""
+        data = self.model_dump(mode="json", exclude_unset=True)
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -164,24 +164,27 @@ def arm_changes(experiment: Experiment, arm: str) -> dict[str, Any]:
 
 
 def arm_recipe(experiment: Experiment, arm: str, *, budget: float = 1.0) -> Recipe:
-    """The whole recipe of an arm, with ``budget`` times the declared steps, at least one each.
+    """The whole recipe of an arm, with ``budget`` times the declared steps of its own stages.
 
+    The shared stages keep theirs: they teach what the question takes for granted.
     Raises `ReplicationError` that names the arm before what is wrong with its recipe.
     """
     name = experiment.arms[arm].recipe or experiment.recipe
     try:
         recipe = load_recipe(name, scale=experiment.scale)
         recipe = override(recipe, arm_changes(experiment, arm))
-        return override(recipe, scaled_steps(recipe, budget)) if budget != 1 else recipe
+        return override(recipe, scaled_steps(experiment, recipe, budget)) if budget != 1 else recipe
     except RecipeError as error:
         lines = str(error).splitlines()
         raise ReplicationError("\n".join(f"arm {arm}: {line}" for line in lines)) from None
 
 
-def scaled_steps(recipe: Recipe, budget: float) -> dict[str, int]:
-    """The changes that give every stage ``budget`` times its steps."""
+def scaled_steps(experiment: Experiment, recipe: Recipe, budget: float) -> dict[str, int]:
+    """The changes that give an arm's own stages ``budget`` times their steps, at least one each."""
     return {
-        f"stages.{stage.name}.steps": max(1, round(budget * stage.steps)) for stage in recipe.stages
+        f"stages.{stage.name}.steps": max(1, round(budget * stage.steps))
+        for stage in recipe.stages
+        if stage.name not in experiment.start
     }
 
 

@@ -28,7 +28,7 @@ SHORT = 8
 """Characters of a declaration in the name of its folder."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Job:
     """One run: of an arm, or of the shared stages (``arm`` 'start') that arms wait for."""
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from gnomon.catalogue import recipe_names, recipe_scales
 from gnomon.replication.chart import chart
 from gnomon.replication.experiment import (
     ACCURACY,
@@ -19,7 +20,7 @@ from gnomon.replication.experiment import (
 )
 from gnomon.replication.matching import estimated_seconds, resolve
 from gnomon.replication.results import read_results
-from gnomon.replication.statistics import Effect
+from gnomon.replication.statistics import Effect, Point
 from gnomon.replication.summary import ArmResult, Result, summarise
 
 STORED = "replications"
@@ -59,7 +60,7 @@ def replication_pages(root: Path) -> dict[Path, str]:
             drawing = chart(f"{system}: training accuracy", _bands(results[0], ACCURACY))
             pictures[root / "docs" / PICTURES / f"{system}.svg"] = drawing
     head = ("system", "question", "arms", "result")
-    blocks += [table(head, rows), *sections]
+    blocks += [table(head, rows), _waiting(), *sections]
     pictures = {path: text for path, text in pictures.items() if text}
     return {root / "docs/replications.md": "\n".join(blocks), **pictures}
 
@@ -128,6 +129,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _waiting() -> str:
+    """The recipes that cannot be tested yet, as they have no micro scale."""
+    names = [name for name in recipe_names() if "micro" not in recipe_scales(name)]
+    listed = ", ".join(f"[{name}](recipes.md#{name})" for name in names)
+    return f"Without a micro scale yet, and so without an experiment: {listed}.\n" if names else ""
 
 
 def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str]:
@@ -225,5 +233,5 @@ def _also(arm: ArmResult, metric: Metric) -> str:
     return text if effect is None else f"{text}, {effect_text(effect, metric)}"
 
 
-def _bands(result: Result, curve: str) -> dict[str, list[tuple[float, float, float, float]]]:
+def _bands(result: Result, curve: str) -> dict[str, list[Point]]:
     return {arm.name: arm.curves[curve] for arm in result.arms if arm.curves.get(curve)}

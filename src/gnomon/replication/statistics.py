@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Verdict = Literal["helps", "no effect seen", "hurts", "inconclusive"]
+Point = tuple[float, float, float, float]
+"""Of a curve with its band: x, mean, least, most."""
 DRAWS = 4000
 SEED = 20_250_601
 LEAST_SEEDS = 3

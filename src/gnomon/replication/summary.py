@@ -16,7 +16,14 @@ import numpy as np
 
 from gnomon.replication.experiment import ACCURACY, Arm, Experiment, Metric
 from gnomon.replication.results import run_key, unpack
-from gnomon.replication.statistics import Effect, Verdict, band, paired_effect, verdict
+from gnomon.replication.statistics import (
+    Effect,
+    Point,
+    Verdict,
+    band,
+    paired_effect,
+    verdict,
+)
 
 Record = Mapping[str, Any]
 
@@ -45,7 +52,7 @@ class ArmResult:
     effects: Mapping[str, Effect]
     verdict: Verdict | None
     cost: Cost | None
-    curves: Mapping[str, list[tuple[float, float, float, float]]]
+    curves: Mapping[str, list[Point]]
     failures: tuple[str, ...]
 
 
