@@ -2,9 +2,10 @@
 
     make docs
 
-Whole pages: docs/reference/parts.md, docs/recipes.md and docs/replications.md. Between markers: the file tree and the
-table of stages in README.md, the tables of results in docs/systems/. A test compares the pages with
-what this program would write, so that none of them can be out of date.
+Whole pages: docs/reference/parts.md, docs/recipes.md, and docs/replications.md with its pictures.
+Between markers: the file tree and the table of stages in README.md, the tables of results in
+docs/systems/. A test compares the pages with what this program would write, so that none of them
+can be out of date.
 """
 
 from __future__ import annotations

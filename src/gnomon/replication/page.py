@@ -169,7 +169,7 @@ def _result_blocks(experiment: Experiment, result: Result) -> Iterator[str]:
     if result.budget != 1:
         heading += f", {result.budget:g} of the declared steps"
     if result.declaration != experiment.declaration:
-        heading += ", of an earlier declaration than the file's"
+        heading += ", of another declaration than the file's"
     yield f"### {experiment.system}: {heading} ({result.declaration[:8]})\n"
     yield table(_head(result), [_result_row(result, arm) for arm in result.arms])
     state = "" if result.done else " Not every declared arm and seed has run."

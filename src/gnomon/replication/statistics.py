@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Verdict = Literal["helps", "no effect seen", "hurts", "inconclusive"]
@@ -42,24 +43,33 @@ class Effect:
 
 
 def paired_effect(
-    arm_SI: Any, reference_SI: Any, *, draws: int = DRAWS, seed: int = SEED
+    arm_SI: Any,
+    reference_SI: Any,
+    others: Sequence[Any] = (),
+    *,
+    draws: int = DRAWS,
+    seed: int = SEED,
 ) -> Effect:
     """The mean difference of two tables of equal seeds and items, with its interval.
 
     Values are right (1) or wrong (0), or any number; a metric that has one value a seed is a table
-    of one column. Items that are NaN anywhere are left out. The interval is a hierarchical
+    of one column. Items that are NaN in one of the two are left out. The interval is a hierarchical
     bootstrap over both ways in which the result could have been another one:
 
-    - items: drawn with replacement, the same draw for every seed, as all seeds answer the same;
-    - seeds: draws of t with S - 1 degrees of freedom times sqrt(v / S), where v is the variance of
-      the seeds' differences beyond what items explain, (variance of means - residual / I), at least
-      0. Three seeds drawn with replacement have ten means and an interval that is far too narrow;
-      this one covers the truth as often as it says, see the tests.
+    - items: drawn with replacement, the same draw for every seed, as all seeds answer the same.
+      Their deviations are shrunk to the part that is common to the seeds, since the rest is in the
+      spread of the seeds already;
+    - seeds: t times sqrt(v / S), v the variance of the seeds' differences. Three seeds drawn with
+      replacement have ten means and an interval that is far too narrow; this one covers the truth
+      as often as it says, see the tests.
 
-    Every draw of the seeds is used with both signs, so that swapping the arms turns the interval
-    round exactly. Equal tables give 0 with the interval 0 to 0. Raises ValueError for tables of
-    other shapes, and when no item is left. Source: ours; crossed bootstrap after Owen 2007, t for
-    few clusters after Bell and McCaffrey 2002.
+    ``others`` are the tables of the further arms of the experiment, with the same seeds. They make
+    v surer: it is then twice the residual of the table of seeds and arms, with (A - 1)(S - 1)
+    degrees of freedom for A arms in place of S - 1, which takes it that seeds scatter alike in all
+    arms. Every draw of the seeds is used with both signs, so that swapping the arms turns the
+    interval round exactly. Equal tables give 0 with the interval 0 to 0. Raises ValueError for
+    tables of other shapes, and when no item is left. Source: ours; the crossed bootstrap after
+    arXiv 0712.1111 (Owen), the residual as in a randomised block design.
     """
     difference_SI = _difference(arm_SI, reference_SI)
     seeds, items = difference_SI.shape
@@ -69,13 +79,18 @@ def paired_effect(
     rng = np.random.default_rng(seed)
     item_I = difference_SI.mean(axis=0)
     swap = _swap_test(item_I, draws, rng) if items > 1 else math.nan
+    if not difference_SI.any():
+        return Effect(0.0, 0.0, 0.0, seeds, items, agree, swap)
     if seeds < 2:
         return Effect(effect, math.nan, math.nan, seeds, items, agree, swap)
     half = draws // 2
     counts_BI = rng.multinomial(items, np.full(items, 1 / items), size=half)
-    centre_B = counts_BI @ item_I / items
-    spread_B = rng.standard_t(seeds - 1, size=half) * math.sqrt(_seed_variance(difference_SI))
-    drawn = np.concatenate([centre_B + spread_B, centre_B - spread_B])
+    item_B = (counts_BI @ item_I / items - effect) * _common_share(difference_SI)
+    variance, freedom = _seed_variance([arm_SI, reference_SI, *others])
+    # One draw from each of so many equal shares of the distribution: its tails are not left to luck.
+    t_B = stdtrit(freedom, (rng.permutation(half) + 0.5) / half)
+    seed_B = t_B * math.sqrt(variance / seeds)
+    drawn = effect + np.concatenate([item_B + seed_B, item_B - seed_B])
     low, high = np.quantile(drawn, [0.025, 0.975])
     return Effect(effect, float(low), float(high), seeds, items, agree, swap)
 
@@ -125,15 +140,27 @@ def _difference(arm_SI: Any, reference_SI: Any) -> Floats:
     return difference_SI
 
 
-def _seed_variance(difference_SI: Floats) -> float:
-    """Variance of the mean over seeds that items do not explain, at least 0."""
+def _seed_variance(arms: Sequence[Any]) -> tuple[float, int]:
+    """Variance of a seed's difference of two arms, from all arms, and its degrees of freedom.
+
+    With two arms it is the variance of the differences.
+    """
+    mean_AS = np.array([np.nanmean(np.asarray(table, dtype=float), axis=1) for table in arms])
+    rest_AS = mean_AS - mean_AS.mean(axis=0) - mean_AS.mean(axis=1)[:, None] + mean_AS.mean()
+    freedom = (mean_AS.shape[0] - 1) * (mean_AS.shape[1] - 1)
+    return 2 * float((rest_AS**2).sum()) / freedom, freedom
+
+
+def _common_share(difference_SI: Floats) -> float:
+    """How much of the standard deviation of the items' means is common to all seeds, 0 to 1."""
     seeds, items = difference_SI.shape
-    mean_S = difference_SI.mean(axis=1)
-    between = float(mean_S.var(ddof=1))
-    if items > 1:
-        rest_SI = difference_SI - difference_SI.mean(axis=0) - mean_S[:, None] + mean_S.mean()
-        between -= float((rest_SI**2).sum()) / ((seeds - 1) * (items - 1)) / items
-    return max(0.0, between) / seeds
+    if items < 2:
+        return 0.0
+    mean_I = difference_SI.mean(axis=0)
+    rest_SI = difference_SI - mean_I - difference_SI.mean(axis=1)[:, None] + mean_I.mean()
+    noise = float((rest_SI**2).sum()) / ((seeds - 1) * (items - 1)) / seeds
+    total = float(mean_I.var(ddof=1))
+    return math.sqrt(max(0.0, 1 - noise / total)) if total > 0 else 0.0
 
 
 def _swap_test(item_I: Floats, draws: int, rng: np.random.Generator) -> float:

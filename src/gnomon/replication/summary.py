@@ -99,13 +99,23 @@ def summarise(stored: Mapping[str, Any]) -> list[Result]:
     ]
 
 
-def compare(arm: Sequence[Record], reference: Sequence[Record], metric: Metric) -> Effect | None:
-    """The effect on one metric over the seeds that both arms have; None without any."""
-    own, theirs = (_tables(runs, metric) for runs in (arm, reference))
-    seeds = sorted(own.keys() & theirs.keys())
+def compare(
+    arm: str, reference: str, by_arm: Mapping[str, Sequence[Record]], metric: Metric
+) -> Effect | None:
+    """The effect on one metric over the seeds that both arms have; None without any.
+
+    Further arms that have all of these seeds tell how much seeds scatter.
+    """
+    tables = {name: _tables(runs, metric) for name, runs in by_arm.items()}
+    seeds = sorted(tables[arm].keys() & tables[reference].keys())
     if not seeds:
         return None
-    return paired_effect([own[s] for s in seeds], [theirs[s] for s in seeds])
+    own, theirs, *others = (
+        [tables[name][seed] for seed in seeds]
+        for name in [arm, reference, *(name for name in by_arm if name not in (arm, reference))]
+        if tables[name].keys() >= set(seeds)
+    )
+    return paired_effect(own, theirs, others)
 
 
 def _result(
@@ -147,7 +157,7 @@ def _arm_result(
         item.name: effect
         for item in experiment.metrics
         if name != experiment.reference
-        and (effect := compare(runs, by_arm[experiment.reference], item)) is not None
+        and (effect := compare(name, experiment.reference, by_arm, item)) is not None
     }
     main = found.get(metric.name)
     curves = sorted({curve for run in runs for curve in run["curves"]})
