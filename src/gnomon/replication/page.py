@@ -78,7 +78,7 @@ def section(experiment: Experiment, results: Sequence[Result]) -> str:
     ]
     if experiment.notes:
         blocks.append(f"{experiment.notes.strip()}\n")
-    blocks.append(table(("arm", "isolates", "against", "source"), _declared_rows(experiment)))
+    blocks.append(table(("arm", "isolates", "against", "source"), list(_declared_rows(experiment))))
     if not results:
         return "\n".join([*blocks, f"Result: {NOT_RUN}.\n"])
     for result in results:

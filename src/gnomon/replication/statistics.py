@@ -87,7 +87,7 @@ def paired_effect(
     counts_BI = rng.multinomial(items, np.full(items, 1 / items), size=half)
     item_B = (counts_BI @ item_I / items - effect) * _common_share(difference_SI)
     variance, freedom = _seed_variance([arm_SI, reference_SI, *others])
-    # One draw from each of so many equal shares of the distribution: its tails are not left to luck.
+    # One draw from each of so many equal shares of the distribution: no tail is left to luck.
     t_B = stdtrit(freedom, (rng.permutation(half) + 0.5) / half)
     seed_B = t_B * math.sqrt(variance / seeds)
     drawn = effect + np.concatenate([item_B + seed_B, item_B - seed_B])
