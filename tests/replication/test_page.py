@@ -10,7 +10,7 @@ import pytest
 from gnomon.cli import run_command
 from gnomon.replication.chart import chart
 from gnomon.replication.experiment import experiment_files, load_experiment
-from gnomon.replication.page import PICTURES, STORED, commands, replication_pages, table
+from gnomon.replication.page import PICTURES, STORED, command_of, replication_pages, table
 from gnomon.replication.results import read_results
 from replication.stored import store_made
 
@@ -31,6 +31,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[Path, str
     root = tmp_path_factory.mktemp("made")
     store_made(root / STORED, load_experiment("papo"), SHARES)
     return root, replication_pages(root)
+
+
+@pytest.mark.parametrize("name", experiment_files())
+def test_every_arm_is_on_the_page_with_its_command(name: str, empty: str) -> None:
+    experiment = load_experiment(name)
+    for arm in experiment.arms:
+        assert f"- **{arm}**: `{command_of(experiment, arm)}`\n" in empty
 
 
 @pytest.mark.parametrize("name", experiment_files())
@@ -86,7 +93,7 @@ def test_bars_and_line_breaks_do_not_break_a_table() -> None:
 
 
 def test_the_command_of_an_arm_is_one_that_can_be_typed(capfd: pytest.CaptureFixture[str]) -> None:
-    words = shlex.split(commands(load_experiment("papo"), "semantic-masks"))
+    words = shlex.split(command_of(load_experiment("papo"), "semantic-masks"))
     assert run_command([words[0].replace("gnomon", "objective"), *words[2:]]) == 0
     assert "semantic-blocks" in capfd.readouterr().out
 

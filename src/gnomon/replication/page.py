@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ STORED = "replications"
 """Folder of stored results, from the root of the repository."""
 PICTURES = "images/replications"
 NOT_RUN = "not run yet"
+BASES = ("grpo", "rewarded", "gnomon-micro-base")
+"""Recipes that others are variants of, and so without a claim of their own."""
 INTRODUCTION = """# Replications
 
 Does a published variant help when everything else is equal? Every experiment is declared in a file
@@ -39,7 +42,8 @@ page. The first run of an experiment is kept; one of another declaration stands 
 *Effect* is the arm minus the reference, paired over seeds and held-out items, with a 95 % interval
 that covers both (`gnomon.replication.statistics.paired_effect`). It *helps* or *hurts* when the
 interval lies on one side of zero, there is *no effect seen* when it lies within the margin, and it
-is *inconclusive* when it holds zero and reaches beyond the margin. These are runs of minutes of a
+is *inconclusive* when it holds zero and reaches beyond the margin, or with fewer than three seeds.
+How much seeds scatter is told by all arms of an experiment together. These are runs of minutes of a
 model of a few million parameters: they test the mechanism, not the size of a published gain.
 
 This page is made from `replications/*.json` by `make docs`.
@@ -79,6 +83,9 @@ def section(experiment: Experiment, results: Sequence[Result]) -> str:
     if experiment.notes:
         blocks.append(f"{experiment.notes.strip()}\n")
     blocks.append(table(("arm", "isolates", "against", "source"), list(_declared_rows(experiment))))
+    blocks.append(
+        "".join(f"- **{arm}**: `{command_of(experiment, arm)}`\n" for arm in experiment.arms)
+    )
     if not results:
         return "\n".join([*blocks, f"Result: {NOT_RUN}.\n"])
     for result in results:
@@ -112,13 +119,13 @@ def claim_text(arm: Arm) -> str:
     return f"{number}{arm.claim.where}"
 
 
-def commands(experiment: Experiment, arm: str) -> str:
+def command_of(experiment: Experiment, arm: str) -> str:
     """The command that trains one arm alone, shared stages included."""
     name = experiment.arms[arm].recipe or experiment.recipe
     words = ["gnomon", "train", name, "--scale", experiment.scale]
     for setting in as_settings(arm_changes(experiment, arm)):
-        words += ["--set", f"'{setting}'"]
-    return " ".join(words)
+        words += ["--set", setting]
+    return shlex.join(words)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -132,10 +139,19 @@ def _cell(text: str) -> str:
 
 
 def _waiting() -> str:
-    """The recipes that cannot be tested yet, as they have no micro scale."""
-    names = [name for name in recipe_names() if "micro" not in recipe_scales(name)]
-    listed = ", ".join(f"[{name}](recipes.md#{name})" for name in names)
-    return f"Without a micro scale yet, and so without an experiment: {listed}.\n" if names else ""
+    """The recipes without an experiment, and those that cannot have one yet."""
+    undeclared, small = [], []
+    for name in recipe_names():
+        if name in experiment_files() or name in BASES:
+            continue
+        waits = "micro" not in recipe_scales(name)
+        (small if waits else undeclared).append(f"[{name}](recipes.md#{name})")
+    lines = []
+    if undeclared:
+        lines.append(f"Not declared yet: {', '.join(undeclared)}.\n")
+    if small:
+        lines.append(f"Without a micro scale yet, and so not declared: {', '.join(small)}.\n")
+    return "\n".join(lines)
 
 
 def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str]:
