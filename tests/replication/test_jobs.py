@@ -9,7 +9,6 @@ from gnomon.recipe import make_recipe
 from gnomon.replication.experiment import Experiment, ReplicationError, load_experiment
 from gnomon.replication.jobs import LOG, RECIPE, Job, choose_arms, plan_jobs
 from gnomon.replication.matching import resolve
-from gnomon.replication.pool import Board, only_one
 from gnomon.run import Run
 from gnomon.yaml_text import read_yaml_file
 
@@ -93,36 +92,6 @@ def test_steps_are_counted_while_a_run_writes(planned: list[Job]) -> None:
     assert (planned[3].made, planned[3].steps) == (2, 40)
 
 
-def test_a_finished_run_is_not_run_again(planned: list[Job]) -> None:
-    finish(planned[0])
-    board = Board(planned)
-    assert board.status[planned[0].name] == "done"
-    assert board.ready() is planned[1]
-
-
-def test_an_arm_waits_for_its_start(planned: list[Job]) -> None:
-    board = Board(planned)
-    for job in planned[:3]:
-        board.status[job.name] = "running"
-    assert board.ready() is None
-    board.status[planned[1].name] = "done"
-    ready = board.ready()
-    assert ready is not None
-    assert (ready.arm, ready.seed) == ("grpo", 1)
-
-
-def test_a_start_that_failed_fails_its_arms_and_no_others(planned: list[Job]) -> None:
-    board = Board(planned)
-    board.fail(planned[0], "Diverged")
-    for job in planned[1:3]:
-        board.status[job.name] = "done"
-    ready = board.ready()
-    assert ready is not None
-    assert ready.seed == 1
-    assert board.reasons["grpo, seed 0"] == "its shared stages failed"
-    assert len(board.failed()) == 5
-
-
 def test_the_reason_of_a_failure_is_the_runs_own_message(planned: list[Job]) -> None:
     finish(planned[0], "failed", "Diverged: no finite loss")
     assert planned[0].reason(2) == "Diverged: no finite loss"
@@ -139,14 +108,3 @@ def test_a_damaged_summary_does_not_hide_that_a_run_failed(planned: list[Job]) -
     run = finish(planned[0])
     (run.path / "summary.json").write_text(json.dumps({"status": "done"})[:5])
     assert planned[0].reason(3) == "it ended with exit code 3"
-
-
-def test_two_commands_do_not_run_in_one_folder(tmp_path: Path) -> None:
-    with (
-        only_one(tmp_path),
-        pytest.raises(ReplicationError, match="another `gnomon replicate` runs"),
-        only_one(tmp_path),
-    ):
-        pass
-    with only_one(tmp_path):
-        pass

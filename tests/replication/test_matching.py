@@ -26,6 +26,7 @@ from gnomon.replication.matching import (
 )
 from gnomon.training import check
 
+ACCURATE = {"part": {"part": "accuracy"}, "weight": 1.0}
 MINUTES = 15
 """What an experiment may take on two cores."""
 
@@ -128,6 +129,19 @@ def test_two_benchmarks_are_refused_because_items_are_paired() -> None:
 def test_the_last_stage_has_to_be_measured() -> None:
     with pytest.raises(ReplicationError, match=r"stages\.rl\.evaluate: the metric needs it"):
         resolve(experiment({"stages.rl.evaluate": False}))
+
+
+def test_a_metric_of_a_reward_term_needs_that_term_in_every_arm() -> None:
+    arms = {
+        "grpo": {"isolates": "plain"},
+        "other": {"isolates": "another", "changes": {"stages.rl.rewards": [ACCURATE]}},
+    }
+    data = {**experiment({}).model_dump(mode="json"), "metric": {"name": "reward/format-match"}}
+    declared = read_experiment({**data, "arms": arms}, Path("small.yaml"))
+    with pytest.raises(
+        ReplicationError, match=r"arm other: metric reward/format-match: stages\.rl"
+    ):
+        resolve(declared)
 
 
 def test_an_arm_needs_a_stage_of_its_own() -> None:

@@ -132,3 +132,12 @@ def test_a_metric_that_an_arm_does_not_log_has_no_effect(tmp_path: Path) -> None
 
 def test_nothing_stored_gives_no_result(tmp_path: Path) -> None:
     assert results(tmp_path) == []
+
+
+def test_an_arm_that_does_not_log_the_metric_itself_is_told(tmp_path: Path) -> None:
+    experiment = declared(metric={"name": "kl", "margin": 0.1})
+    store_made(tmp_path, experiment, {"plain": 0.5}, logged={"kl": 0.1})
+    store_made(tmp_path, experiment, {"better": 0.6}, logged={})
+    (result,) = results(tmp_path)
+    assert result.warnings == ("better has no kl",)
+    assert result.arms[1].verdict is None

@@ -191,6 +191,15 @@ def _unmeasured(experiment: Experiment, arm: str, recipe: Recipe) -> Iterator[st
             yield f"arm {arm}: metric {metric.name}: it has no stage {metric.stage!r} of its own"
         elif metric.name == ACCURACY and not stage.evaluate:
             yield f"arm {arm}: stages.{stage.name}.evaluate: the metric needs it, set it to true"
+        elif metric is experiment.metric and _unpaid(metric.name, stage):
+            yield f"arm {arm}: metric {metric.name}: stages.{stage.name} has no such reward term"
+
+
+def _unpaid(metric: str, stage: AnyStage) -> bool:
+    """Whether a metric is of a reward term that the stage does not have."""
+    head, _, term = metric.partition("/")
+    terms = [item.part.part for item in stage.rewards] if isinstance(stage, Reinforce) else []
+    return head == "reward" and bool(term) and term not in terms
 
 
 def _digest(data: Any) -> str:

@@ -140,7 +140,8 @@ def _cell(text: str) -> str:
 
 def _waiting() -> str:
     """The recipes without an experiment, and those that cannot have one yet."""
-    undeclared, small = [], []
+    undeclared: list[str] = []
+    small: list[str] = []
     for name in recipe_names():
         if name in experiment_files() or name in BASES:
             continue

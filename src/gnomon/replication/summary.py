@@ -214,6 +214,11 @@ def _warnings(experiment: Experiment, by_arm: Mapping[str, list[Record]]) -> lis
         for name, runs in by_arm.items()
         if len({run["recipe"] for run in runs}) > 1
     ]
+    said += [
+        f"{name} has no {experiment.metric.name}"
+        for name, runs in by_arm.items()
+        if runs and not _tables(runs, experiment.metric)
+    ]
     alike = [name for name, arm in experiment.arms.items() if "start" not in arm.differs]
     begun: dict[int, set[str]] = {}
     for name in alike:
