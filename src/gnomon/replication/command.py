@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gnomon.replication.pool import Board
 
 FAILED, INTERRUPTED = 1, 130
+WIDE = 160
 
 
 def replicate_command(
@@ -169,4 +170,6 @@ def _conclude(experiment: Experiment, board: Board, results: Path) -> None:
 def _console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False)
+    console = Console(stderr=stderr, highlight=False)
+    # Lines of a file have no width to fit into; folded tables would be hard to read there.
+    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
