@@ -2,9 +2,10 @@
 
     make docs
 
-Whole pages: docs/reference/parts.md and docs/recipes.md. Between markers: the file tree and the
-table of stages in README.md, the tables of results in docs/systems/. A test compares the pages with
-what this program would write, so that none of them can be out of date.
+Whole pages: docs/reference/parts.md, docs/recipes.md, and docs/replications.md with its pictures.
+Between markers: the file tree and the table of stages in README.md, the tables of results in
+docs/systems/. A test compares the pages with what this program would write, so that none of them
+can be out of date.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
 from gnomon.parts import INPUTS, Part, load_kind
 from gnomon.problems import name_of
 from gnomon.recipe import Block, OfKind, Recipe, Use
+from gnomon.replication.page import replication_pages
 from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +55,7 @@ def pages(root: Path) -> dict[Path, str]:
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
+        **replication_pages(root),
     }
 
 
@@ -86,6 +89,7 @@ NOTES = {
     "src/gnomon/models/configs": "configurations of real models, for dry runs without a network",
     "src/gnomon/models/gnomon-micro": "the bundled base model, an ordinary Hugging Face folder",
     "src/gnomon/py.typed": "tells type checkers that the package is typed",
+    "src/gnomon/replication/experiments": "what is tested, declared beforehand: one file a system",
     "src/gnomon/report/page.css": "how the report looks",
     "src/gnomon/report/page.html": "the template of the report",
     "src/gnomon/report/page.js": "what can be clicked in the report",

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from gnomon.replication.command import replicate_command
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -329,6 +331,9 @@ def objective_command(
     from gnomon.rl.objective import objectives
 
     _say(objective_text(objectives(_resolve(recipe, scale, None, change or [], None))))
+
+
+app.command("replicate")(replicate_command)
 
 
 @app.command("grade")

@@ -33,7 +33,7 @@ def change(data: dict[str, Any], path: str, value: Any, default: Origin | None) 
     `RecipeError` with the nearest name for a path that does not exist.
     """
     value = plain(value)
-    if path == "stages" and not _holds_blocks(value):
+    if path == "stages" and _names_stages(value):
         data["stages"] = _choose_stages(data["stages"], value)
         return
     origin = value.origin if isinstance(value, Sourced) else default
@@ -101,11 +101,19 @@ def _list_index(items: list[Any], step: str, path: str) -> int:
     raise RecipeError(f"{path}: there is no {step!r}{nearest(step, names)}")
 
 
-def _holds_blocks(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
+def _names_stages(value: Any) -> bool:
+    """Whether some stages stay as they are; a list of blocks alone replaces them all."""
+    blocks = isinstance(value, list) and value and all(isinstance(i, Mapping) for i in value)
+    return not blocks
 
 
 def _choose_stages(stages: list[Any], names: Any) -> list[Any]:
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    """The named stages in that order; a block among the names is a stage of its own."""
+    if not isinstance(names, list) or not all(isinstance(name, str | Mapping) for name in names):
         raise RecipeError(f"stages={names!r}: write a list of stage names in the order to run")
-    return [copy.deepcopy(stages[_list_index(stages, name, "stages")]) for name in names]
+    return [
+        copy.deepcopy(
+            stages[_list_index(stages, name, "stages")] if isinstance(name, str) else name
+        )
+        for name in names
+    ]

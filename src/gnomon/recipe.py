@@ -364,9 +364,10 @@ def override(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 
     A path names blocks by field, stages by name and terms by their part:
     ``stages.cold-start.steps``, ``stages.rl.rewards.accuracy.weight``. Naming another ``part``
-    starts from that part's defaults. ``stages=[a, b]`` keeps the named stages in that order. The
-    origin of what is set becomes "user", unless the value carries another, ``ours(0.28)``. Raises
-    `RecipeError` with the nearest name for a path, and for a value that does not fit.
+    starts from that part's defaults. ``stages=[a, b]`` keeps the named stages in that order; a
+    block among the names is a further stage. The origin of what is set becomes "user", unless the
+    value carries another, ``ours(0.28)``. Raises `RecipeError` with the nearest name for a path,
+    and for a value that does not fit.
     """
     return _changed(recipe, changes, "user")
 

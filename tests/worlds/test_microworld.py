@@ -47,7 +47,7 @@ def test_an_image_sample_is_complete() -> None:
     sample = microworld(tasks=["count"], split="test", seed=8, difficulty=(2, 2))[6]
     assert sample.id == "microworld/test/image/count/8-6"
     assert sample.messages[0].text.startswith("<image>")
-    assert set(sample.meta) == {"difficulty", "scene", "thought", "answer_text", "steps"}
+    assert set(sample.meta) == {"difficulty", "scene", "boxes", "thought", "answer_text", "steps"}
     assert (sample.meta["difficulty"], sample.meta["steps"]) == (2, "multi")
     assert sample.media[0].data is not None
     assert Image.open(io.BytesIO(sample.media[0].data)).size == (112, 112)
@@ -231,3 +231,13 @@ def test_a_demonstration_stands_beside_the_question_and_not_in_its_messages() ->
     assert response.startswith("<think>")
     assert f"<answer>{shown.meta['answer_text']}</answer>" in response.replace(" ", "")
     assert "demonstration" not in plain.meta
+
+
+def test_a_sample_tells_the_boxes_of_its_objects() -> None:
+    sample = microworld(tasks=["count"])[3]
+    assert len(sample.meta["boxes"]) == len(sample.meta["scene"].split("; "))
+    assert all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in sample.meta["boxes"])
+
+
+def test_a_problem_without_a_scene_has_no_boxes() -> None:
+    assert microworld(tasks=["arithmetic"], modality="text")[0].meta["boxes"] == ()

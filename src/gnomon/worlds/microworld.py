@@ -23,7 +23,7 @@ from gnomon.worlds.questions import (
     single_step_tasks,
     steps_of,
 )
-from gnomon.worlds.render import render_png
+from gnomon.worlds.render import boxes, render_png
 from gnomon.worlds.scene import Scene, Wish, between, check_room, draw_scene, pick
 from gnomon.worlds.source import Answers, SampleSource, Turns, source_of, turns_of
 
@@ -78,8 +78,8 @@ def microworld(
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
     renders them, with its instruction in front; ``demonstrated`` puts that response beside the
     question, as ``demonstration`` in ``meta``. ``none`` leaves it out, and a supervised stage
-    writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``difficulty``,
-    ``scene`` (written; empty for a problem), ``steps``.
+    writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``boxes`` (of the
+    objects, in pixels), ``difficulty``, ``scene`` (written; empty for a problem), ``steps``.
 
     Raises `PartError`, a ValueError, for an unknown task, one that the modality cannot show, and a
     bad range; ValueError, at once where possible, for a canvas that is too small.
@@ -136,6 +136,7 @@ def _question_sample(
         meta={
             "difficulty": level,
             "scene": scene.written if scene else "",
+            "boxes": boxes(scene) if scene else (),
             "thought": question.thought,
             "answer_text": question.answer_text,
             "steps": steps_of(task),

@@ -1,0 +1,1 @@
+"""Controlled experiments: does a published variant help when everything else is equal?"""

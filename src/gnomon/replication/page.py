@@ -1,0 +1,254 @@
+"""The page of all replications, made from what is stored: docs/replications.md and its pictures."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from gnomon.catalogue import recipe_names, recipe_scales
+from gnomon.replication.chart import chart
+from gnomon.replication.experiment import (
+    ACCURACY,
+    Arm,
+    Experiment,
+    Metric,
+    arm_changes,
+    as_settings,
+    experiment_files,
+    load_experiment,
+)
+from gnomon.replication.matching import estimated_seconds, resolve
+from gnomon.replication.results import read_results
+from gnomon.replication.statistics import Effect, Point
+from gnomon.replication.summary import ArmResult, Result, summarise
+
+STORED = "replications"
+"""Folder of stored results, from the root of the repository."""
+PICTURES = "images/replications"
+NOT_RUN = "not run yet"
+BASES = ("grpo", "rewarded", "gnomon-micro-base")
+"""Recipes that others are variants of, and so without a claim of their own."""
+INTRODUCTION = """# Replications
+
+Does a published variant help when everything else is equal? Every experiment is declared in a file
+before it runs ([experiments](../src/gnomon/replication/experiments)): the arms, the metric, the
+margin below which a difference does not matter, the number of seeds, and what the source reports.
+All arms of a seed begin from the same weights and read the same questions in the same order, with
+equal numbers of rollouts and of updates; where an arm cannot, the file says why and so does this
+page. The first run of an experiment is kept; one of another declaration stands apart.
+
+*Effect* is the arm minus the reference, paired over seeds and held-out items, with a 95 % interval
+that covers both (`gnomon.replication.statistics.paired_effect`). It *helps* or *hurts* when the
+interval lies on one side of zero, there is *no effect seen* when it lies within the margin, and it
+is *inconclusive* when it holds zero and reaches beyond the margin, or with fewer than three seeds.
+How much seeds scatter is told by all arms of an experiment together. These are runs of minutes of a
+model of a few million parameters: they test the mechanism, not the size of a published gain.
+
+This page is made from `replications/*.json` by `make docs`.
+"""
+
+
+def replication_pages(root: Path) -> dict[Path, str]:
+    """docs/replications.md and its pictures under ``root``, by path."""
+    blocks, pictures = [INTRODUCTION], {}
+    rows: list[Sequence[str]] = []
+    sections: list[str] = []
+    for system in experiment_files():
+        experiment = load_experiment(system)
+        results = summarise(read_results(root / STORED, system))
+        rows.append(_overview_row(experiment, results))
+        sections.append(section(experiment, results))
+        if results:
+            drawing = chart(f"{system}: training accuracy", _bands(results[0], ACCURACY))
+            pictures[root / "docs" / PICTURES / f"{system}.svg"] = drawing
+    head = ("system", "question", "arms", "result")
+    blocks += [table(head, rows), _waiting(), *sections]
+    pictures = {path: text for path, text in pictures.items() if text}
+    return {root / "docs/replications.md": "\n".join(blocks), **pictures}
+
+
+def section(experiment: Experiment, results: Sequence[Result]) -> str:
+    """All about one system: what is declared, then each stored result."""
+    recipes = resolve(experiment)
+    minutes = estimated_seconds(experiment, recipes) / 2 / 60
+    blocks = [
+        f"## {experiment.system}\n",
+        f"{experiment.question}\n",
+        f"Declared {experiment.registered}; {experiment.seeds} seeds; {_measured(experiment)}; "
+        f"estimated at {minutes:.0f} minutes on two cores. `gnomon replicate {experiment.system}`"
+        "\n",
+    ]
+    if experiment.notes:
+        blocks.append(f"{experiment.notes.strip()}\n")
+    blocks.append(table(("arm", "isolates", "against", "source"), list(_declared_rows(experiment))))
+    blocks.append(
+        "".join(f"- **{arm}**: `{command_of(experiment, arm)}`\n" for arm in experiment.arms)
+    )
+    if not results:
+        return "\n".join([*blocks, f"Result: {NOT_RUN}.\n"])
+    for result in results:
+        blocks += _result_blocks(experiment, result)
+    if _bands(results[0], ACCURACY):
+        name = experiment.system
+        blocks.append(f"![Training accuracy of the arms of {name}]({PICTURES}/{name}.svg)\n")
+    return "\n".join(blocks)
+
+
+def effect_text(effect: Effect, metric: Metric) -> str:
+    """An effect with its interval, accuracy in points.
+
+    >>> effect_text(Effect(0.021, -0.004, 0.05, 3, 512, 3, 0.1), Metric())
+    '+2.1 (-0.4 to +5.0)'
+    """
+    if metric.name == ACCURACY:
+        shown = [f"{100 * value:+.1f}" for value in (effect.effect, effect.low, effect.high)]
+    else:
+        shown = [f"{value:+.3g}" for value in (effect.effect, effect.low, effect.high)]
+    if math.isnan(effect.low):
+        return f"{shown[0]} (one seed)"
+    return f"{shown[0]} ({shown[1]} to {shown[2]})"
+
+
+def claim_text(arm: Arm) -> str:
+    """What the source says about an arm, its number before its place."""
+    if arm.claim is None:
+        return ""
+    number = "" if arm.claim.effect is None else f"{arm.claim.effect:+g} {arm.claim.unit}; "
+    return f"{number}{arm.claim.where}"
+
+
+def command_of(experiment: Experiment, arm: str) -> str:
+    """The command that trains one arm alone, shared stages included."""
+    name = experiment.arms[arm].recipe or experiment.recipe
+    words = ["gnomon", "train", name, "--scale", experiment.scale]
+    for setting in as_settings(arm_changes(experiment, arm)):
+        words += ["--set", setting]
+    return shlex.join(words)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; bars within cells are escaped, line breaks become spaces."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(map(_cell, line))} |\n" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _waiting() -> str:
+    """The recipes without an experiment, and those that cannot have one yet."""
+    undeclared: list[str] = []
+    small: list[str] = []
+    for name in recipe_names():
+        if name in experiment_files() or name in BASES:
+            continue
+        waits = "micro" not in recipe_scales(name)
+        (small if waits else undeclared).append(f"[{name}](recipes.md#{name})")
+    lines = []
+    if undeclared:
+        lines.append(f"Not declared yet: {', '.join(undeclared)}.\n")
+    if small:
+        lines.append(f"Without a micro scale yet, and so not declared: {', '.join(small)}.\n")
+    return "\n".join(lines)
+
+
+def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str]:
+    link = f"[{experiment.system}](#{experiment.system})"
+    if not results:
+        command = f"`gnomon replicate {experiment.system}`"
+        return [link, experiment.question, str(len(experiment.arms)), f"{NOT_RUN}: {command}"]
+    said = [f"{arm.name}: {arm.verdict}" for arm in results[0].arms if arm.verdict is not None]
+    text = "; ".join(said) or "no arm can be compared yet"
+    return [link, experiment.question, str(len(experiment.arms)), text]
+
+
+def _declared_rows(experiment: Experiment) -> Iterator[list[str]]:
+    for name, arm in experiment.arms.items():
+        differs = [f"{what}: {why}" for what, why in arm.differs.items()]
+        against = "the reference" if name == experiment.reference else f"expected: {arm.expected}"
+        isolates = "; ".join([arm.isolates, *(f"*differs in {text}*" for text in differs)])
+        yield [f"**{name}**", isolates, against, claim_text(arm)]
+
+
+def _measured(experiment: Experiment) -> str:
+    metric = experiment.metric
+    stage = f" after {metric.stage}" if metric.stage else ""
+    margin = f"{100 * metric.margin:g} points" if metric.name == ACCURACY else f"{metric.margin:g}"
+    also = "".join(f", also {item.name}" for item in experiment.also)
+    return f"metric {metric.name}{stage} ({metric.better} is better, margin {margin}){also}"
+
+
+def _result_blocks(experiment: Experiment, result: Result) -> Iterator[str]:
+    heading = "Result" if not result.again else "Declared again"
+    if result.budget != 1:
+        heading += f", {result.budget:g} of the declared steps"
+    if result.declaration != experiment.declaration:
+        heading += ", of another declaration than the file's"
+    yield f"### {experiment.system}: {heading} ({result.declaration[:8]})\n"
+    yield table(_head(result), [_result_row(result, arm) for arm in result.arms])
+    state = "" if result.done else " Not every declared arm and seed has run."
+    yield (
+        f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
+        f"Commit: {', '.join(commit[:8] for commit in result.commits)}.{state}\n"
+    )
+    for arm in result.arms:
+        yield from (f"- **{arm.name}** failed, {reason}\n" for reason in arm.failures)
+    yield from (f"- Warning: {warning}.\n" for warning in result.warnings)
+
+
+def _head(result: Result) -> list[str]:
+    metric = result.experiment.metric
+    return [
+        "arm", metric.name, "effect (95 %)", "seeds that agree", "verdict", "source",
+        *(f"{item.name} (effect)" for item in result.experiment.also),
+        "seconds", "tokens", "rollouts", "updates",
+    ]  # fmt: skip
+
+
+def _result_row(result: Result, arm: ArmResult) -> list[str]:
+    metric = result.experiment.metric
+    effect = arm.effects.get(metric.name)
+    cost = arm.cost
+    spent = ["-"] * 4
+    if cost is not None:
+        spent = [
+            f"{value:,.0f}" for value in (cost.seconds, cost.tokens, cost.rollouts, cost.updates)
+        ]
+    return [
+        f"**{arm.name}**",
+        value_text(arm.values[metric.name], metric),
+        "-" if effect is None else effect_text(effect, metric),
+        "-" if effect is None else f"{effect.agree} of {effect.seeds}",
+        arm.verdict or "-",
+        claim_text(arm.arm),
+        *(_also(arm, item) for item in result.experiment.also),
+        *spent,
+    ]
+
+
+def value_text(by_seed: Mapping[int, float], metric: Metric) -> str:
+    """The mean over seeds, and each seed's own value.
+
+    >>> value_text({0: 0.5, 1: 0.6}, Metric())
+    '55.0 % (50.0, 60.0)'
+    """
+    if not by_seed:
+        return "-"
+    values = [by_seed[seed] for seed in sorted(by_seed)]
+    mean = sum(values) / len(values)
+    if metric.name == ACCURACY:
+        return f"{100 * mean:.1f} % ({', '.join(f'{100 * value:.1f}' for value in values)})"
+    return f"{mean:.3g} ({', '.join(f'{value:.3g}' for value in values)})"
+
+
+def _also(arm: ArmResult, metric: Metric) -> str:
+    text = value_text(arm.values[metric.name], metric).partition(" (")[0]
+    effect = arm.effects.get(metric.name)
+    return text if effect is None else f"{text}, {effect_text(effect, metric)}"
+
+
+def _bands(result: Result, curve: str) -> dict[str, list[Point]]:
+    return {arm.name: arm.curves[curve] for arm in result.arms if arm.curves.get(curve)}

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from gnomon.cli import run_command
+from gnomon.replication.chart import chart
+from gnomon.replication.experiment import experiment_files, load_experiment
+from gnomon.replication.page import PICTURES, STORED, command_of, replication_pages, table
+from gnomon.replication.results import read_results
+from replication.stored import store_made
+
+SHARES = {"grpo": 0.5, "papo": 0.6, "gamma-doubled": 0.3, "semantic-masks": 0.5}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page when nothing is stored."""
+    root = tmp_path_factory.mktemp("empty")
+    (page,) = replication_pages(root).values()
+    return page
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[Path, str]]:
+    """The pages when one system has results."""
+    root = tmp_path_factory.mktemp("made")
+    store_made(root / STORED, load_experiment("papo"), SHARES)
+    return root, replication_pages(root)
+
+
+@pytest.mark.parametrize("name", experiment_files())
+def test_every_arm_is_on_the_page_with_its_command(name: str, empty: str) -> None:
+    experiment = load_experiment(name)
+    for arm in experiment.arms:
+        assert f"- **{arm}**: `{command_of(experiment, arm)}`\n" in empty
+
+
+@pytest.mark.parametrize("name", experiment_files())
+def test_a_system_without_a_result_says_so_with_its_command(name: str, empty: str) -> None:
+    assert f"not run yet: `gnomon replicate {name}`" in empty
+    assert f"\n## {name}\n" in empty
+
+
+def test_an_effect_stands_beside_what_the_source_reports(
+    made: tuple[Path, dict[Path, str]],
+) -> None:
+    root, pages = made
+    page = pages[root / "docs/replications.md"]
+    (row,) = [line for line in page.splitlines() if re.match(r"\| \*\*papo\*\* \| 60", line)]
+    assert "| helps | +2 points; 3B, average of all: 47.92 to 49.92 |" in row
+    assert "papo: helps; gamma-doubled: hurts; semantic-masks: no effect seen" in page
+
+
+def test_the_page_names_seeds_machine_and_commit(made: tuple[Path, dict[Path, str]]) -> None:
+    root, pages = made
+    assert (
+        "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567." in pages[root / "docs/replications.md"]
+    )
+
+
+def test_a_result_has_a_picture_that_the_page_shows(made: tuple[Path, dict[Path, str]]) -> None:
+    root, pages = made
+    picture = root / "docs" / PICTURES / "papo.svg"
+    assert ElementTree.fromstring(pages[picture]).tag.endswith("svg")
+    assert f"({PICTURES}/papo.svg)" in pages[root / "docs/replications.md"]
+
+
+def test_a_declared_difference_is_on_the_page(empty: str) -> None:
+    assert "*differs in rollouts: supervised training samples nothing*" in empty
+
+
+def test_a_result_of_another_declaration_is_declared_again(tmp_path: Path) -> None:
+    experiment = load_experiment("papo")
+    store_made(tmp_path / STORED, experiment, SHARES)
+    later = experiment.model_copy(update={"seeds": 4})
+    store_made(tmp_path / STORED, later, SHARES)
+    assert later.declaration != experiment.declaration
+    page = replication_pages(tmp_path)[tmp_path / "docs/replications.md"]
+    heading = (
+        f"papo: Declared again, of another declaration than the file's ({later.declaration[:8]})"
+    )
+    assert f"### papo: Result ({experiment.declaration[:8]})" in page
+    assert heading.replace("earlier", "other") in page
+
+
+def test_bars_and_line_breaks_do_not_break_a_table() -> None:
+    assert table(("a",), [("x|y\nz",)]) == "| a |\n| --- |\n| x\\|y z |\n"
+
+
+def test_the_command_of_an_arm_is_one_that_can_be_typed(capfd: pytest.CaptureFixture[str]) -> None:
+    words = shlex.split(command_of(load_experiment("papo"), "semantic-masks"))
+    assert run_command([words[0].replace("gnomon", "objective"), *words[2:]]) == 0
+    assert "semantic-blocks" in capfd.readouterr().out
+
+
+def test_a_chart_leaves_out_arms_without_points() -> None:
+    drawn = chart("t", {"a": [(1.0, 0.5, 0.4, 0.6), (2.0, 0.6, 0.5, 0.7)], "b": []})
+    assert ">a</text>" in drawn
+    assert ">b</text>" not in drawn
+    assert chart("t", {"b": []}) == ""
+
+
+def test_a_chart_escapes_names() -> None:
+    drawn = chart("<t>", {"<a>": [(1.0, 0.5, 0.5, 0.5)]})
+    ElementTree.fromstring(drawn)
+
+
+def test_the_page_writes_nothing(made: tuple[Path, dict[Path, str]]) -> None:
+    root, _ = made
+    assert [path.name for path in root.iterdir()] == [STORED]
+    assert len(read_results(root / STORED, "papo")["runs"]) == 12

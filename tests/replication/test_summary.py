@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnomon.replication.experiment import Experiment, read_experiment
+from gnomon.replication.results import read_results, store_failure, store_run
+from gnomon.replication.summary import Result, summarise
+from replication.stored import made_record, store_made
+
+
+def declared(**changes: Any) -> Experiment:
+    data = {
+        "system": "small",
+        "question": "Does it matter?",
+        "registered": "2026-11-28",
+        "recipe": "grpo",
+        "metric": {"name": "accuracy", "margin": 0.02},
+        "also": [{"name": "length", "better": "lower", "margin": 1.0}],
+        "reference": "plain",
+        "arms": {
+            "plain": {"isolates": "nothing"},
+            "better": {"isolates": "more"},
+            "same": {"isolates": "a word"},
+            "worse": {"isolates": "less"},
+        },
+        **changes,
+    }
+    return read_experiment(data, Path("small.yaml"))
+
+
+SHARES = {"plain": 0.5, "better": 0.6, "same": 0.5, "worse": 0.4}
+
+
+def results(folder: Path) -> list[Result]:
+    return summarise(read_results(folder, "small"))
+
+
+def test_verdicts_follow_from_the_stored_items(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), SHARES)
+    (result,) = results(tmp_path)
+    said = {arm.name: arm.verdict for arm in result.arms}
+    assert said == {
+        "plain": None, "better": "helps", "same": "no effect seen", "worse": "hurts"
+    }  # fmt: skip
+    assert result.done
+    assert result.warnings == ()
+
+
+def test_effects_are_against_the_reference(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), SHARES)
+    arms = {arm.name: arm for arm in results(tmp_path)[0].arms}
+    assert arms["better"].effects["accuracy"].effect == pytest.approx(0.1)
+    assert arms["better"].effects["length"].effect == pytest.approx(1.0)
+    assert arms["plain"].effects == {}
+    assert arms["better"].values["accuracy"] == {0: 0.6, 1: 0.6, 2: 0.6}
+
+
+def test_only_seeds_that_both_arms_have_are_compared(tmp_path: Path) -> None:
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5})
+    store_run(tmp_path, experiment, made_record(experiment, "better", 1, 0.6))
+    (result,) = results(tmp_path)
+    arm = result.arms[1]
+    assert (arm.effects["accuracy"].seeds, arm.verdict) == (1, "inconclusive")
+    assert not result.done
+
+
+def test_an_arm_without_the_reference_has_no_effect(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), {"better": 0.6})
+    assert results(tmp_path)[0].arms[0].effects == {}
+
+
+def test_a_later_declaration_is_declared_again_and_not_mixed_in(tmp_path: Path) -> None:
+    first, second = declared(), declared(metric={"name": "accuracy", "margin": 0.2})
+    store_made(tmp_path, first, SHARES)
+    store_made(tmp_path, second, {"plain": 0.5, "better": 0.9})
+    one, other = results(tmp_path)
+    assert (one.again, other.again) == (False, True)
+    assert one.declaration == first.declaration
+    assert one.arms[1].values["accuracy"][0] == pytest.approx(0.6)
+
+
+def test_another_budget_stands_apart(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), SHARES)
+    store_made(tmp_path, declared(), SHARES, budget=0.5)
+    assert [result.budget for result in results(tmp_path)] == [1.0, 0.5]
+
+
+def test_arms_that_began_from_different_weights_are_told(tmp_path: Path) -> None:
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5})
+    other = made_record(experiment, "better", 0, 0.6)
+    other["start"] = {**other["start"], "weights": ["others"]}
+    store_run(tmp_path, experiment, other)
+    assert results(tmp_path)[0].warnings == ("the arms of seed 0 began from different weights",)
+
+
+def test_a_recipe_that_changed_between_seeds_is_told(tmp_path: Path) -> None:
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5}, seeds=1)
+    store_run(tmp_path, experiment, made_record(experiment, "plain", 1, 0.5, recipe="another"))
+    assert results(tmp_path)[0].warnings == ("the recipe of plain changed between its runs",)
+
+
+def test_a_failed_run_is_shown_until_it_succeeds(tmp_path: Path) -> None:
+    from gnomon.replication.jobs import Job
+
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5})
+    job = Job("worse", 1, None, tmp_path)  # type: ignore[arg-type]
+    store_failure(tmp_path, experiment, job, 1.0, "Diverged")
+    assert results(tmp_path)[0].arms[1].failures == ("seed 1: Diverged",)
+    store_run(tmp_path, experiment, made_record(experiment, "worse", 1, 0.4))
+    assert results(tmp_path)[0].arms[1].failures == ()
+
+
+def test_curves_have_the_range_of_the_seeds(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), {"plain": 0.5})
+    points = results(tmp_path)[0].arms[0].curves["accuracy"]
+    assert points[1] == (2.0, pytest.approx(0.51), pytest.approx(0.5), pytest.approx(0.52))
+
+
+def test_a_metric_that_an_arm_does_not_log_has_no_effect(tmp_path: Path) -> None:
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5}, logged={"length": None})
+    store_made(tmp_path, experiment, {"better": 0.6})
+    assert list(results(tmp_path)[0].arms[1].effects) == ["accuracy"]
+
+
+def test_nothing_stored_gives_no_result(tmp_path: Path) -> None:
+    assert results(tmp_path) == []
+
+
+def test_an_arm_that_does_not_log_the_metric_itself_is_told(tmp_path: Path) -> None:
+    experiment = declared(metric={"name": "kl", "margin": 0.1})
+    store_made(tmp_path, experiment, {"plain": 0.5}, logged={"kl": 0.1})
+    store_made(tmp_path, experiment, {"better": 0.6}, logged={})
+    (result,) = results(tmp_path)
+    assert result.warnings == ("better has no kl",)
+    assert result.arms[1].verdict is None
