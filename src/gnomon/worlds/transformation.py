@@ -20,6 +20,7 @@ from functools import partial
 import numpy as np
 
 from gnomon.records import Answer, Media
+from gnomon.worlds.digits import Split
 from gnomon.worlds.render import render_png
 from gnomon.worlds.scene import (
     COLOURS,
@@ -129,7 +130,7 @@ def draw_change(rng: np.random.Generator, level: int) -> Change:
 
 def _draw_change(rng: np.random.Generator, level: int) -> Change:
     wish = Wish(shapes=SHAPES[level - 1], kinds=4, colours=4)
-    split = "test" if rng.random() < 0.2 else "train"
+    split: Split = "test" if rng.random() < 0.2 else "train"
     before = draw_scene(rng, wish, split=split, rows=ROWS, columns=COLUMNS)
     objects, calls = before.objects, list[Call]()
     pairs = [(f, str(n)) for f in VALUES for n in range(len(objects))]
@@ -222,7 +223,7 @@ def count_new(before: str, after: str) -> int:
 
 def confirm_count(posed: Posed) -> bool:
     """Whether so many cells of the second scene look otherwise than in the first."""
-    return count_new(posed.facts["before"], posed.facts["after"]) == posed.answer.value
+    return count_new(posed.facts["before"], posed.facts["after"]) == int(posed.answer.value)
 
 
 def effort(posed: Posed, counted: bool = False) -> float:
