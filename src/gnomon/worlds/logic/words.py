@@ -1,0 +1,357 @@
+"""Words: sort them, check a sorting, lay them out, decipher them."""
+
+from __future__ import annotations
+
+import json
+import re
+from string import ascii_lowercase, ascii_uppercase
+from typing import Any
+
+import numpy as np
+
+from gnomon.worlds.logic.board import Board
+from gnomon.worlds.logic.family import (
+    Facts,
+    Language,
+    Puzzle,
+    boxed,
+    fenced,
+    first_of,
+    lines,
+    require,
+)
+from gnomon.worlds.logic.lexicon import LONG_WORDS, WORDS
+from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.world import Posed
+
+Place = tuple[int, int]
+
+
+def _alphabet(rng: np.random.Generator, front_letters: int) -> str:
+    require(0 <= front_letters <= 26, f"front_letters={front_letters}: use 0 to 26 letters")
+    front = "".join(shuffled(rng, ascii_lowercase)[:front_letters])
+    return front + "".join(letter for letter in ascii_lowercase if letter not in front)
+
+
+def _several(rng: np.random.Generator, words: int, lexicon: tuple[str, ...]) -> list[str]:
+    require(2 <= words <= 60, f"words={words}: use 2 to 60 words")
+    return shuffled(rng, lexicon)[:words]
+
+
+def draw_word_sorting(rng: np.random.Generator, *, front_letters: int, words: int) -> Puzzle:
+    """Words to sort by an alphabet whose ``front_letters`` come first, up or down."""
+    require(front_letters >= 1, f"front_letters={front_letters}: move 1 letter or more")
+    alphabet = _alphabet(rng, front_letters)
+    chosen = _several(rng, words, LONG_WORDS)
+    down = rng.random() < 0.5
+    rank = {letter: place for place, letter in enumerate(alphabet)}
+    ordered = sorted(chosen, key=lambda word: [rank[letter] for letter in word], reverse=down)
+    front = alphabet[:front_letters]
+    heads = " ".join(f"{word} {rank[word[0]] + 1}" for word in chosen)
+    thought = f"Places of the first letters: {heads}. In order: {' '.join(ordered)}."
+    more = {"words": chosen, "front": front, "down": down}
+    answer = ",".join(ordered)
+    key = f"{alphabet} {sorted(chosen)} {down}"
+    return Puzzle({}, answer, boxed(answer), key, words + front_letters, thought, more)
+
+
+def confirm_word_sorting(posed: Posed) -> bool:
+    """Every two neighbours in order, by the first letter in which they differ."""
+    ordered, facts = posed.answer_text[7:-1].split(","), posed.facts
+    alphabet = facts["front"] + re.sub(f"[{facts['front']}]", "", ascii_lowercase)
+    if facts["down"]:
+        ordered = ordered[::-1]
+    for one, other in zip(ordered, ordered[1:], strict=False):
+        for a, b in zip(one, other, strict=False):
+            if a != b:
+                if alphabet.index(a) > alphabet.index(b):
+                    return False
+                break
+    return sorted(ordered) == sorted(facts["words"])
+
+
+def tell_word_sorting(facts: Facts, language: Language) -> dict[str, str]:
+    """The words, the letters in front and the direction."""
+    names = {"en": ("increasing", "decreasing"), "zh": ("升序", "降序")}[language]
+    return {
+        "puzzle": ", ".join(facts["words"]),
+        "front": ", ".join(facts["front"]),
+        "direction": names[facts["down"]],
+    }
+
+
+def draw_word_sorting_mistake(
+    rng: np.random.Generator, *, words: int, mistake_rate: float = 0.9, front_letters: int = 0
+) -> Puzzle:
+    """A radix sort told thought by thought, letters from the fourth to the first; one thought may
+    be wrong.
+
+    The thoughts after a wrong one go on from it rightly.
+    """
+    require(0 <= mistake_rate <= 1, f"mistake_rate={mistake_rate}: use a share from 0 to 1")
+    alphabet = _alphabet(rng, front_letters)
+    chosen = _several(rng, words, tuple(word for word in WORDS if len(word) == 4))
+    wrong = between(rng, 1, 4) if rng.random() < mistake_rate else 0
+    current, trace = chosen, []
+    for thought in range(1, 5):
+        current = _by_letter(current, alphabet, 4 - thought)
+        if thought == wrong:
+            current = _mistaken(rng, current)
+        trace.append(current)
+    gold = str(wrong) if wrong else "No"
+    thought_text = f"Thought {wrong} is wrong." if wrong else "Every thought is right."
+    more = {"words": chosen, "alphabet": alphabet, "trace": trace}
+    key = f"{alphabet} {chosen} {trace}"
+    return Puzzle({}, gold, boxed(gold), key, 4 * words, thought_text, more)
+
+
+def _by_letter(words: list[str], alphabet: str, letter: int) -> list[str]:
+    return sorted(words, key=lambda word: alphabet.index(word[letter]))
+
+
+def _mistaken(rng: np.random.Generator, words: list[str]) -> list[str]:
+    """Two words swapped, or one moved to another place."""
+    one, other = sorted(shuffled(rng, range(len(words)))[:2])
+    wrong = list(words)
+    if rng.random() < 0.5:
+        wrong[one], wrong[other] = wrong[other], wrong[one]
+    else:
+        wrong.insert(other, wrong.pop(one))
+    return wrong
+
+
+def confirm_word_sorting_mistake(posed: Posed) -> bool:
+    """The first thought that is not the one before it, its words by letter put together."""
+    before, facts = posed.facts["words"], posed.facts
+    for number, told in enumerate(facts["trace"], 1):
+        bins: dict[str, list[str]] = {letter: [] for letter in facts["alphabet"]}
+        for word in before:
+            bins[word[4 - number]].append(word)
+        if [word for letter in facts["alphabet"] for word in bins[letter]] != told:
+            return posed.answer_text == boxed(str(number))
+        before = told
+    return posed.answer_text == boxed("No")
+
+
+def tell_word_sorting_mistake(facts: Facts, language: Language) -> dict[str, str]:
+    """The words, the alphabet and the thoughts."""
+    said = {
+        "en": "Thought {k}: by letter {letter}: {words}",
+        "zh": "思考 {k}：按第 {letter} 个字母：{words}",
+    }[language]
+    told = [
+        said.format(k=number, letter=5 - number, words=", ".join(words))
+        for number, words in enumerate(facts["trace"], 1)
+    ]
+    return {
+        "puzzle": "\n".join([", ".join(facts["words"]), *told]),
+        "alphabet": facts["alphabet"],
+    }
+
+
+def draw_wordscapes(
+    rng: np.random.Generator, *, size: int = 4, words: int = 5, intersections: int = 3
+) -> Puzzle:
+    """A crossword of ``words`` words on size x size cells, crossing ``intersections`` times at
+    least; only its layout and its words are told.
+
+    Raises ValueError for a size below 3 or above 6, and when no crossword turns up.
+    """
+    require(3 <= size <= 6, f"size={size}: use a grid of side 3 to 6")
+    require(1 <= words <= 2 * size, f"words={words}: a grid of side {size} takes 1 to {2 * size}")
+    require(
+        0 <= intersections <= size * size, f"intersections={intersections}: use 0 to {size * size}"
+    )
+    what = f"crossword of {words} words with {intersections} crossings on side {size}"
+    letters, used = first_of(lambda: _crossword(rng, size, words, intersections), what)
+    cells = [[letters.get((r, c), "") for c in range(size)] for r in range(size)]
+    layout = [["X" if cell else "0" for cell in row] for row in cells]
+    across, down = (sorted(w for w, way in used.items() if way == d) for d in (0, 1))
+    facts = {"grid": layout, "across_words": across, "down_words": down}
+    text = json.dumps([[cell or "0" for cell in row] for row in cells])
+    return Puzzle(facts, text, text, f"{layout} {across} {down}", words * size * size)
+
+
+def _crossword(
+    rng: np.random.Generator, size: int, words: int, intersections: int
+) -> tuple[dict[Place, str], dict[str, int]] | None:
+    letters: dict[Place, str] = {}
+    used: dict[str, int] = {}
+    lanes: set[tuple[int, int]] = set()
+    crossings = 0
+    for lane in _lanes(rng, size):
+        if len(used) == words:
+            break
+        fitting = _fitting(rng, size, lane, letters, used)
+        if fitting:
+            word, start = fitting
+            places = _run(lane, start, len(word))
+            crossings += sum(place in letters for place in places)
+            letters.update(zip(places, word, strict=True))
+            used[word] = lane[0]
+            lanes.add(lane)
+    return (letters, used) if len(used) == words and crossings >= intersections else None
+
+
+def _lanes(rng: np.random.Generator, size: int) -> list[tuple[int, int]]:
+    """Rows (0, row) and columns (1, column) in turn."""
+    orders = [[(way, place) for place in shuffled(rng, range(size))] for way in (0, 1)]
+    return [lane for pair in zip(*orders, strict=True) for lane in pair]
+
+
+def _run(lane: tuple[int, int], start: int, length: int) -> list[Place]:
+    way, fixed = lane
+    return [(fixed, k) if way == 0 else (k, fixed) for k in range(start, start + length)]
+
+
+def _fitting(
+    rng: np.random.Generator,
+    size: int,
+    lane: tuple[int, int],
+    letters: dict[Place, str],
+    used: dict[str, int],
+) -> tuple[str, int] | None:
+    """A word that agrees with the letters in its lane and crosses one, with no letter at its ends.
+
+    The letters of the lane make a pattern for each start and length, tried in random order.
+    """
+    line = "".join(letters.get(place, ".") for place in _run(lane, 0, size))
+    options = [(s, n) for n in range(3, min(size, 4) + 1) for s in range(size - n + 1)]
+    for start, length in shuffled(rng, options):
+        pattern, ends = line[start : start + length], (line + ".")[start + length]
+        ends += line[start - 1] if start else "."
+        if ends != ".." or (letters and set(pattern) == {"."}) or "." not in pattern:
+            continue
+        words = [word for word in _matching(pattern) if word not in used]
+        if words:
+            return pick(rng, words), start
+    return None
+
+
+_FOUND: dict[str, list[str]] = {}
+
+
+def _matching(pattern: str) -> list[str]:
+    if pattern not in _FOUND:
+        _FOUND[pattern] = re.findall(rf"\b{pattern}\b", " ".join(WORDS).replace(" ", "\n"))
+    return _FOUND[pattern]
+
+
+def confirm_wordscapes(posed: Posed) -> bool:
+    """Letters exactly where the layout has them, and each word in a line of its direction."""
+    grid, facts = json.loads(posed.answer_text), posed.facts
+    layout = facts["grid"]
+    shape = all(
+        (cell == "0") == (mark == "0")
+        for row, marks in zip(grid, layout, strict=True)
+        for cell, mark in zip(row, marks, strict=True)
+    )
+    rows = ["".join(row) for row in grid]
+    columns = ["".join(column) for column in zip(*grid, strict=True)]
+    across = all(any(word in row for row in rows) for word in facts["across_words"])
+    return (
+        shape
+        and across
+        and all(any(word in column for column in columns) for word in facts["down_words"])
+    )
+
+
+def tell_wordscapes(facts: Facts, language: Language) -> dict[str, str]:
+    """The layout and the words by direction."""
+    return {
+        "puzzle": lines(facts["grid"]),
+        "across": ", ".join(facts["across_words"]) or "-",
+        "down": ", ".join(facts["down_words"]) or "-",
+    }
+
+
+def board_wordscapes(facts: Facts) -> Board:
+    """The layout: white for a letter, grey for none."""
+    grid = facts["grid"]
+    dark = frozenset(
+        (r, c) for r, row in enumerate(grid) for c, cell in enumerate(row) if cell == "0"
+    )
+    return Board((("",) * len(grid[0]),) * len(grid), shaded=dark)
+
+
+def draw_cipher(rng: np.random.Generator, *, letters: int, method: str) -> Puzzle:
+    """A text to decipher by a rule that is told: ``caesar``, ``atbash``, ``rail-fence`` or ``both``
+    (a rail fence over a Caesar shift). Ours, as the source keeps its own to itself.
+    """
+    known = ("caesar", "atbash", "rail-fence", "both")
+    require(method in known, f"method={method!r}: use one of {', '.join(known)}")
+    require(2 <= letters <= 200, f"letters={letters}: use 2 to 200")
+    text = ""
+    while len(text) < letters:
+        text += pick(rng, LONG_WORDS).upper()
+    text = text[:letters]
+    shift, rails = between(rng, 1, 25), between(rng, 2, 3)
+    secret, thought = text, ""
+    if method in ("caesar", "both"):
+        secret = _shifted(secret, shift)
+    if method == "atbash":
+        secret = secret.translate(str.maketrans(ascii_uppercase, ascii_uppercase[::-1]))
+    moved = secret
+    if method in ("rail-fence", "both"):
+        secret = "".join(moved[place] for place in _zigzag(letters, rails))
+        thought = f"Off the rails: {moved}. "
+    if method != "rail-fence":
+        thought += " ".join(f"{a}={b}" for a, b in zip(moved, text, strict=True)) + "."
+    work = letters * (2 if method == "both" else 1)
+    more = {"secret": secret, "method": method, "shift": shift, "rails": rails}
+    key = f"{method} {shift if method in ('caesar', 'both') else 0} {rails} {secret}"
+    return Puzzle({}, f"[[{text}]]", fenced(f'[["{text}"]]'), key, work, thought.strip(), more)
+
+
+def _shifted(text: str, shift: int) -> str:
+    return "".join(ascii_uppercase[(ord(letter) - 65 + shift) % 26] for letter in text)
+
+
+def _zigzag(letters: int, rails: int) -> list[int]:
+    """Places of a text in the order in which the rails are read."""
+    turn = 2 * (rails - 1)
+    rail = [min(place % turn, turn - place % turn) for place in range(letters)]
+    return sorted(range(letters), key=lambda place: (rail[place], place))
+
+
+def confirm_cipher(posed: Posed) -> bool:
+    """The answer enciphered again, its letters written on rows as the rule says, is the secret."""
+    facts = posed.facts
+    text = posed.answer_text.split('"')[1]
+    if facts["method"] == "atbash":
+        text = "".join(chr(155 - ord(letter)) for letter in text)
+    if facts["method"] in ("caesar", "both"):
+        turned = ascii_uppercase[facts["shift"] :] + ascii_uppercase[: facts["shift"]]
+        text = text.translate(str.maketrans(ascii_uppercase, turned))
+    if facts["method"] in ("rail-fence", "both"):
+        rails: list[str] = [""] * facts["rails"]
+        rail, step = 0, 1
+        for letter in text:
+            rails[rail] += letter
+            step = 1 if rail == 0 else -1 if rail == facts["rails"] - 1 else step
+            rail += step
+        text = "".join(rails)
+    return bool(text == facts["secret"])
+
+
+_CIPHERS: dict[str, dict[str, str]] = {
+    "en": {
+        "caesar": "Each letter was moved {shift} places on in the alphabet, from Z on to A.",
+        "atbash": "Each letter was replaced by the one as far from the other end of the alphabet "
+        "(A and Z change places, B and Y, and so on).",
+        "rail-fence": "The letters were written down and up in a zigzag over {rails} rows, from "
+        "the top row on, and the rows were then read one after the other.",
+    },
+    "zh": {
+        "caesar": "每个字母在字母表中后移 {shift} 位，Z 之后接 A。",
+        "atbash": "每个字母换成字母表中倒数同样位置的字母（A 与 Z 互换，B 与 Y 互换，依此类推）。",
+        "rail-fence": "字母从第一行起按之字形写在 {rails} 行上，然后逐行读出。",
+    },
+}
+
+
+def tell_cipher(facts: Facts, language: Language) -> dict[str, Any]:
+    """The secret, and the rules by which it was made, in their order."""
+    steps = ("caesar", "rail-fence") if facts["method"] == "both" else (facts["method"],)
+    rules = [_CIPHERS[language][step].format(**facts) for step in steps]
+    return {"puzzle": facts["secret"], "rules": " ".join(rules)}
