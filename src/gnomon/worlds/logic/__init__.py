@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gnomon.worlds.logic.family import Family
 from gnomon.worlds.logic.grid_families import GRID_FAMILIES
+from gnomon.worlds.logic.latin_families import LATIN_FAMILIES
 from gnomon.worlds.logic.story_families import STORY_FAMILIES
 from gnomon.worlds.logic.symbol_families import SYMBOL_FAMILIES
 from gnomon.worlds.world import WorldTask
@@ -15,7 +16,8 @@ from gnomon.worlds.world import WorldTask
 FAMILIES: dict[str, Family] = {
     family.name: family
     for family in sorted(
-        (*GRID_FAMILIES, *SYMBOL_FAMILIES, *STORY_FAMILIES), key=lambda family: family.name
+        (*GRID_FAMILIES, *LATIN_FAMILIES, *SYMBOL_FAMILIES, *STORY_FAMILIES),
+        key=lambda family: family.name,
     )
 }
 """Every family by its name, in order of the alphabet."""

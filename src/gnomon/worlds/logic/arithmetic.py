@@ -39,8 +39,8 @@ def draw_game_of_24(
 ) -> Puzzle:
     """``numbers`` numbers 1 to 9 that give ``result``, each used once, with + - * / and brackets.
 
-    ``least`` and ``most`` bound the expressions that a simple search makes up to its first solution,
-    which is what makes it hard (ours).
+    ``least`` and ``most`` bound the expressions that a simple search makes up to its first
+    solution, which is what makes it hard (ours).
     """
     require(2 <= numbers <= 4, f"numbers={numbers}: use 2 to 4")
     require(result > 0, f"result={result}: use a whole number above 0")
@@ -139,9 +139,8 @@ def _equation(rng: np.random.Generator, num_letter: int, operator_num: int, leve
     """An equation whose left side has at most ``num_letter`` digits, "" for a result below 1."""
     # Most draws fail, so that all of its chances are drawn in one call.
     chances = iter(rng.random(32).tolist())
-    left, digits = list("0123456789"), []
-    for _ in range(num_letter):
-        digits.append(left.pop(int(next(chances) * len(left))))
+    left = list("0123456789")
+    digits = [left.pop(int(next(chances) * len(left))) for _ in range(num_letter)]
     sizes = {1: (1, 2, 2), 2: (2, 3), 3: (2, 3)}[level]
     signs = "+-*" if level == 3 else "+-"
     text, total, product, sign = "", 0, 0, 1

@@ -173,8 +173,9 @@ def draw_dyck_language_reasoning_errors(
     wrong = [line for line, stack in enumerate(told, 1) if stack != stacks[line]]
     answer = ", ".join(map(str, wrong))
     facts = {"error_indices": wrong}
-    lines = [f"{line}. {text[line - 1]} : stack {stacks[line] or 'empty'}" for line in wrong]
-    thought = f"The true stacks there: {'; '.join(lines)}."
+    marks = ("", " wrong")
+    lines = [f"{k} {stacks[k] or 'empty'}{marks[k in wrong]}" for k in range(1, len(stacks))]
+    thought = f"{'; '.join(lines)}."
     more = {"sequence": text, "trace": told}
     key = f"{text} {told}"
     return Puzzle(facts, answer, answer, key, len(text) + n_errors, thought, more)
@@ -199,9 +200,9 @@ def confirm_dyck_language_reasoning_errors(posed: Posed) -> bool:
 
 def tell_trace(facts: Facts, language: Language) -> dict[str, str]:
     """The string and the stack after each of its brackets."""
-    empty, line = {"en": ("empty", "Line"), "zh": ("空", "第")}[language]
+    empty, line = {"en": ("empty", "Line {}"), "zh": ("空", "第 {} 行")}[language]
     told = [
-        f"{line} {k}: {bracket} -> {' '.join(stack) or empty}"
+        f"{line.format(k)}: {bracket} -> {' '.join(stack) or empty}"
         for k, (bracket, stack) in enumerate(zip(facts["sequence"], facts["trace"], strict=True), 1)
     ]
     return {"puzzle": "\n".join([facts["sequence"], *told])}

@@ -1,7 +1,7 @@
 """What the families of puzzles share: settings by difficulty, wordings, and the way to a question.
 
-Families, parameters and answer shapes are those of SynLogic (arXiv 2505.19641); every generator is
-our own. Difficulty 3 is about SynLogic's Easy set, 5 about its Hard set, 1 and 2 are smaller (ours).
+Families, parameters and answer shapes are those of SynLogic (arXiv 2505.19641), the generators are
+ours. Difficulty 3 is about SynLogic's Easy set, 5 about its Hard set, 1 and 2 are smaller (ours).
 """
 
 from __future__ import annotations

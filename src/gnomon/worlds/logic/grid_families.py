@@ -1,12 +1,11 @@
-"""The families on grids: settings by difficulty, and how each is asked.
+"""The other families on grids: settings by difficulty, and how each is asked.
 
-Settings of SynLogic stand at levels 3 (Easy) to 5 (Hard); smaller ones before them, and the sides
-of skyscrapers above 4, are ours.
+Settings of SynLogic stand at levels 3 (Easy) to 5 (Hard), smaller ones before them are ours.
 """
 
 from __future__ import annotations
 
-from gnomon.worlds.logic import latin, markers, paths, regions, sums, words
+from gnomon.worlds.logic import crossword, markers, paths, regions, sums, walls
 from gnomon.worlds.logic.family import Family, Wording
 
 ARROW_MAZE = Family(
@@ -32,7 +31,8 @@ ARROW_MAZE = Family(
         "Answer with the whole grid as a list of lists of strings in a code block, such as "
         '```python\n[["→", "2"], ["1", "↑"]]\n```',
         (
-            "在这个 {n} x {n} 的迷宫中，每个数字向外发出由箭头（↑↓←→↖↗↘↙）组成的直线，数字等于它发出的"
+            "在这个 {n} x {n} 的迷宫中，每个数字向外发出由箭头（↑↓←→↖↗↘↙）组成的直线，"
+            "数字等于它发出的"
             "所有箭头的总数。每个箭头都位于从某个数字出发、与其方向一致的直线上。请填出隐藏的箭头"
             "（文字中为 X，图中为空白）。",
         ),
@@ -41,36 +41,6 @@ ARROW_MAZE = Family(
     paths.tell_arrow_maze,
     paths.confirm_arrow_maze,
     paths.board_arrow_maze,
-)
-CALCUDOKO = Family(
-    "calcudoko",
-    latin.draw_calcudoko,
-    (
-        {"grid": 3, "largest": 2},
-        {"grid": (3, 4), "largest": 3},
-        {"grid": 4, "largest": 4},
-        {"grid": 5, "largest": 4},
-        {"grid": 6, "largest": 4},
-    ),
-    Wording(
-        (
-            "Fill the {n} x {n} grid with 1 to {n}, each once in every row and column. The digits "
-            "of a region are different and come to its target with its operator: for - the larger "
-            "less the smaller, for ÷ the larger by the smaller. Cells are (row,column) from 1.",
-            "This is a calcudoku of side {n}: a Latin square of 1 to {n} whose regions (cells as "
-            "(row,column), from 1) hold different digits that give the target by the operator "
-            "behind it; - and ÷ are meant in either order.",
-        ),
-        "Answer as [[1 2,2 1]]: cells by spaces, rows by commas.",
-        (
-            "用 1 到 {n} 填满 {n} x {n} 的网格，每行每列各数字恰好出现一次。每个区域内的数字互不相同，"
-            "并按其运算符得到目标值（- 与 ÷ 不分先后）。单元格写作（行,列），从 1 数起。",
-        ),
-        "请按 [[1 2,2 1]] 的形式作答：单元格用空格隔开，行用逗号隔开。",
-    ),
-    latin.tell_calcudoko,
-    latin.confirm_calcudoko,
-    latin.board_calcudoko,
 )
 CAMPSITE = Family(
     "campsite",
@@ -103,34 +73,6 @@ CAMPSITE = Family(
     markers.confirm_campsite,
     markers.board_campsite,
 )
-FUTOSHIKI = Family(
-    "futoshiki",
-    latin.draw_futoshiki,
-    (
-        {"n": 3, "inequalities": 2, "given": 4},
-        {"n": 4, "inequalities": 2, "given": 6},
-        {"n": 4, "inequalities": (2, 4), "given": (2, 3)},
-        {"n": 5, "inequalities": 7, "given": 4},
-        {"n": 5, "inequalities": 10, "given": 5},
-    ),
-    Wording(
-        (
-            "Fill the {n} x {n} grid with 1 to {n}, each once in every row and column, keeping the "
-            "given digits and the signs < and > between cells, which are (row,column) from 1.",
-            "Solve this futoshiki of side {n}: a Latin square of 1 to {n} with the digits shown "
-            "in which all relations between neighbouring cells, named (row,column) from 1, hold.",
-        ),
-        "Answer as [[1 2,2 1]]: cells by spaces, rows by commas.",
-        (
-            "用 1 到 {n} 填满 {n} x {n} 的网格，每行每列各数字恰好出现一次，保留已给数字，并满足单元格"
-            "之间的 < 与 > 关系。单元格写作（行,列），从 1 数起。",
-        ),
-        "请按 [[1 2,2 1]] 的形式作答：单元格用空格隔开，行用逗号隔开。",
-    ),
-    latin.tell_futoshiki,
-    latin.confirm_futoshiki,
-    latin.board_futoshiki,
-)
 KUKURASU = Family(
     "kukurasu",
     sums.draw_kukurasu,
@@ -143,7 +85,7 @@ KUKURASU = Family(
     ),
     Wording(
         (
-            "Choose cells of an {n} x {n} grid. A chosen cell adds its column number (from 1) to "
+            "Choose cells of a grid of {n} x {n}. A chosen cell adds its column number (from 1) to "
             "the sum of its row, and its row number to the sum of its column. Reach all sums.",
             "In this kukurasu of side {n} a 1 in column c counts c towards its row, and a 1 in row "
             "r counts r towards its column. Find the ones that give all the sums.",
@@ -151,7 +93,8 @@ KUKURASU = Family(
         'Answer with the grid in JSON, "1" for a chosen cell and "X" for another, such as '
         '[["1", "X"], ["X", "1"]].',
         (
-            "在 {n} x {n} 的网格中选取一些格子。被选的格子把它的列号（从 1 数起）计入所在行的和，把它的"
+            "在 {n} x {n} 的网格中选取一些格子。被选的格子把它的列号（从 1 数起）"
+            "计入所在行的和，把它的"
             "行号计入所在列的和。请使所有行和与列和都符合。",
         ),
         '请以 JSON 给出网格，选中为 "1"，否则为 "X"，例如 [["1", "X"], ["X", "1"]]。',
@@ -173,7 +116,7 @@ MINESWEEPER = Family(
     Wording(
         (
             "A number of this {n} x {n} minefield says how many of its eight neighbours are mines; "
-            "the other cells (X in text, blank in a picture) are hidden. Which hidden cells must be "
+            "the other cells (X in text, blank in a picture) are hidden. Which of them must be "
             "mines by a single number that has exactly as many hidden neighbours as it says?",
             "Minesweeper, {n} x {n}. Hidden cells are X in text and blank in a picture. Find all "
             "mines that one step proves: where a number equals the count of hidden cells among its "
@@ -181,8 +124,10 @@ MINESWEEPER = Family(
         ),
         "Answer with a list of (row, column) from 0, such as [(0, 1), (2, 3)].",
         (
-            "在这个 {n} x {n} 的雷区中，数字表示其周围八格中的地雷数，其余格子（文字中为 X，图中为空白）"
-            "未翻开。若某个数字恰好等于它周围未翻开的格数，则这些格子都是地雷。请找出所有这样一步即可"
+            "在这个 {n} x {n} 的雷区中，数字表示其周围八格中的地雷数，其余格子（"
+            "文字中为 X，图中为空白）"
+            "未翻开。若某个数字恰好等于它周围未翻开的格数，则这些格子都是地雷。"
+            "请找出所有这样一步即可"
             "确定的地雷。",
         ),
         "请给出坐标列表 (行, 列)，从 0 数起，例如 [(0, 1), (2, 3)]。",
@@ -195,8 +140,8 @@ NORINORI = Family(
     "norinori",
     regions.draw_norinori,
     (
-        {"n": 3, "regions": 1, "shadow": 0.0},
-        {"n": 4, "regions": (2, 3), "shadow": 0.0},
+        {"n": 4, "regions": 2, "shadow": 0.0},
+        {"n": 4, "regions": 3, "shadow": 0.0},
         {"n": 5, "regions": 3, "shadow": 0.1},
         {"n": 5, "regions": 4, "shadow": 0.1},
         {"n": 5, "regions": 5, "shadow": 0.1},
@@ -212,7 +157,8 @@ NORINORI = Family(
         ),
         "Answer with the dominoes as [[(1,1),(1,2)],[(3,4),(4,4)]], cells (row,column) from 1.",
         (
-            "在 {n} x {n} 的网格上放置多米诺骨牌，使每个字母区域恰有两格被覆盖。骨牌之间不得共边，可以"
+            "在 {n} x {n} 的网格上放置多米诺骨牌，使每个字母区域恰有两格被覆盖。"
+            "骨牌之间不得共边，可以"
             "跨越区域边界。标 X 的格子不属于任何区域，必须全部被覆盖。",
         ),
         "请按 [[(1,1),(1,2)],[(3,4),(4,4)]] 的形式给出骨牌，单元格为（行,列），从 1 数起。",
@@ -223,7 +169,7 @@ NORINORI = Family(
 )
 NUMBER_WALL = Family(
     "number_wall",
-    regions.draw_number_wall,
+    walls.draw_number_wall,
     (
         {"n": 3, "number_rate": 0.25},
         {"n": (3, 4), "number_rate": 0.25},
@@ -243,13 +189,14 @@ NUMBER_WALL = Family(
         'Answer with the grid as a list of lists of numbers, "X" (island) and "A" (wall), such as '
         '[[2, "A"], ["X", "A"]].',
         (
-            "在 {n} x {n} 的网格中砌墙（A），剩下的是岛：每个岛恰含一个给定数字，等于其以边相连的格数。"
+            "在 {n} x {n} 的网格中砌墙（A），剩下的是岛：每个岛恰含一个给定数字，"
+            "等于其以边相连的格数。"
             "岛与岛不能接触（包括对角），墙不能占满任何 2 x 2 的格子。",
         ),
         '请以二维列表作答，由数字、"X"（岛）和 "A"（墙）组成，例如 [[2, "A"], ["X", "A"]]。',
     ),
     paths.tell_grid,
-    regions.confirm_number_wall,
+    walls.confirm_number_wall,
     paths.board_grid,
 )
 NUMBRIX = Family(
@@ -271,7 +218,8 @@ NUMBRIX = Family(
         ),
         "Answer with the grid as a list of lists, such as [[1, 2], [4, 3]].",
         (
-            "用 1 到 {last} 填满 {n} x {n} 的网格，每个数字恰好一次，相邻的数字必须在上下左右相邻的格子里。"
+            "用 1 到 {last} 填满 {n} x {n} 的网格，每个数字恰好一次，"
+            "相邻的数字必须在上下左右相邻的格子里。"
             "空格在文字中为 X，图中为空白。",
         ),
         "请以二维列表作答，例如 [[1, 2], [4, 3]]。",
@@ -279,31 +227,6 @@ NUMBRIX = Family(
     paths.tell_grid,
     paths.confirm_numbrix,
     paths.board_grid,
-)
-SKYSCRAPER_PUZZLE = Family(
-    "skyscraper_puzzle",
-    latin.draw_skyscraper,
-    ({"n": 3}, {"n": (3, 4)}, {"n": 4}, {"n": (4, 5)}, {"n": 5}),
-    Wording(
-        (
-            "Fill the {n} x {n} grid with buildings of height 1 to {n}, each once in every row and "
-            "column. A number outside says how many buildings are seen from there along the line: "
-            "a higher one hides those behind it. Top and bottom are told from left to right, left "
-            "and right from top to bottom.",
-            "Skyscrapers, {n} x {n}: find the Latin square of heights 1 to {n} in which the counts "
-            "of visible buildings from all four sides are as given (columns from left to right, "
-            "rows from top to bottom).",
-        ),
-        "Answer with the grid in a python block: ```python\n[[1, 2], [2, 1]]\n```",
-        (
-            "用高度 1 到 {n} 的楼填满 {n} x {n} 的网格，每行每列各高度恰好一次。外侧数字表示从该处沿线能"
-            "看到的楼数，高楼会挡住后面较矮的楼。上下从左到右给出，左右从上到下给出。",
-        ),
-        "请在 python 代码块中给出网格：```python\n[[1, 2], [2, 1]]\n```",
-    ),
-    latin.tell_skyscraper,
-    latin.confirm_skyscraper,
-    latin.board_skyscraper,
 )
 STAR_PLACEMENT_PUZZLE = Family(
     "star_placement_puzzle",
@@ -325,7 +248,8 @@ STAR_PLACEMENT_PUZZLE = Family(
         "Answer with the cells (row, column), from 1, by region in a python block: "
         '```python\n{"A": [(1, 2)], "B": [(3, 1)]}\n```',
         (
-            "在 {n} x {n} 的地图上放置星星，使每行、每列、每个区域（同一字母的格子）恰有 {k} 颗，且任意"
+            "在 {n} x {n} 的地图上放置星星，使每行、每列、每个区域（同一字母的格子）"
+            "恰有 {k} 颗，且任意"
             "两颗星不能相邻（包括对角）。",
         ),
         "请在 python 代码块中按区域给出格子（行, 列），从 1 数起："
@@ -334,32 +258,6 @@ STAR_PLACEMENT_PUZZLE = Family(
     regions.tell_star_placement_puzzle,
     regions.confirm_star_placement_puzzle,
     regions.board_regions,
-)
-SUDOKU = Family(
-    "sudoku",
-    latin.draw_sudoku,
-    (
-        {"kept": (70, 80)},
-        {"kept": (56, 69)},
-        {"kept": (46, 55)},
-        {"kept": (36, 45)},
-        {"kept": (25, 35)},
-    ),
-    Wording(
-        (
-            "Solve the sudoku: every row, column and 3 x 3 box has 1 to 9 once. Open cells are X "
-            "in text and blank in a picture.",
-            "Fill in this 9 x 9 sudoku (X or a blank is an open cell) so that no digit repeats in "
-            "a row, a column or a 3 x 3 box.",
-        ),
-        "Answer with a tuple of nine tuples in a python block: "
-        "```python\n((5, 3, ...), (6, 7, ...), ...)\n```",
-        ("解这个数独：每行、每列、每个 3 x 3 宫都恰好包含 1 到 9。空格在文字中为 X，图中为空白。",),
-        "请在 python 代码块中以九个元组组成的元组作答：```python\n((5, 3, ...), (6, 7, ...), ...)\n```",
-    ),
-    latin.tell_sudoku,
-    latin.confirm_sudoku,
-    latin.board_sudoku,
 )
 SURVO = Family(
     "survo",
@@ -382,7 +280,8 @@ SURVO = Family(
         "Answer with the whole matrix as a list of lists, such as [[1, 2, 3], [4, 5, 9], "
         "[5, 7, 12]].",
         (
-            "在这个 {n} x {n} 的矩阵中，最后一行和最后一列是前面各数之和。请把数字 {numbers} 各用一次填入"
+            "在这个 {n} x {n} 的矩阵中，最后一行和最后一列是前面各数之和。"
+            "请把数字 {numbers} 各用一次填入"
             "隐藏的格子（文字中为 X，图中为空白）。",
         ),
         "请以二维列表给出整个矩阵，例如 [[1, 2, 3], [4, 5, 9], [5, 7, 12]]。",
@@ -393,7 +292,7 @@ SURVO = Family(
 )
 WORDSCAPES = Family(
     "wordscapes",
-    words.draw_wordscapes,
+    crossword.draw_wordscapes,
     (
         {"size": 3, "words": 2, "intersections": 1},
         {"size": 4, "words": 3, "intersections": 2},
@@ -414,15 +313,15 @@ WORDSCAPES = Family(
             "把单词填入纵横字谜：文字中为 X（图中为白色）的格子各填一个字母，0（灰色）的格子留空。"
             "横向：{across}。纵向：{down}。",
         ),
-        '请以字母二维列表作答，空格为 "0"，例如 [["c", "a", "t"], ["0", "0", "o"], ["0", "0", "e"]]。',
+        '请以字母二维列表作答，空格为 "0"，'
+        '例如 [["c", "a", "t"], ["0", "0", "o"], ["0", "0", "e"]]。',
     ),
-    words.tell_wordscapes,
-    words.confirm_wordscapes,
-    words.board_wordscapes,
+    crossword.tell_wordscapes,
+    crossword.confirm_wordscapes,
+    crossword.board_wordscapes,
 )
 
 GRID_FAMILIES: tuple[Family, ...] = (
-    ARROW_MAZE, CALCUDOKO, CAMPSITE, FUTOSHIKI, KUKURASU, MINESWEEPER, NORINORI, NUMBER_WALL,
-    NUMBRIX, SKYSCRAPER_PUZZLE, STAR_PLACEMENT_PUZZLE, SUDOKU, SURVO, WORDSCAPES,
+    ARROW_MAZE, CAMPSITE, KUKURASU, MINESWEEPER, NORINORI, NUMBER_WALL, NUMBRIX,
+    STAR_PLACEMENT_PUZZLE, SURVO, WORDSCAPES,
 )  # fmt: skip
-"""Families that can be shown as pictures."""

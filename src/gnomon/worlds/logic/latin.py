@@ -71,7 +71,7 @@ def draw_sudoku(rng: np.random.Generator, *, kept: int, unique: bool = False) ->
             left -= 1
     shown = [[cell or "X" for cell in row] for row in grid]
     answer = str(tuple(tuple(row) for row in solved))
-    key = "".join(map(str, sum(grid, [])))
+    key = "".join(str(cell) for row in grid for cell in row)
     return Puzzle({"original_sudoku": shown}, answer, fenced(answer), key, 81 - left)
 
 
@@ -178,11 +178,11 @@ def draw_calcudoko(rng: np.random.Generator, *, grid: int, largest: int = 4) -> 
     require(1 <= largest <= 4, f"largest={largest}: use regions of 1 to 4 cells")
     square = latin_square(rng, grid)
     free = set(places(grid, grid))
-    cages = []
-    for start in shuffled(rng, places(grid, grid)):
-        if start in free:
-            cages.append(_cage(rng, square, free, start, between(rng, min(2, largest), largest)))
-    cages.sort()
+    cages = sorted(
+        _cage(rng, square, free, start, between(rng, min(2, largest), largest))
+        for start in shuffled(rng, places(grid, grid))
+        if start in free
+    )
     regions = [_region(rng, square, cage) for cage in cages]
     work = grid * sum(len(cage) for cage in cages if len(cage) > 1)
     facts = {"grid_size": grid, "regions": regions}

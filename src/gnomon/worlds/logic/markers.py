@@ -161,15 +161,16 @@ def confirm_minesweeper(posed: Posed) -> bool:
     """Each hidden cell on its own: is there a number beside it with no safe hidden neighbour?"""
     grid = posed.facts["grid"]
     n = len(grid)
-    sure = []
-    for row in range(n):
-        for column in range(n):
-            if grid[row][column] == "X" and any(
-                cell != "X" and int(cell) == len(_hidden(grid, r, c))
-                for r, c, cell in _neighbours(grid, row, column)
-            ):
-                sure.append((row, column))
+    hidden = [(row, c) for row in range(n) for c in range(n) if grid[row][c] == "X"]
+    sure = [place for place in hidden if _proved(grid, *place)]
     return str(sure) == posed.answer_text
+
+
+def _proved(grid: list[list[str]], row: int, column: int) -> bool:
+    return any(
+        cell != "X" and int(cell) == len(_hidden(grid, r, c))
+        for r, c, cell in _neighbours(grid, row, column)
+    )
 
 
 def _neighbours(grid: list[list[str]], row: int, column: int) -> list[tuple[int, int, str]]:

@@ -1,14 +1,15 @@
-"""Stories of change: things counted, things with properties, goods that change hands."""
+"""Stories of change: things that are counted, things with properties."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gnomon.worlds.logic.family import Facts, Language, Puzzle, boxed, fenced, require
-from gnomon.worlds.logic.lexicon import CATEGORIES, GOODS, PEOPLE
+from gnomon.worlds.logic.family import Facts, Language, Puzzle, boxed, require
+from gnomon.worlds.logic.lexicon import CATEGORIES, PEOPLE
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.world import Posed
 
@@ -51,18 +52,27 @@ def draw_object_counting(
     things = shuffled(rng, [[c, k] for c in chosen for k in range(6)])[:items]
     mine = [between(rng, min(5, counts), counts) for _ in things]
     told: list[list[Any]] = [["have", *t, n] for t, n in zip(things, mine, strict=True)]
-    for _ in range(changes):
-        told.append(_change(rng, things, mine))
+    told += [_change(rng, things, mine) for _ in range(changes)]
     asked = pick(rng, things)[0]
-    kept = [n for (c, _), n in zip(things, mine, strict=True) if c == asked]
-    names = list(CATEGORIES["en"].values())[asked]
-    counted = ", ".join(
-        f"{names[k]} {n}" for (c, k), n in zip(things, mine, strict=True) if c == asked
-    )
-    answer = str(sum(kept))
-    thought = f"In the end I have {counted}. Together {answer}."
+    kept = {k: n for (c, k), n in zip(things, mine, strict=True) if c == asked}
+    answer = str(sum(kept.values()))
+    sums = " + ".join(map(str, kept.values()))
+    thought = f"{_ledger(told, asked, kept)} {sums} = {answer}."
     more = {"told": told, "asked": asked}
     return Puzzle({}, answer, boxed(answer), f"{told} {asked}", len(told), thought, more)
+
+
+def _ledger(told: list[list[Any]], asked: int, kept: Mapping[int, int]) -> str:
+    """The sums of the asked category, thing by thing."""
+    sums = dict.fromkeys(kept, "")
+    for kind, c, k, n, *rest in told:
+        if c == asked and kind != "friend":
+            sign = {"have": "", "buy": " + "}.get(kind, " - ")
+            sums[k] += f"{sign}{n}"
+        if kind == "swap" and rest[0] == asked:
+            sums[rest[1]] += f" + {rest[2]}"
+    names = list(CATEGORIES["en"].values())[asked]
+    return " ".join(f"{names[k]} {sums[k]} = {n}." for k, n in kept.items())
 
 
 def _change(rng: np.random.Generator, things: list[list[int]], mine: list[int]) -> list[Any]:
@@ -286,77 +296,3 @@ def _masked(table: NDArray[np.int_], turn: dict[str, Any]) -> NDArray[np.int_]:
     else:
         table[slice(-1, None) if kind == "last" else slice(1, None, 2), p] = v
     return table
-
-
-_EXCHANGES = {
-    "en": {
-        "people": "{a} and {b} swap what they own.",
-        "goods": "The owner of the {x} swaps with the owner of the {y}.",
-        "mixed": "{a} swaps with the owner of the {y}.",
-        "talk": "{a} and {b} talk about swapping, but keep what they own.",
-        "show": "{a} shows what {a} owns to the owner of the {y}, who gives it back.",
-        "owns": "{a} owns the {x}.",
-    },
-    "zh": {
-        "people": "{a} 和 {b} 交换了各自的物品。",
-        "goods": "{x} 的主人与 {y} 的主人交换了物品。",
-        "mixed": "{a} 与 {y} 的主人交换了物品。",
-        "talk": "{a} 和 {b} 谈论交换，但各自保留了物品。",
-        "show": "{a} 把自己的物品给 {y} 的主人看，随后对方归还。",
-        "owns": "{a} 拥有 {x}。",
-    },
-}
-
-
-def draw_goods_exchange(rng: np.random.Generator, *, people: int, operations: int) -> Puzzle:
-    """People with one item each, and ``operations`` exchanges told by person or by item, one in
-    five of which changes nothing; who owns what in the end?
-
-    Names of people and goods are the same in both languages, as the answer names them.
-    """
-    most = min(len(PEOPLE), len(GOODS))
-    require(2 <= people <= most, f"people={people}: use 2 to {most}")
-    require(0 <= operations <= 500, f"operations={operations}: use 0 to 500")
-    names, goods = shuffled(rng, PEOPLE)[:people], shuffled(rng, GOODS)[:people]
-    owns = dict(zip(names, goods, strict=True))
-    before = [list(pair) for pair in owns.items()]
-    told, steps = [], []
-    for _ in range(operations):
-        a, b = shuffled(rng, names)[:2]
-        kinds = ("talk", "show") if rng.random() < 0.2 else ("people", "goods", "mixed")
-        kind = pick(rng, kinds)
-        told.append([kind, a, b, owns[a], owns[b]])
-        if kind in ("people", "goods", "mixed"):
-            owns[a], owns[b] = owns[b], owns[a]
-            steps.append(f"{a} {owns[a]}, {b} {owns[b]}.")
-    text = str(tuple(owns.items()))
-    more = {"before": before, "told": told}
-    thought = " ".join(steps) or "Nothing changes."
-    key = f"{before} {told}"
-    return Puzzle(
-        {"owns_after": dict(owns)}, text, fenced(text), key, operations + people, thought, more
-    )
-
-
-def tell_goods_exchange(facts: Facts, language: Language) -> dict[str, str]:
-    """Who owns what, then the exchanges by number."""
-    said = _EXCHANGES[language]
-    owned = [said["owns"].format(a=name, x=item) for name, item in facts["before"]]
-    told = [
-        f"{number}. " + said[kind].format(a=a, b=b, x=x, y=y)
-        for number, (kind, a, b, x, y) in enumerate(facts["told"], 1)
-    ]
-    return {"puzzle": "\n".join([" ".join(owned), *told])}
-
-
-def confirm_goods_exchange(posed: Posed) -> bool:
-    """The items follow their owners: each exchange, as it is told, turns two places of a list."""
-    names = [name for name, _ in posed.facts["before"]]
-    held = [item for _, item in posed.facts["before"]]
-    for kind, a, b, x, y in posed.facts["told"]:
-        if kind in ("talk", "show"):
-            continue
-        one = held.index(x) if kind == "goods" else names.index(a)
-        other = names.index(b) if kind == "people" else held.index(y)
-        held[one], held[other] = held[other], held[one]
-    return posed.answer_text == fenced(str(tuple(zip(names, held, strict=True))))

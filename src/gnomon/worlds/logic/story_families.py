@@ -6,7 +6,7 @@ is all of arc_agi and zebra_puzzle.
 
 from __future__ import annotations
 
-from gnomon.worlds.logic import ours, places, schedule, stories, tables
+from gnomon.worlds.logic import exchange, ours, places, schedule, stories, tables
 from gnomon.worlds.logic.family import Family, Wording
 
 ARC_AGI = Family(
@@ -27,7 +27,8 @@ ARC_AGI = Family(
         ),
         "Answer with the grid in a json block: ```json\n[[1, 0], [0, 1]]\n```",
         (
-            "网格中的数字表示颜色，0 为黑色。同一规则把每个输入变成输出。请找出规则，并给出测试输入的输出。",
+            "网格中的数字表示颜色，0 为黑色。同一规则把每个输入变成输出。请找出规则，"
+            "并给出测试输入的输出。",
         ),
         "请在 json 代码块中给出网格：```json\n[[1, 0], [0, 1]]\n```",
     ),
@@ -53,7 +54,8 @@ BUGGY_TABLES = Family(
         ),
         "Answer with a number with exactly two decimals, such as 12.50.",
         (
-            "下表按表下所述方式受到了损坏。在正确的表中，对满足 {filters} 的行，{one}与{other}之差的绝对值是多少？",
+            "下表按表下所述方式受到了损坏。在正确的表中，对满足 {filters} 的行，"
+            "{one}与{other}之差的绝对值是多少？",
         ),
         "请给出恰好两位小数的数，例如 12.50。",
     ),
@@ -62,7 +64,7 @@ BUGGY_TABLES = Family(
 )
 GOODS_EXCHANGE = Family(
     "goods_exchange",
-    stories.draw_goods_exchange,
+    exchange.draw_goods_exchange,
     (
         {"people": 3, "operations": 2},
         {"people": (4, 6), "operations": (3, 5)},
@@ -82,8 +84,8 @@ GOODS_EXCHANGE = Family(
         "请在 python 代码块中以（人, 物品）对的元组作答："
         "```python\n(('Ann', 'cup'), ('Bob', 'hat'))\n```",
     ),
-    stories.tell_goods_exchange,
-    stories.confirm_goods_exchange,
+    exchange.tell_goods_exchange,
+    exchange.confirm_goods_exchange,
 )
 OBJECT_COUNTING = Family(
     "object_counting",
@@ -122,8 +124,8 @@ OBJECT_PROPERTIES = Family(
         (
             "Here is a list of items and what happens to it, in order. How many items of the list "
             "have the {property} {value} in the end?",
-            "Apply the numbered changes one after the other to the list. Then count the items whose "
-            "{property} is {value}.",
+            "Apply the numbered changes one after the other to the list. Then count the items "
+            "whose {property} is {value}.",
         ),
         r"Answer with the number, such as \boxed{4}.",
         ("下面是一个物品列表及依次发生的变化。最后列表中有多少个物品的{property}为{value}？",),
@@ -174,7 +176,8 @@ SPACE_REASONING_TREE = Family(
         ),
         r"Answer with their names, such as \boxed{Ann, Bob}.",
         (
-            "这里每人只有一位已知的父母，兄弟姐妹同一父母。堂表亲有相同的祖父母而父母不同。谁是 {asked} 的"
+            "这里每人只有一位已知的父母，兄弟姐妹同一父母。"
+            "堂表亲有相同的祖父母而父母不同。谁是 {asked} 的"
             "堂表亲？",
         ),
         r"请给出所有名字，例如 \boxed{Ann, Bob}。",
@@ -203,7 +206,8 @@ TIME_SEQUENCE = Family(
         ),
         "Answer with [minutes, number of starts], such as [45, 2].",
         (
-            "以下是 {days} 9:00 到 17:00 的日程。所有人参加的会议只能在整点或半点开始，时长为五分钟的倍数。"
+            "以下是 {days} 9:00 到 17:00 的日程。所有人参加的会议只能在整点或半点开始，"
+            "时长为五分钟的倍数。"
             "会议最长可达多少分钟？有多少个开始时间可以达到这一时长？",
         ),
         "请以 [分钟数, 开始时间个数] 作答，例如 [45, 2]。",
@@ -231,7 +235,8 @@ ZEBRA_PUZZLE = Family(
         'Answer in a json block: ```json\n{"House 1": {"job": "baker", "drink": "tea"}, '
         '"House 2": {"job": "pilot", "drink": "milk"}}\n```',
         (
-            "{n} 座房子从左到右编号排成一行，每座房子对每个属性各有一个值，互不重复。每座房子里各是什么？",
+            "{n} 座房子从左到右编号排成一行，每座房子对每个属性各有一个值，互不重复。"
+            "每座房子里各是什么？",
         ),
         '请在 json 代码块中作答：```json\n{"House 1": {"job": "baker", "drink": "tea"}, '
         '"House 2": {"job": "pilot", "drink": "milk"}}\n```',

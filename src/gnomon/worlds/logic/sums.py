@@ -111,8 +111,7 @@ def tell_kukurasu(facts: Facts, language: Language) -> dict[str, str]:
 
 
 def board_kukurasu(facts: Facts) -> Board:
-    """The empty board: weights left and on top, sums right and at the bottom."""
+    """The empty board with the sums right and at the bottom."""
     n = facts["n"]
-    weights = tuple(str(place + 1) for place in range(n))
     rows, columns = (tuple(map(str, facts[name])) for name in ("row_sums", "col_sums"))
-    return Board((("",) * n,) * n, left=weights, top=weights, right=rows, bottom=columns)
+    return Board((("",) * n,) * n, right=rows, bottom=columns)

@@ -1,4 +1,4 @@
-"""The families of numbers, brackets, words and truths: settings by difficulty, and how each is asked.
+"""The families of numbers, brackets, words and truths: their settings, and how each is asked.
 
 Settings of SynLogic stand at levels 3 (Easy) to 5 (Hard), smaller ones before them are ours.
 """
@@ -89,7 +89,7 @@ DYCK_LANGUAGE = Family(
     Wording(
         (
             "Complete the sequence of brackets so that every one is closed in the right order. "
-            "{missing} are missing at the end.",
+            "Missing at its end: {missing}.",
             "The last {missing} of the brackets of this well-formed sequence were cut off. Write "
             "the whole of it.",
         ),
@@ -120,7 +120,8 @@ DYCK_LANGUAGE_ERRORS = Family(
         ),
         "Answer with one integer, -1 if the sequence is valid.",
         (
-            "这个括号序列是否合法？若不合法，给出第一个出错括号的位置（从 1 数起）；若只是有括号未闭合，"
+            "这个括号序列是否合法？若不合法，给出第一个出错括号的位置（从 1 数起）；"
+            "若只是有括号未闭合，"
             "给出长度加 1。",
         ),
         "请只回答一个整数；若序列合法，回答 -1。",
@@ -143,12 +144,13 @@ DYCK_LANGUAGE_REASONING_ERRORS = Family(
             "The lines tell the stack of open brackets after each bracket of the sequence, its top "
             "at the right. Some lines tell a wrong stack; a line is wrong if it is not the true "
             "stack after its bracket. Which are they?",
-            "Check this trace: behind each bracket of the sequence stands the stack of the brackets "
+            "Check this trace: behind each bracket of the sequence is the stack of the brackets "
             "that are still open, bottom first. Find every line whose stack is not the true one.",
         ),
         "Answer with the numbers of the wrong lines by commas, such as 3, 7.",
         (
-            "下面各行给出读完序列中每个括号后未闭合括号的栈（栈顶在右）。有些行给出的栈是错的，即不是该"
+            "下面各行给出读完序列中每个括号后未闭合括号的栈（栈顶在右）。"
+            "有些行给出的栈是错的，即不是该"
             "括号之后真正的栈。是哪些行？",
         ),
         "请用逗号给出错误的行号，例如 3, 7。",
@@ -201,7 +203,8 @@ MATH_PATH = Family(
         ),
         "Answer with the whole equation in double brackets, such as [[ 3 + 5 = 8 ]].",
         (
-            "每个 ? 隐藏一个数字。请填上数字使等式成立：先算 *、/、%，再算 + 和 -；/ 为精确除法，% 为取余，"
+            "每个 ? 隐藏一个数字。请填上数字使等式成立：先算 *、/、%，再算 + 和 -；"
+            "/ 为精确除法，% 为取余，"
             "多位数不能以 0 开头。",
         ),
         "请在双方括号中给出完整等式，例如 [[ 3 + 5 = 8 ]]。",
@@ -231,7 +234,8 @@ OPERATION = Family(
         ),
         "Answer with the number.",
         (
-            "下面定义了新的运算符。优先级高的先算，相同的从左到右，括号最先；+ 和 - 的优先级为 1，* 为 2。"
+            "下面定义了新的运算符。优先级高的先算，相同的从左到右，括号最先；"
+            "+ 和 - 的优先级为 1，* 为 2。"
             "|x| 为绝对值。请计算最后一行。",
         ),
         "请只回答一个数。",
@@ -282,7 +286,8 @@ WORD_SORTING = Family(
         ),
         r"Answer with the words by commas, such as \boxed{pear,apple}.",
         (
-            "字母表以下列字母按此顺序开头：{front}，其余字母按通常顺序排列。请按{direction}排列单词。",
+            "字母表以下列字母按此顺序开头：{front}，其余字母按通常顺序排列。"
+            "请按{direction}排列单词。",
         ),
         r"请用逗号分隔给出单词，例如 \boxed{pear,apple}。",
     ),
@@ -310,7 +315,8 @@ WORD_SORTING_MISTAKE = Family(
         ),
         r"Answer with its number as \boxed{2}, or \boxed{No} if all are right.",
         (
-            "用基数排序按字母表 {alphabet} 排列四字母单词：每个思考把上一个列表按一个字母排序（从第四个到"
+            "用基数排序按字母表 {alphabet} 排列四字母单词："
+            "每个思考把上一个列表按一个字母排序（从第四个到"
             "第一个），该字母相同的单词保持原有次序。第一个错误的思考是哪个？",
         ),
         r"请以 \boxed{2} 的形式给出编号；若全部正确，回答 \boxed{No}。",

@@ -48,9 +48,11 @@ _DESCRIBED = {
         "error": "有些单元格显示为 ERROR。它们的正确值（逐行、从左到右）为：{values}。",
         "merged": "有些行与下一行合并了：每个单元格中 # 前为上一行的值，# 后为下一行的值。",
         "columns": "以下各列的值整体下移了 {by} 行，末尾的值移到了顶部：{columns}。",
-        "rows": "以下各行（从 1 数起，不含表头）的单元格整体右移了 {by} 格，末尾的移到了最前：{rows}。",
+        "rows": "以下各行（从 1 数起，不含表头）的单元格整体右移了 {by} 格，"
+        "末尾的移到了最前：{rows}。",
         "row-cells": "有些行的最前面多了一个单元格，因此长出一格。",
-        "column-cells": "以下各列的顶部多了一个单元格，因此其值低了一行，并延伸到额外的最后一行：{columns}。",
+        "column-cells": "以下各列的顶部多了一个单元格，因此其值低了一行，"
+        "并延伸到额外的最后一行：{columns}。",
         "nulls": "在 {column} 列中，所有等于 {value} 的值都被替换成了 null。",
     },
 }
@@ -60,8 +62,8 @@ def draw_buggy_tables(
     rng: np.random.Generator, *, rows: int, bug_rate: float, filters: int = 2, bug: str = ""
 ) -> Puzzle:
     """A table of ``rows`` rows with one of seven bugs (`BUGS`, drawn when not named) in a share
-    ``bug_rate`` of it; asked is the absolute difference of two statistics under ``filters`` filters,
-    with two decimals.
+    ``bug_rate`` of it; asked is the absolute difference of two statistics, with two decimals, of
+    the rows that pass ``filters`` filters.
 
     Ties of the third decimal do not come up.
     """

@@ -203,9 +203,10 @@ def draw_web_of_lies(
     names = shuffled(rng, PEOPLE)[:people]
     truths = {name: rng.random() < 0.5 for name in names}
     known = names[: 2 if statement_type and people > 2 else 1]
-    spoken = [[name, "known"] for name in known]
-    for place in range(len(known), people):
-        spoken.append(_speech(rng, names, place, truths, statement_type))
+    spoken: list[list[Any]] = [[name, "known"] for name in known]
+    spoken += [
+        _speech(rng, names, place, truths, statement_type) for place in range(len(known), people)
+    ]
     asides = [
         [between(rng, 0, 5), *shuffled(rng, names)[:2]]
         for _ in range(between(rng, 1, 2 + difficulty))
