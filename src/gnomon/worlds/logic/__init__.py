@@ -13,12 +13,9 @@ from gnomon.worlds.logic.story_families import STORY_FAMILIES
 from gnomon.worlds.logic.symbol_families import SYMBOL_FAMILIES
 from gnomon.worlds.world import WorldTask
 
+_EVERY = (*GRID_FAMILIES, *LATIN_FAMILIES, *SYMBOL_FAMILIES, *STORY_FAMILIES)
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in sorted(
-        (*GRID_FAMILIES, *LATIN_FAMILIES, *SYMBOL_FAMILIES, *STORY_FAMILIES),
-        key=lambda family: family.name,
-    )
+    family.name: family for family in sorted(_EVERY, key=lambda family: family.name)
 }
 """Every family by its name, in order of the alphabet."""
 

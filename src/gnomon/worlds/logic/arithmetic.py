@@ -276,7 +276,8 @@ def draw_math_path(
     gone = set(shuffled(rng, places)[:count])
     query = "".join("?" if place in gone else sign for place, sign in enumerate(reference))
     facts = {"ref_expr": reference, "query_expr": query}
-    return Puzzle(facts, reference, f"[[{reference}]]", query, n + 2 * count)
+    text = f"[[{reference}]]"
+    return Puzzle(facts, text, text, query, n + 2 * count)
 
 
 def _whole_path(rng: np.random.Generator, n: int, largest: int) -> tuple[str, int]:

@@ -306,5 +306,7 @@ def tell_skyscraper(facts: Facts, language: Language) -> dict[str, str]:
 def board_skyscraper(facts: Facts) -> Board:
     """The empty grid with counts around it."""
     n = facts["n"]
-    sides = {side: tuple(map(str, facts[side])) for side in ("left", "right", "top", "bottom")}
-    return Board((("",) * n,) * n, **sides)
+    left, right, top, bottom = (
+        tuple(map(str, facts[side])) for side in ("left", "right", "top", "bottom")
+    )
+    return Board((("",) * n,) * n, left=left, right=right, top=top, bottom=bottom)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.worlds.logic.board import Board
 from gnomon.worlds.logic.family import Facts, Language, Puzzle, first_of, lines, require
@@ -131,11 +133,10 @@ def _field(
     rng: np.random.Generator, n: int, mine_den: float, reveal: float
 ) -> tuple[list[list[str]], list[list[int]]] | None:
     order = np.argsort(rng.random(n * n), kind="stable")
-    mines, shown = np.zeros(n * n, int), np.zeros(n * n, int)
     count = max(1, round(mine_den * n * n))
-    mines[order[:count]] = 1
-    shown[order[count : count + max(1, round(reveal * n * n))]] = 1
-    mines, shown = mines.reshape(n, n), shown.reshape(n, n)
+    mines = np.isin(np.arange(n * n), order[:count]).astype(int).reshape(n, n)
+    seen = order[count : count + max(1, round(reveal * n * n))]
+    shown = np.isin(np.arange(n * n), seen).astype(int).reshape(n, n)
     numbers, hidden = _around(mines), _around(1 - shown)
     full = (shown == 1) & (numbers == hidden) & (numbers > 0)
     sure = (_around(full.astype(int)) > 0) & (shown == 0)
@@ -146,15 +147,14 @@ def _field(
     return grid, np.argwhere(sure).tolist()
 
 
-def _around(
-    marks: np.ndarray[tuple[int, ...], np.dtype[np.int_]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int_]]:
+def _around(marks: NDArray[Any]) -> NDArray[Any]:
     """How many of the eight neighbours are marked: [n, n]."""
     n = len(marks)
     wide = np.zeros((n + 2, n + 2), int)
     wide[1:-1, 1:-1] = marks
-    columns = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
-    return columns[:-2] + columns[1:-1] + columns[2:] - marks
+    columns: NDArray[Any] = wide[:, :-2] + wide[:, 1:-1] + wide[:, 2:]
+    around: NDArray[Any] = columns[:-2] + columns[1:-1] + columns[2:] - marks
+    return around
 
 
 def confirm_minesweeper(posed: Posed) -> bool:

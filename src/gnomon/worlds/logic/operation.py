@@ -91,7 +91,7 @@ def _definition(
 
 
 def _size(definition: Mapping[str, Any]) -> int:
-    return len(definition["then"]) + len(definition["else"]) + definition["absolute"]
+    return len(definition["then"]) + len(definition["else"]) + int(definition["absolute"])
 
 
 def _terms(rng: np.random.Generator, terms: int) -> Terms:
@@ -159,7 +159,7 @@ def _apply(operator: str, a: int, b: int, definitions: Mapping[str, Mapping[str,
     when = definition["when"]
     holds = not when or (a < b if when == "<" else a > b)
     terms = definition["then" if holds else "else"]
-    value = sum(factor * a**in_a * b**in_b for factor, in_a, in_b in terms)
+    value = int(sum(factor * a**in_a * b**in_b for factor, in_a, in_b in terms))
     return abs(value) if definition["absolute"] else value
 
 

@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.worlds.logic.family import (
     Facts,
@@ -139,7 +140,7 @@ def confirm_arc_agi(posed: Posed) -> bool:
     return bool(found) and all(one == answer for one in found)
 
 
-Array = np.ndarray[tuple[int, ...], np.dtype[np.int_]]
+Array = NDArray[Any]
 _TURNS: tuple[Callable[[Array], Array], ...] = (
     lambda a: a,
     lambda a: a.T,
@@ -238,11 +239,12 @@ def _orders(n: int) -> Array:
 def _keeps(clue: list[Any], rows: Array, n: int) -> Array:
     """Which rows, houses by attribute and value, [rows][attributes * n], agree with a clue."""
     kind, one, other = clue
-    here = rows[:, one[0] * n + one[1]]
+    here: Array = rows[:, one[0] * n + one[1]]
     if kind in ("at", "not"):
-        return (here == other) == (kind == "at")
-    apart = rows[:, other[0] * n + other[1]] - here
-    return {"same": apart == 0, "next": abs(apart) == 1, "left": apart > 0}[kind]
+        return here == other if kind == "at" else here != other
+    apart: Array = rows[:, other[0] * n + other[1]] - here
+    kept: Array = {"same": apart == 0, "next": abs(apart) == 1, "left": apart > 0}[kind]
+    return kept
 
 
 def _true_clues(orders: Sequence[Sequence[int]], n: int) -> Iterator[list[Any]]:

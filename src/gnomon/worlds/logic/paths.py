@@ -49,7 +49,7 @@ def through_all(rng: np.random.Generator, n: int) -> list[Place]:
     backbite of Mansfield, 1982).
     """
     path = [(r, c) for r in range(n) for c in (range(n) if r % 2 == 0 else range(n - 1, -1, -1))]
-    for turn, way in rng.integers(0, 4, (BITES * n * n, 2)).tolist():
+    for turn, way in (rng.random((BITES * n * n, 2)) * 4).astype(int).tolist():
         if turn % 2:
             path.reverse()
         row, column = path[-1]

@@ -272,13 +272,15 @@ def confirm_object_properties(posed: Posed) -> bool:
     return posed.answer_text == boxed(str(int((table[:, p] == v).sum())))
 
 
-def _masked(table: NDArray[np.int_], turn: dict[str, Any]) -> NDArray[np.int_]:
-    p, v, w, q, u, kind = *(turn[name] for name in "pvwqu"), turn["kind"]
-    met, table = table[:, p] == v, table.copy()
+def _masked(table: NDArray[Any], turn: dict[str, Any]) -> NDArray[Any]:
+    p, v, w, q, u, kind = *(int(turn[name]) for name in "pvwqu"), turn["kind"]
+    table = table.copy()
+    met: NDArray[Any] = table[:, p] == v
     if kind in ("lose", "lose-both"):
-        return table[~(met & (table[:, q] == u))] if kind == "lose-both" else table[~met]
+        met = met & (table[:, q] == u) if kind == "lose-both" else met
+        return table[~met]
     if kind == "first":
-        return table[turn["k"] :]
+        return table[int(turn["k"]) :]
     if kind == "add":
         return np.vstack([table, np.array([turn["item"]])])
     if kind == "double":

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 import numpy as np
@@ -73,8 +74,8 @@ def draw_buggy_tables(
     require(bug in ("", *BUGS), f"bug={bug!r}: use one of {', '.join(BUGS)}")
     table = [_row(rng) for _ in range(rows)]
 
-    def ask() -> tuple[list[Any], list[list[Any]], list[Table], Fraction] | None:
-        wanted = [[pick(rng, STATISTICS), pick(rng, NUMERIC)] for _ in range(2)]
+    def ask() -> tuple[list[Any], list[list[Any]], list[list[int]], Fraction] | None:
+        wanted: list[Any] = [[pick(rng, STATISTICS), pick(rng, NUMERIC)] for _ in range(2)]
         chosen = _filters(rng, table, filters)
         kept = [row for row in table if all(_passes(row, one) for one in chosen)]
         values = [[int(row[column]) for row in kept] for _, column in wanted]
@@ -235,11 +236,16 @@ def confirm_buggy_tables(posed: Posed) -> bool:
     facts = posed.facts
     table = _mended(table, facts["bug"], facts["details"])
     kept = [row for row in table if all(_passes(row, one) for one in facts["filters"])]
-    results = []
-    for name, column in facts["wanted"]:
-        values = [float(row[column]) for row in kept]
-        tools = {"mean": lambda v: sum(v) / len(v), "sum": sum, "max": max, "min": min}
-        results.append(float(tools.get(name, median)(values)))
+    tools: dict[str, Callable[[list[float]], float]] = {
+        "mean": mean,
+        "sum": sum,
+        "max": max,
+        "min": min,
+        "median": median,
+    }
+    results = [
+        tools[name]([float(row[column]) for row in kept]) for name, column in facts["wanted"]
+    ]
     return abs(float(posed.answer_text) - abs(results[0] - results[1])) < 0.00501
 
 

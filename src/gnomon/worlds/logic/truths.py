@@ -73,7 +73,7 @@ def holds(tree: Tree) -> bool:
     if kind == "is":
         one, sign, other = tree[1].split()
         value = {"+": int(one) + int(other), "-": int(one) - int(other), "*": int(one) * int(other)}
-        left, right = value[sign], tree[3]
+        left, right = value[sign], int(tree[3])
         return {"<": left < right, ">": left > right, "==": left == right}[tree[2]]
     if kind == "not":
         return not holds(tree[1])

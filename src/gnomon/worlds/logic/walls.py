@@ -35,7 +35,7 @@ def draw_number_wall(rng: np.random.Generator, *, n: int, number_rate: float) ->
 
 def _islands(rng: np.random.Generator, n: int, count: int) -> list[list[Place]] | None:
     free = set(all_cells(n))
-    islands = []
+    islands: list[list[Place]] = []
     for start in shuffled(rng, all_cells(n)):
         if start in free and len(islands) < count:
             islands.append(_island(rng, n, free, start, between(rng, 1, n)))
