@@ -205,7 +205,9 @@ def draw_zebra_puzzle(rng: np.random.Generator, *, houses: int, attributes: int)
     text = json.dumps(solution)
     more = {"clues": clues, "values": [v[:houses] for v in values[:attributes]], "houses": houses}
     work = houses**2 * attributes + len(clues)
-    return Puzzle({}, text, fenced(text, "json"), f"{clues} {values}", work, more=more)
+    # The clues by name, as the order of the values is nobody's business.
+    key = tell_zebra_puzzle(more, "en")["puzzle"]
+    return Puzzle({}, text, fenced(text, "json"), key, work, more=more)
 
 
 def _enough(rng: np.random.Generator, orders: Sequence[Sequence[int]], n: int) -> list[list[Any]]:
@@ -241,9 +243,10 @@ def _keeps(clue: list[Any], rows: Array, n: int) -> Array:
     kind, one, other = clue
     here: Array = rows[:, one[0] * n + one[1]]
     if kind in ("at", "not"):
-        return here == other if kind == "at" else here != other
+        kept: Array = here == other if kind == "at" else here != other
+        return kept
     apart: Array = rows[:, other[0] * n + other[1]] - here
-    kept: Array = {"same": apart == 0, "next": abs(apart) == 1, "left": apart > 0}[kind]
+    kept = {"same": apart == 0, "next": abs(apart) == 1, "left": apart > 0}[kind]
     return kept
 
 

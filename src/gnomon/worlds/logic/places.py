@@ -208,7 +208,7 @@ def draw_space_reasoning_tree(rng: np.random.Generator, *, nodes: int, layers: i
         f"Their children: {answer}."
     )
     more = {"told": told, "asked": names[person]}
-    return Puzzle({}, answer, boxed(answer), f"{told} {person}", nodes, thought, more)
+    return Puzzle({}, answer, boxed(answer), f"{told} {names[person]}", nodes, thought, more)
 
 
 def _tree(

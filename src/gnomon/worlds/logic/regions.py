@@ -90,7 +90,7 @@ def draw_star_placement_puzzle(rng: np.random.Generator, *, n: int, k: int = 1) 
     """
     require(k in (1, 2), f"k={k}: use 1 or 2 stars in a row")
     least = {1: 4, 2: 8}[k]
-    require(least <= n <= 26, f"n={n}: use {least} to 26 rows for {k} in each")
+    require(least <= n <= 23, f"n={n}: use {least} to 23 rows for {k} in each")
     stars, labels = first_of(lambda: _sky(rng, n, k), f"map of {n} regions")
     region_grid = [[LETTERS[labels[r, c]] for c in range(n)] for r in range(n)]
     found: dict[str, list[Place]] = {}
@@ -183,7 +183,8 @@ def draw_norinori(
     """
     require(3 <= n <= 12, f"n={n}: use a grid of side 3 to 12")
     require(0 <= shadow < 0.5, f"shadow={shadow}: use a share from 0 to below 0.5")
-    most = n * n // 5
+    # X is no name of a region.
+    most = min(n * n // 5, LETTERS.index("X"))
     require(1 <= regions <= most, f"regions={regions}: a grid of side {n} takes 1 to {most}")
     # An even number of shadows leaves whole regions of two covered cells.
     dark = 2 * round(shadow * n * n / 2)

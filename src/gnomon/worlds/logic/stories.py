@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from gnomon.worlds.world import Posed
 
 Item = list[int]
 """One value for each of the `PROPERTIES`, as indices, and the noun."""
+Turn = Mapping[str, Any]
+"""A transformation: its kind, and the settings that the kinds draw from."""
+Table = NDArray[Any]
 
 _COUNTING = {
     "en": {
@@ -181,7 +184,7 @@ def draw_object_properties(rng: np.random.Generator, *, items: int, transformati
     turns, sizes = [], [len(first)]
     for _ in range(transformations):
         turn = _turn(rng, current or first)
-        current = _turned(current, turn)
+        current = _APPLIED[turn["kind"]](current, turn)
         turns.append(turn)
         sizes.append(len(current))
     p = between(rng, 0, 4)
@@ -193,11 +196,12 @@ def draw_object_properties(rng: np.random.Generator, *, items: int, transformati
     thought = f"{steps} The {names[p]} of each: {listed}. {answer} are {values[p][asked[1]]}."
     work = sum(sizes)
     more = {"items": first, "turns": turns, "asked": asked}
-    key = f"{first} {turns} {asked}"
+    # The transformations as told, as each kind leaves some of its settings unused.
+    key = f"{tell_object_properties(more, 'en')['puzzle']} {asked}"
     return Puzzle({}, answer, boxed(answer), key, work, thought.strip(), more)
 
 
-def _turn(rng: np.random.Generator, items: list[Item]) -> dict[str, Any]:
+def _turn(rng: np.random.Generator, items: list[Item]) -> Turn:
     """A transformation that meets an item of the list, if any does."""
     p, q = shuffled(rng, range(5))[:2]
     one = pick(rng, items)
@@ -216,31 +220,34 @@ def _turn(rng: np.random.Generator, items: list[Item]) -> dict[str, Any]:
     }
 
 
-def _turned(items: list[Item], turn: dict[str, Any]) -> list[Item]:
-    p, v, w, q, u = (turn[name] for name in "pvwqu")
+def _with(item: Item, place: int, value: int) -> Item:
+    return [*item[:place], value, *item[place + 1 :]]
 
-    def replaced(item: Item, place: int, value: int) -> Item:
-        return [*item[:place], value, *item[place + 1 :]]
 
-    kind = turn["kind"]
-    if kind == "lose":
-        return [item for item in items if item[p] != v]
-    if kind == "lose-both":
-        return [item for item in items if not (item[p] == v and item[q] == u)]
-    if kind == "add":
-        return [*items, list(turn["item"])]
-    if kind == "first":
-        return items[turn["k"] :]
-    if kind == "double":
-        return items + [replaced(item, q, u) for item in items if item[p] == v]
-    if kind == "last":
-        return items[:-1] + [replaced(item, p, v) for item in items[-1:]]
-    if kind == "second":
-        return [replaced(item, p, v) if place % 2 else item for place, item in enumerate(items)]
-    if kind == "follow":
-        return [replaced(item, q, u) if item[p] == v else item for item in items]
-    swap = {v: w, w: v} if kind == "exchange" else {v: w}
-    return [replaced(item, p, swap.get(item[p], item[p])) for item in items]
+def _met(item: Item, turn: Turn) -> bool:
+    return bool(item[turn["p"]] == turn["v"])
+
+
+def _exchanged(items: list[Item], turn: Turn) -> list[Item]:
+    p, swap = turn["p"], {turn["v"]: turn["w"], turn["w"]: turn["v"]}
+    return [_with(item, p, swap.get(item[p], item[p])) for item in items]
+
+
+_APPLIED: dict[str, Callable[[list[Item], Turn], list[Item]]] = {
+    "change": lambda items, t: [_with(i, t["p"], t["w"]) if _met(i, t) else i for i in items],
+    "lose": lambda items, t: [i for i in items if not _met(i, t)],
+    "lose-both": lambda items, t: [i for i in items if not (_met(i, t) and i[t["q"]] == t["u"])],
+    "add": lambda items, t: [*items, list(t["item"])],
+    "exchange": _exchanged,
+    "first": lambda items, t: items[t["k"] :],
+    "last": lambda items, t: items[:-1] + [_with(i, t["p"], t["v"]) for i in items[-1:]],
+    "double": lambda items, t: items + [_with(i, t["q"], t["u"]) for i in items if _met(i, t)],
+    "second": lambda items, t: [
+        _with(i, t["p"], t["v"]) if place % 2 else i for place, i in enumerate(items)
+    ],
+    "follow": lambda items, t: [_with(i, t["q"], t["u"]) if _met(i, t) else i for i in items],
+}
+"""What each kind of transformation does to the list."""
 
 
 def tell_object_properties(facts: Facts, language: Language) -> dict[str, str]:
@@ -267,34 +274,36 @@ def confirm_object_properties(posed: Posed) -> bool:
     """The same on a table of columns with masks."""
     table = np.array(posed.facts["items"])
     for turn in posed.facts["turns"]:
-        table = _masked(table, turn)
+        table = _MASKED[turn["kind"]](table, turn)
     p, v = posed.facts["asked"]
     return posed.answer_text == boxed(str(int((table[:, p] == v).sum())))
 
 
-def _masked(table: NDArray[Any], turn: dict[str, Any]) -> NDArray[Any]:
-    p, v, w, q, u, kind = *(int(turn[name]) for name in "pvwqu"), turn["kind"]
-    table = table.copy()
-    met: NDArray[Any] = table[:, p] == v
-    if kind in ("lose", "lose-both"):
-        met = met & (table[:, q] == u) if kind == "lose-both" else met
-        return table[~met]
-    if kind == "first":
-        return table[int(turn["k"]) :]
-    if kind == "add":
-        return np.vstack([table, np.array([turn["item"]])])
-    if kind == "double":
-        copies = table[met].copy()
-        copies[:, q] = u
-        return np.vstack([table, copies])
-    if kind == "exchange":
-        table[table[:, p] == w, p] = -1
-        table[met, p] = w
-        table[table[:, p] == -1, p] = v
-    elif kind == "follow":
-        table[met, q] = u
-    elif kind == "change":
-        table[met, p] = w
-    else:
-        table[slice(-1, None) if kind == "last" else slice(1, None, 2), p] = v
-    return table
+def _set(table: Table, rows: Table, column: int, value: int) -> Table:
+    changed = table.copy()
+    changed[rows, column] = value
+    return changed
+
+
+def _marks(table: Table, turn: Turn) -> Table:
+    marks: Table = table[:, turn["p"]] == turn["v"]
+    return marks
+
+
+_MASKED: dict[str, Callable[[Table, Turn], Table]] = {
+    "change": lambda a, t: _set(a, _marks(a, t), t["p"], t["w"]),
+    "lose": lambda a, t: a[~_marks(a, t)],
+    "lose-both": lambda a, t: a[~(_marks(a, t) & (a[:, t["q"]] == t["u"]))],
+    "add": lambda a, t: np.vstack([a, np.array([t["item"]])]),
+    "exchange": lambda a, t: _set(
+        _set(a, _marks(a, t), t["p"], t["w"]), a[:, t["p"]] == t["w"], t["p"], t["v"]
+    ),
+    "first": lambda a, t: a[t["k"] :],
+    "last": lambda a, t: _set(a, np.arange(len(a)) == len(a) - 1, t["p"], t["v"]),
+    "double": lambda a, t: np.vstack(
+        [a, _set(a, np.ones(len(a), bool), t["q"], t["u"])[_marks(a, t)]]
+    ),
+    "second": lambda a, t: _set(a, np.arange(len(a)) % 2 == 1, t["p"], t["v"]),
+    "follow": lambda a, t: _set(a, _marks(a, t), t["q"], t["u"]),
+}
+"""The same on a table of properties, [items][6]."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from statistics import mean, median
 from typing import Any
@@ -14,6 +15,7 @@ from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.world import Posed
 
 Table = list[list[str]]
+Broken = tuple[Table, dict[str, Any]]
 COLUMNS = ("colour", "city", "price", "stock", "sold", "weight")
 COLOURS = ("red", "blue", "green", "grey")
 CITIES = ("Oslo", "Lima", "Cairo", "Kyoto")
@@ -146,47 +148,81 @@ def _two_decimals(value: Fraction) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
-def _broken(
-    rng: np.random.Generator, table: Table, kind: str, rate: float
-) -> tuple[Table, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Hurt:
+    """Where a bug strikes: rows, numeric columns, and by how far it moves cells."""
+
+    rows: list[int]
+    columns: list[int]
+    by: int
+
+
+def _broken(rng: np.random.Generator, table: Table, kind: str, rate: float) -> Broken:
     """The table with the bug, and what its description names."""
-    shown = [list(row) for row in table]
-    count = max(1, round(rate * len(table)))
-    rows = sorted(shuffled(rng, range(len(table)))[:count])
+    rows = sorted(shuffled(rng, range(len(table)))[: max(1, round(rate * len(table)))])
     columns = sorted(shuffled(rng, NUMERIC)[: max(1, round(rate * len(COLUMNS)))])
-    by = between(rng, 1, 3)
-    if kind == "error":
-        cells = [(row, between(rng, 2, 5)) for row in rows]
-        values = [table[row][column] for row, column in cells]
-        for row, column in cells:
-            shown[row][column] = "ERROR"
-        return shown, {"values": ", ".join(values)}
-    if kind == "merged":
-        return _merged(shown, set(rows)), {}
-    if kind == "columns":
-        for column in columns:
-            for place in range(len(table)):
-                shown[(place + by) % len(table)][column] = table[place][column]
-        return shown, {"by": by, "columns": _named(columns)}
-    if kind == "rows":
-        for row in rows:
-            shown[row] = table[row][-by:] + table[row][:-by]
-        return shown, {"by": by, "rows": ", ".join(str(row + 1) for row in rows)}
-    if kind == "row-cells":
-        for row in rows:
-            shown[row].insert(0, str(between(rng, 1, 99)))
-        return shown, {}
-    if kind == "column-cells":
-        shown.append([""] * len(COLUMNS))
-        for column in columns:
-            values = [str(between(rng, 1, 99)), *(row[column] for row in table)]
-            for row_cells, value in zip(shown, values, strict=True):
-                row_cells[column] = value
-        return shown, {"columns": _named(columns)}
-    column, value = columns[0], table[rows[0]][columns[0]]
-    for cells_of_row in shown:
-        cells_of_row[column] = "null" if cells_of_row[column] == value else cells_of_row[column]
-    return shown, {"column": COLUMNS[column], "value": value}
+    hurt = _Hurt(rows, columns, between(rng, 1, 3))
+    return _BREAKS[kind](rng, [list(row) for row in table], hurt)
+
+
+def _break_error(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    cells = [(row, between(rng, 2, 5)) for row in hurt.rows]
+    values = [table[row][column] for row, column in cells]
+    for row, column in cells:
+        table[row][column] = "ERROR"
+    return table, {"values": ", ".join(values)}
+
+
+def _break_merged(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    return _merged(table, set(hurt.rows)), {}
+
+
+def _break_columns(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    for column in hurt.columns:
+        values = [row[column] for row in table]
+        for place, value in enumerate(values):
+            table[(place + hurt.by) % len(table)][column] = value
+    return table, {"by": hurt.by, "columns": _named(hurt.columns)}
+
+
+def _break_rows(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    for row in hurt.rows:
+        table[row] = table[row][-hurt.by :] + table[row][: -hurt.by]
+    return table, {"by": hurt.by, "rows": ", ".join(str(row + 1) for row in hurt.rows)}
+
+
+def _break_row_cells(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    for row in hurt.rows:
+        table[row].insert(0, str(between(rng, 1, 99)))
+    return table, {}
+
+
+def _break_column_cells(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    table.append([""] * len(COLUMNS))
+    for column in hurt.columns:
+        values = [str(between(rng, 1, 99)), *(row[column] for row in table[:-1])]
+        for row, value in zip(table, values, strict=True):
+            row[column] = value
+    return table, {"columns": _named(hurt.columns)}
+
+
+def _break_nulls(rng: np.random.Generator, table: Table, hurt: _Hurt) -> Broken:
+    column = hurt.columns[0]
+    value = table[hurt.rows[0]][column]
+    for row in table:
+        row[column] = "null" if row[column] == value else row[column]
+    return table, {"column": COLUMNS[column], "value": value}
+
+
+_BREAKS: dict[str, Callable[[np.random.Generator, Table, _Hurt], Broken]] = {
+    "error": _break_error,
+    "merged": _break_merged,
+    "columns": _break_columns,
+    "rows": _break_rows,
+    "row-cells": _break_row_cells,
+    "column-cells": _break_column_cells,
+    "nulls": _break_nulls,
+}
 
 
 def _merged(table: Table, rows: set[int]) -> Table:
@@ -234,7 +270,7 @@ def confirm_buggy_tables(posed: Posed) -> bool:
     start = lines.index(" | ".join(COLUMNS)) + 1
     table = [line.split(" | ") for line in lines[start : lines.index("", start)]]
     facts = posed.facts
-    table = _mended(table, facts["bug"], facts["details"])
+    table = _MENDED[facts["bug"]](table, facts["details"])
     kept = [row for row in table if all(_passes(row, one) for one in facts["filters"])]
     tools: dict[str, Callable[[list[float]], float]] = {
         "mean": mean,
@@ -249,24 +285,36 @@ def confirm_buggy_tables(posed: Posed) -> bool:
     return abs(float(posed.answer_text) - abs(results[0] - results[1])) < 0.00501
 
 
-def _mended(table: Table, bug: str, details: dict[str, Any]) -> Table:
-    if bug == "error":
-        values = iter(details["values"].split(", "))
-        return [[next(values) if cell == "ERROR" else cell for cell in row] for row in table]
-    if bug == "merged":
-        return [[cell.split("#")[k] for cell in row] for row in table
-                for k in range(1 + ("#" in row[0]))]  # fmt: skip
-    if bug == "rows":
-        by, broken = details["by"], set(map(int, details["rows"].split(", ")))
-        return [row[by:] + row[:by] if k in broken else row for k, row in enumerate(table, 1)]
-    if bug == "row-cells":
-        return [row[-len(COLUMNS) :] for row in table]
-    if bug == "nulls":
-        return [[details["value"] if cell == "null" else cell for cell in row] for row in table]
+def _refilled(table: Table, details: Mapping[str, Any]) -> Table:
+    values = iter(details["values"].split(", "))
+    return [[next(values) if cell == "ERROR" else cell for cell in row] for row in table]
+
+
+def _turned_back(table: Table, details: Mapping[str, Any]) -> Table:
+    by, broken = details["by"], set(map(int, details["rows"].split(", ")))
+    return [row[by:] + row[:by] if k in broken else row for k, row in enumerate(table, 1)]
+
+
+def _moved_up(table: Table, details: Mapping[str, Any]) -> Table:
     columns = [list(column) for column in zip(*table, strict=True)]
+    by = details.get("by", 1)
     for place, name in enumerate(COLUMNS):
-        named = name in details["columns"].split(", ")
-        by = 1 if bug == "column-cells" else details["by"]
-        columns[place] = columns[place][by:] + columns[place][:by] if named else columns[place]
-    mended = [list(row) for row in zip(*columns, strict=True)]
-    return mended[:-1] if bug == "column-cells" else mended
+        if name in details["columns"].split(", "):
+            columns[place] = columns[place][by:] + columns[place][:by]
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+_MENDED: dict[str, Callable[[Table, Mapping[str, Any]], Table]] = {
+    "error": _refilled,
+    "merged": lambda table, details: [
+        [cell.split("#")[k] for cell in row] for row in table for k in range(1 + ("#" in row[0]))
+    ],
+    "columns": _moved_up,
+    "rows": _turned_back,
+    "row-cells": lambda table, details: [row[-len(COLUMNS) :] for row in table],
+    "column-cells": lambda table, details: _moved_up(table, details)[:-1],
+    "nulls": lambda table, details: [
+        [details["value"] if cell == "null" else cell for cell in row] for row in table
+    ],
+}
+"""How each bug is undone from its description."""

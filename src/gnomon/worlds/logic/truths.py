@@ -215,11 +215,14 @@ def draw_web_of_lies(
     answer = ", ".join("yes" if truths[name] else "no" for name in asked)
     thought = " ".join(f"{s[0]} {'tells the truth' if truths[s[0]] else 'lies'}." for s in spoken)
     told = shuffled(rng, [*spoken, *asides])
-    more = {"told": told, "asked": asked, "known": {name: truths[name] for name in known},
+    facts = {name: truths[name] for name in sorted(known)}
+    more = {"told": told, "asked": asked, "known": facts,
             "people": names}  # fmt: skip
     text = f"The answer is **{answer}**"
     work = people + sum(len(s) for s in spoken) + len(asides)
-    return Puzzle({}, answer, text, f"{spoken} {known} {asked}", work, thought, more)
+    return Puzzle(
+        {}, answer, text, f"{sorted(map(str, spoken))} {facts} {asked}", work, thought, more
+    )
 
 
 def _speech(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any
@@ -154,60 +155,86 @@ def draw_cipher(rng: np.random.Generator, *, letters: int, method: str) -> Puzzl
     """A text to decipher by a rule that is told: ``caesar``, ``atbash``, ``rail-fence`` or ``both``
     (a rail fence over a Caesar shift). Ours, as the source keeps its own to itself.
     """
-    known = ("caesar", "atbash", "rail-fence", "both")
-    require(method in known, f"method={method!r}: use one of {', '.join(known)}")
+    require(method in METHODS, f"method={method!r}: use one of {', '.join(METHODS)}")
     require(2 <= letters <= 200, f"letters={letters}: use 2 to 200")
     text = ""
     while len(text) < letters:
         text += pick(rng, LONG_WORDS).upper()
     text = text[:letters]
-    shift, rails = between(rng, 1, 25), between(rng, 2, 3)
-    secret, thought = text, ""
-    if method in ("caesar", "both"):
-        secret = _shifted(secret, shift)
-    if method == "atbash":
-        secret = secret.translate(str.maketrans(ascii_uppercase, ascii_uppercase[::-1]))
-    moved = secret
-    if method in ("rail-fence", "both"):
-        secret = "".join(moved[place] for place in _zigzag(letters, rails))
-        thought = f"Off the rails: {moved}. "
-    if method != "rail-fence":
-        thought += " ".join(f"{a}={b}" for a, b in zip(moved, text, strict=True)) + "."
-    work = letters * (2 if method == "both" else 1)
-    more = {"secret": secret, "method": method, "shift": shift, "rails": rails}
-    key = f"{method} {shift if method in ('caesar', 'both') else 0} {rails} {secret}"
-    return Puzzle({}, f"[[{text}]]", fenced(f'[["{text}"]]'), key, work, thought.strip(), more)
+    settings = {"shift": between(rng, 1, 25), "rails": between(rng, 2, 3)}
+    stages = [text]
+    for step in METHODS[method]:
+        stages.append(_ENCIPHERED[step](stages[-1], **settings))
+    more = {"secret": stages[-1], "method": method, **settings}
+    used = [_NEEDS[step].format(**settings) for step in METHODS[method]]
+    work = letters * len(METHODS[method])
+    thought = _deciphered(METHODS[method], stages)
+    key = f"{' '.join(used)} {stages[-1]}"
+    return Puzzle({}, f"[[{text}]]", fenced(f'[["{text}"]]'), key, work, thought, more)
+
+
+METHODS = {
+    "caesar": ("caesar",),
+    "atbash": ("atbash",),
+    "rail-fence": ("rail-fence",),
+    "both": ("caesar", "rail-fence"),
+}
+"""The steps of each way to encipher, in order."""
+_NEEDS = {"caesar": "caesar {shift}", "atbash": "atbash", "rail-fence": "rails {rails}"}
+
+
+def _deciphered(steps: tuple[str, ...], stages: list[str]) -> str:
+    """The way back: letters put in their places, then letter by letter."""
+    told = []
+    for step, before, after in reversed(list(zip(steps, stages, stages[1:], strict=False))):
+        pairs = " ".join(f"{a}={b}" for a, b in zip(after, before, strict=True))
+        told.append(f"Off the rails: {before}." if step == "rail-fence" else f"{pairs}.")
+    return " ".join(told)
+
+
+def _mirrored(text: str) -> str:
+    return text.translate(str.maketrans(ascii_uppercase, ascii_uppercase[::-1]))
 
 
 def _shifted(text: str, shift: int) -> str:
     return "".join(ascii_uppercase[(ord(letter) - 65 + shift) % 26] for letter in text)
 
 
-def _zigzag(letters: int, rails: int) -> list[int]:
-    """Places of a text in the order in which the rails are read."""
+def _zigzag(text: str, rails: int) -> str:
+    """A text in the order in which the rails are read."""
     turn = 2 * (rails - 1)
-    rail = [min(place % turn, turn - place % turn) for place in range(letters)]
-    return sorted(range(letters), key=lambda place: (rail[place], place))
+    rail = [min(place % turn, turn - place % turn) for place in range(len(text))]
+    return "".join(text[k] for k in sorted(range(len(text)), key=lambda k: (rail[k], k)))
+
+
+_ENCIPHERED: dict[str, Callable[..., str]] = {
+    "caesar": lambda text, shift, rails: _shifted(text, shift),
+    "atbash": lambda text, shift, rails: _mirrored(text),
+    "rail-fence": lambda text, shift, rails: _zigzag(text, rails),
+}
 
 
 def confirm_cipher(posed: Posed) -> bool:
     """The answer enciphered again, its letters written on rows as the rule says, is the secret."""
-    facts = posed.facts
-    text = posed.answer_text.split('"')[1]
-    if facts["method"] == "atbash":
-        text = "".join(chr(155 - ord(letter)) for letter in text)
-    if facts["method"] in ("caesar", "both"):
-        turned = ascii_uppercase[facts["shift"] :] + ascii_uppercase[: facts["shift"]]
-        text = text.translate(str.maketrans(ascii_uppercase, turned))
-    if facts["method"] in ("rail-fence", "both"):
-        rails: list[str] = [""] * facts["rails"]
-        rail, step = 0, 1
-        for letter in text:
-            rails[rail] += letter
-            step = 1 if rail == 0 else -1 if rail == facts["rails"] - 1 else step
-            rail += step
-        text = "".join(rails)
+    facts, text = posed.facts, posed.answer_text.split('"')[1]
+    turned = ascii_uppercase[facts["shift"] :] + ascii_uppercase[: facts["shift"]]
+    again: dict[str, Callable[[str], str]] = {
+        "atbash": lambda plain: "".join(chr(155 - ord(letter)) for letter in plain),
+        "caesar": lambda plain: plain.translate(str.maketrans(ascii_uppercase, turned)),
+        "rail-fence": lambda plain: _rows_filled(plain, facts["rails"]),
+    }
+    for step in METHODS[facts["method"]]:
+        text = again[step](text)
     return bool(text == facts["secret"])
+
+
+def _rows_filled(text: str, rows: int) -> str:
+    rails, rail, step = [""] * rows, 0, 1
+    for letter in text:
+        rails[rail] += letter
+        step = 1 if rail == 0 else -1 if rail == rows - 1 else step
+        rail += step
+    return "".join(rails)
 
 
 _CIPHERS: dict[str, dict[str, str]] = {
@@ -228,6 +255,5 @@ _CIPHERS: dict[str, dict[str, str]] = {
 
 def tell_cipher(facts: Facts, language: Language) -> dict[str, Any]:
     """The secret, and the rules by which it was made, in their order."""
-    steps = ("caesar", "rail-fence") if facts["method"] == "both" else (facts["method"],)
-    rules = [_CIPHERS[language][step].format(**facts) for step in steps]
+    rules = [_CIPHERS[language][step].format(**facts) for step in METHODS[facts["method"]]]
     return {"puzzle": facts["secret"], "rules": " ".join(rules)}
