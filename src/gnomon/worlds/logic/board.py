@@ -89,12 +89,12 @@ def draw_board(board: Board) -> Image.Image:
     _draw_lines(draw, board, x, y)
     for row, texts in enumerate(board.cells):
         for column, text in enumerate(texts):
-            _draw_cell(draw, text, x + CELL * column, y + CELL * row)
+            _draw_cell(image, draw, text, x + CELL * column, y + CELL * row)
     for (row, column), text in board.corners.items():
-        _write(draw, text, x + CELL * column + 3, y + CELL * row + 2, 10, CLUE, "la")
+        _write(image, text, (x + CELL * column, y + CELL * row), 10, CLUE, corner=True)
     for one, other, sign in board.signs:
         _draw_sign(draw, one, other, sign, x, y)
-    _draw_clues(draw, board, x, y)
+    _draw_clues(image, board, x, y)
     return image
 
 
@@ -126,11 +126,11 @@ def _draw_lines(draw: ImageDraw.ImageDraw, board: Board, x: int, y: int) -> None
                 draw.line((left_edge, top_edge - 1, left_edge, top_edge + CELL + 1), INK, 3)
 
 
-def _draw_cell(draw: ImageDraw.ImageDraw, text: str, x: int, y: int) -> None:
+def _draw_cell(image: Image.Image, draw: ImageDraw.ImageDraw, text: str, x: int, y: int) -> None:
     if text in ARROWS:
         _draw_arrow(draw, ARROWS[text], x + CELL / 2, y + CELL / 2)
-    elif text:
-        _write(draw, text, x + CELL // 2, y + CELL // 2, 16, INK, "mm")
+    else:
+        _write(image, text, (x, y), 16, INK)
 
 
 def _draw_arrow(draw: ImageDraw.ImageDraw, step: Place, x: float, y: float) -> None:
@@ -159,17 +159,14 @@ def _draw_sign(
         draw.line((*tip, *end), CLUE, 2)
 
 
-def _draw_clues(draw: ImageDraw.ImageDraw, board: Board, x: int, y: int) -> None:
-    half = CELL // 2
-    right, bottom = x + CELL * board.columns + half, y + CELL * board.rows + half
+def _draw_clues(image: Image.Image, board: Board, x: int, y: int) -> None:
+    right, bottom = x + CELL * board.columns, y + CELL * board.rows
     for place, (text_left, text_right) in enumerate(_paired(board.left, board.right)):
-        middle = y + CELL * place + half
-        _write(draw, text_left, x - half, middle, 15, CLUE, "mm")
-        _write(draw, text_right, right, middle, 15, CLUE, "mm")
+        _write(image, text_left, (x - CELL, y + CELL * place), 15, CLUE)
+        _write(image, text_right, (right, y + CELL * place), 15, CLUE)
     for place, (text_top, text_bottom) in enumerate(_paired(board.top, board.bottom)):
-        middle = x + CELL * place + half
-        _write(draw, text_top, middle, y - half, 15, CLUE, "mm")
-        _write(draw, text_bottom, middle, bottom, 15, CLUE, "mm")
+        _write(image, text_top, (x + CELL * place, y - CELL), 15, CLUE)
+        _write(image, text_bottom, (x + CELL * place, bottom), 15, CLUE)
 
 
 def _paired(one: tuple[str, ...], other: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -178,16 +175,26 @@ def _paired(one: tuple[str, ...], other: tuple[str, ...]) -> list[tuple[str, str
 
 
 def _write(
-    draw: ImageDraw.ImageDraw,
+    image: Image.Image,
     text: str,
-    x: int,
-    y: int,
+    cell: Place,
     size: int,
     ink: tuple[int, int, int],
-    anchor: str,
+    *,
+    corner: bool = False,
 ) -> None:
+    """Text in the middle, or in the upper left ``corner``, of the cell at x, y."""
     if text:
-        draw.text((x, y), text, ink, _fitting(text, size), anchor)
+        image.paste(ink, cell, _stamp(text, size, corner))
+
+
+@functools.lru_cache(maxsize=4096)
+def _stamp(text: str, size: int, corner: bool) -> Image.Image:
+    # Boards repeat the same few texts, and setting type costs far more than pasting it.
+    mask = Image.new("L", (CELL, CELL))
+    place, anchor = ((3, 2), "la") if corner else ((CELL // 2, CELL // 2), "mm")
+    ImageDraw.Draw(mask).text(place, text, 255, _fitting(text, size), anchor)
+    return mask
 
 
 @functools.lru_cache(maxsize=4096)
