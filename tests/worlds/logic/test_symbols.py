@@ -134,7 +134,14 @@ def test_equations_with_no_or_several_solutions_are_not_unique(hidden: str, one:
     assert unique(hidden) == (found == 1) == one
 
 
-def test_nine_letters_are_tried_too() -> None:
+@pytest.mark.parametrize("num_letter", [6, 9])
+def test_a_cryptarithm_has_up_to_nine_letters(num_letter: int) -> None:
+    rng = np.random.default_rng(0)
+    puzzle = draw_cryptarithm(rng, num_letter=num_letter, operator_num=2, level=2)
+    assert len(set(re.findall("[A-Z]", puzzle.more["equation"]))) == num_letter
+
+
+def test_eight_letters_are_tried_too() -> None:
     assert unique("SEND + MORE = MONEY") is True
 
 

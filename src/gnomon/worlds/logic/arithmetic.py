@@ -105,7 +105,8 @@ def draw_cryptarithm(
     """A digit equation in letters with one solution, found by trying all digits.
 
     ``num_letter`` different digits; ``operator_num`` operators of + and -, from ``level`` 3 also *.
-    Numbers have one to three digits, level 1 to two.
+    Numbers have one to three digits, two at most at level 1, and four or five for more than five
+    letters.
     """
     require(2 <= num_letter <= 9, f"num_letter={num_letter}: use 2 to 9 letters")
     require(1 <= operator_num <= 2, f"operator_num={operator_num}: use 1 or 2")
@@ -141,7 +142,8 @@ def _equation(rng: np.random.Generator, num_letter: int, operator_num: int, leve
     chances = iter(rng.random(32).tolist())
     left = list("0123456789")
     digits = [left.pop(int(next(chances) * len(left))) for _ in range(num_letter)]
-    sizes = {1: (1, 2, 2), 2: (2, 3), 3: (2, 3)}[level]
+    # Many letters are only told apart by long numbers.
+    sizes = (4, 5) if num_letter > 5 else {1: (1, 2, 2), 2: (2, 3), 3: (2, 3)}[level]
     signs = "+-*" if level == 3 else "+-"
     text, total, product, sign = "", 0, 0, 1
     for place in range(operator_num + 1):
