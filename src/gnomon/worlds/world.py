@@ -73,6 +73,8 @@ class WorldTask:
 
 _WORLDS: dict[str, str] = {
     "jigsaw": "gnomon.worlds.jigsaw",
+    "logic": "gnomon.worlds.logic",
+    "logic-image": "gnomon.worlds.logic.pictured",
     "transformation": "gnomon.worlds.transformation",
 }
 """World to the module whose ``TASKS`` it has."""
