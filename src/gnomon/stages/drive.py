@@ -1,7 +1,7 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
-A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and
-a few integers, and what stateful estimators remember. All randomness is derived from (seed, stage,
+A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, a
+few integers, what stateful estimators remember, and the critic if there is one. All randomness is derived from (seed, stage,
 step), so nothing else has to be saved.
 """
 
@@ -30,6 +30,7 @@ from gnomon.models.encode import Encoder
 from gnomon.models.load import add_lora, load_policy, save_policy
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
+from gnomon.rl.critic import open_critic
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
@@ -109,7 +110,10 @@ def _open_context(
     start = str(saved / MODEL) if saved and (saved / MODEL).is_dir() else parent
     policy = open_policy(recipe.model, stage, start, seed=recipe.seed)
     updater = Updater(policy, stage.optimizer, planned_updates(stage))
+    critic = open_critic(stage, policy, updater)
     position = _restore(saved, policy, updater, recipe.model) if saved else 0
+    if saved and critic is not None:
+        critic.restore(saved)
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens, root=recipe.data_root)
     stream = open_stream(stage, encoder, recipe.seed + index, position)
     context = StageContext(
@@ -123,6 +127,7 @@ def _open_context(
         updater,
         stream,
         Clock(watcher),
+        critic=critic,
     )
     context.memory = _read_state(saved).get("memory", {}) if saved else {}
     stream.on_skip = lambda id, reason: context.skip("source", id, reason)
@@ -184,6 +189,8 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         save_tensors(folder / OPTIMIZER, tensors)
         if adapters:
             save_tensors(folder / ADAPTERS, context.updater.parameters)
+        if context.critic is not None:
+            context.critic.save(folder)
         if not adapters or number == stage.steps:
             _save_model(context.policy, folder / MODEL)
         state = {
