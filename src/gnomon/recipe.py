@@ -29,6 +29,7 @@ from gnomon.blocks import (
     UseAggregation,
     UseArchitecture,
     UseBenchmark,
+    UseCallback,
     UseCombination,
     UseCorrection,
     UseCorruption,
@@ -262,7 +263,8 @@ class Reinforce(Stage):
     questions are asked until ``prompts`` groups count. ``focus`` says which tokens the policy loss
     looks at, ``corrections`` make up for an engine that samples with other probabilities,
     ``corruption`` hides parts of images for regularisers that take masked log-probabilities.
-    ``value`` trains a critic for advantages that need one.
+    ``value`` trains a critic for advantages that need one. ``callbacks`` look at the policy whenever
+    the stage saves, and may rank its checkpoints, of which the best is kept.
     """
 
     kind: Literal["reinforce"] = "reinforce"
@@ -286,6 +288,7 @@ class Reinforce(Stage):
     regularisers: tuple[Regulariser, ...] = ()
     corruption: UseCorruption | None = None  # type: ignore[valid-type]
     value: Value | None = None
+    callbacks: tuple[UseCallback, ...] = ()  # type: ignore[valid-type]
     updates: Count = 1
     epochs: Count = 1
     micro_batch_rows: Count = 64

@@ -170,3 +170,13 @@ def test_the_worked_example_of_vision_r1_sums_policy_loss_and_kl():
     whole = policy + 0.01 * kl(logp, reference, mask)
     value = seq_mean_token_mean(whole, mask, Totals.of(mask))
     assert value.item() == pytest.approx(-1.099882, abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["k1", "abs", "k3"])
+def test_a_kl_can_keep_its_value_and_take_the_gradient_of_k2(estimator):
+    logp = torch.tensor([[-1.0]], requires_grad=True)
+    reference = torch.tensor([[-1.5]])
+    value = kl(logp, reference, estimator=estimator, gradient="k2")
+    assert value.item() == pytest.approx(kl(logp, reference, estimator=estimator).item())
+    (gradient,) = torch.autograd.grad(value.sum(), logp)
+    assert gradient.item() == pytest.approx(0.5)

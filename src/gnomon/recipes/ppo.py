@@ -28,7 +28,7 @@ def ppo(scale: Scale) -> Recipe:
             "stages.rl.advantage": Use("gae", gamma=code(1.0), lam=code(1.0)),
             "stages.rl.loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
             "stages.rl.aggregate": Use("token-mean"),
-            "stages.rl.value": value({"micro": ours(1e-2), "full": code(1e-5)}[scale]),
+            "stages.rl.value": value({"micro": ours(1e-3), "full": code(1e-5)}[scale]),
         },
     )
 

@@ -28,6 +28,8 @@ from gnomon.stages.updates import Updater
 from gnomon.tensors import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 
 HEAD, OPTIMIZER, STATE = "critic.safetensors", "critic_optimizer.safetensors", "critic.json"
+LEAST_SPREAD = 1e-10
+"""Below this the variance of returns is rounding: it divides what the critic misses."""
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,9 @@ def value_loss(
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
     """1 - var(G - V) / var(G) over trained tokens: 1 is perfect, 0 as good as any constant.
 
-    Not a number where the returns do not vary.
+    Not a number where the returns do not vary, but for rounding.
     """
     chosen = mask.bool()
     wanted, missed = returns[chosen].double(), (returns - values)[chosen].double()
     spread = float(wanted.var(correction=0)) if len(wanted) else 0.0
-    return 1.0 - float(missed.var(correction=0)) / spread if spread > 0 else math.nan
+    return 1.0 - float(missed.var(correction=0)) / spread if spread > LEAST_SPREAD else math.nan

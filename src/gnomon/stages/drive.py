@@ -30,6 +30,7 @@ from gnomon.models.encode import Encoder
 from gnomon.models.load import add_lora, load_policy, save_policy
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
+from gnomon.rl.callbacks import call_back, kept_steps
 from gnomon.rl.critic import open_critic
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
@@ -75,15 +76,19 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
         except Diverged as error:
             context.skip("gradient", f"step {number}", str(error))
             raise
-        run.log(stage.name, index, number, result.values)
-        if number % stage.save_every == 0 or number == stage.steps:
+        values = result.values
+        saved_now = number % stage.save_every == 0 or number == stage.steps
+        if saved_now:
+            values = values | call_back(stage, context)
+        run.log(stage.name, index, number, values)
+        if saved_now:
             with context.clock.phase("save"):
                 _save(context, stage, number)
         seconds = context.clock.restart()
         speed = result.tokens / sum(seconds.values())
         run.time(stage.name, index, number, seconds, speed)
         spent = {"tokens_per_second": speed, "memory": peak_memory()}
-        watcher.advanced(number, {**pick(result.values, *SHOWN), **seconds, **spent})
+        watcher.advanced(number, {**pick(values, *SHOWN), **seconds, **spent})
     watcher.finished()
     return run.checkpoint_path(index, stage.name, stage.steps) / MODEL
 
@@ -179,7 +184,8 @@ def planned_updates(stage: AnyStage) -> int:
 
 
 def _save(context: StageContext, stage: Stage, number: int) -> None:
-    """Write the checkpoint of step ``number`` and remove all but it and the one before."""
+    """Write the checkpoint of step ``number`` and remove all but it, the one before, and the best.
+    """
     adapters = context.policy.model is not context.policy.core
 
     def fill(folder: Path) -> None:
@@ -207,7 +213,11 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         (folder / STATE).write_text(json.dumps(state))
 
     write_checkpoint(context.run.checkpoint_path(context.index, context.name, number), fill)
-    prune(context.run.checkpoint_folder(context.index, context.name), keep=2)
+    best = {
+        context.run.checkpoint_path(context.index, context.name, step)
+        for step in kept_steps(stage, context.memory)
+    }
+    prune(context.run.checkpoint_folder(context.index, context.name), keep=2, also=best)
 
 
 def _save_model(policy: Policy, folder: Path) -> None:
