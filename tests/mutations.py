@@ -3,8 +3,8 @@
     python tests/mutations.py [--jobs 2] [--only NAME] [--write]                  (make mutations)
 
 Each is made in a copy of the package and must be caught by the tests of its module, in a process of
-its own. ``--write`` stores the table that docs/objectives-mutations.md shows. A mutation that
-survives names a formula that its tests do not pin down.
+its own. ``--write`` stores the results in docs/objectives-mutations.md, beside those of mutations that were
+not made this time. A mutation that survives names a formula that its tests do not pin down.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import signal
 import sys
@@ -24,7 +25,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "gnomon"
 TABLE = ROOT / "docs" / "objectives-mutations.md"
+sys.path[:0] = [str(PACKAGE.parent), str(ROOT / "tests")]
 SECONDS = 600
+QUIETLY = ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain"]
 TESTS = {
     "advantages": ("advantages",), "estimators": ("estimators",), "moments": ("moments",),
     "returns": ("returns",), "critic": ("critic",), "losses": ("losses",),
@@ -351,14 +354,15 @@ def main() -> int:
     """Make every mutation that is asked for; 1 when one of them survives."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--only", default="", help="a part of a module, formula or kind")
+    parser.add_argument("--only", default="", help="a pattern in module, formula and kind")
     parser.add_argument("--write", action="store_true", help=f"store the table in {TABLE}")
     options = parser.parse_args()
-    chosen = [m for m in MUTATIONS if options.only in f"{m.module} {m.formula} {m.kind}"]
+    chosen = [m for m in MUTATIONS if re.search(options.only, f"{m.module} {m.formula} {m.kind}")]
     _preload()
     results = dict(_all(chosen, options.jobs))
     if options.write:
-        TABLE.write_text(table([(m, results[m]) for m in chosen]))
+        known = stored()
+        TABLE.write_text(table([(m, results.get(m) or known.get(row(m), "-")) for m in MUTATIONS]))
     survived = [m for m in chosen if results[m] != "caught"]
     for m in survived:
         print(f"{results[m]}: {m.module} {m.formula} ({m.kind}): {m.old!r} -> {m.new!r}")
@@ -374,13 +378,22 @@ def table(results: Iterable[tuple[Mutation, str]]) -> str:
         "module said of it. `make mutations` makes them all anew and writes this page.", "",
         "| formula | what is flipped | was | becomes | tests | result |",
         "| --- | --- | --- | --- | --- | --- |",
+        *(f"{row(m)} {result} |" for m, result in results),
     ]  # fmt: skip
-    for m, result in results:
-        tests = " ".join(f"`{path.name}`" for path in m.tests)
-        lines.append(
-            f"| {m.formula} | {m.kind} | {_cell(m.old)} | {_cell(m.new)} | {tests} | {result} |"
-        )
     return "\n".join(lines) + "\n"
+
+
+def row(m: Mutation) -> str:
+    """The line of a mutation in the table, up to its result."""
+    tests = " ".join(f"`{path.name}`" for path in m.tests)
+    return f"| {m.formula} | {m.kind} | {_cell(m.old)} | {_cell(m.new)} | {tests} |"
+
+
+def stored() -> dict[str, str]:
+    """The results in the stored table, by `row`."""
+    text = TABLE.read_text() if TABLE.is_file() else ""
+    lines = (line.removesuffix(" |").rpartition(" ") for line in text.splitlines())
+    return {before: result for before, _, result in lines}
 
 
 def _cell(text: str) -> str:
@@ -389,14 +402,23 @@ def _cell(text: str) -> str:
 
 
 def _preload() -> None:
-    """Import what is slow and not ours once, so that a process for each mutation is cheap."""
-    import hypothesis  # noqa: F401
-    import pydantic  # noqa: F401
-    import pytest  # noqa: F401
-    import scipy.stats  # noqa: F401
+    """Import what is not mutated once, so that a process for each mutation is cheap."""
+    import hypothesis.strategies  # noqa: F401
+    import pytest
     import torch
+    import transformers.models.qwen2_5_vl.modeling_qwen2_5_vl  # noqa: F401
+
+    import gnomon.models.load
+    import gnomon.recipe
+    import gnomon.tensors  # noqa: F401
 
     torch.set_num_threads(1)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    torch.testing.assert_close(torch.ones(1), torch.ones(1))  # imports much the first time
+    with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
+        pytest.main([*QUIETLY, "--fixtures", str(ROOT / "tests" / "columns.py")])
+    early = {name for name in sys.modules if name.startswith("gnomon.rl")}
+    assert not early, f"{early} would be tested as they are"
 
 
 def _all(chosen: list[Mutation], jobs: int) -> Iterator[tuple[Mutation, str]]:
@@ -411,7 +433,7 @@ def _all(chosen: list[Mutation], jobs: int) -> Iterator[tuple[Mutation, str]]:
                 running[_start(mutation, copy)] = (mutation, copy)
             process, status = os.wait()
             mutation, copy = running.pop(process)
-            shutil.copy(PACKAGE / mutation.path, copy / "gnomon" / mutation.path)
+            shutil.copy(PACKAGE / mutation.path, copy / mutation.path)
             free.append(copy)
             code = os.waitstatus_to_exitcode(status)
             result = {0: "survived", 1: "caught", -signal.SIGALRM: "timed out"}.get(code, "broken")
@@ -420,10 +442,8 @@ def _all(chosen: list[Mutation], jobs: int) -> Iterator[tuple[Mutation, str]]:
 
 
 def _copy(folder: Path) -> Path:
-    """The package without its caches; the bundled model is linked."""
-    skipped = shutil.ignore_patterns("__pycache__", "gnomon-micro")
-    shutil.copytree(PACKAGE, folder / "gnomon", ignore=skipped)
-    (folder / "gnomon/models/gnomon-micro").symlink_to(PACKAGE / "models/gnomon-micro")
+    """A folder with the formulas alone, which stand before the rest of the package."""
+    shutil.copytree(PACKAGE / "rl", folder / "rl", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
@@ -439,7 +459,7 @@ def mutated(mutation: Mutation) -> str:
 
 def _start(mutation: Mutation, copy: Path) -> int:
     """Fork a process that runs the tests on the copy; its exit status is that of pytest."""
-    (copy / "gnomon" / mutation.path).write_text(mutated(mutation))
+    (copy / mutation.path).write_text(mutated(mutation))
     process = os.fork()
     if process:
         return process
@@ -454,16 +474,14 @@ def _start(mutation: Mutation, copy: Path) -> int:
 def _run(mutation: Mutation, copy: Path) -> int:
     import pytest
 
+    import gnomon
+
     # A cached compilation would be read in the place of a source that is as old and as long.
     sys.dont_write_bytecode = True
-    sys.path[:0] = [str(copy), str(ROOT / "tests")]
+    gnomon.__path__.insert(0, str(copy))
     os.chdir(ROOT)
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
-        return int(
-            pytest.main(
-                ["-x", "-q", "-p", "no:cacheprovider", *(str(path) for path in mutation.tests)]
-            )
-        )
+        return int(pytest.main([*QUIETLY, *map(str, mutation.tests)]))
 
 
 if __name__ == "__main__":

@@ -263,8 +263,8 @@ class Reinforce(Stage):
     questions are asked until ``prompts`` groups count. ``focus`` says which tokens the policy loss
     looks at, ``corrections`` make up for an engine that samples with other probabilities,
     ``corruption`` hides parts of images for regularisers that take masked log-probabilities.
-    ``value`` trains a critic for advantages that need one. ``callbacks`` look at the policy whenever
-    the stage saves, and may rank its checkpoints, of which the best is kept.
+    ``value`` trains a critic for advantages that need one. ``callbacks`` look at the policy
+    whenever the stage saves, and may rank its checkpoints, of which the best is kept.
     """
 
     kind: Literal["reinforce"] = "reinforce"

@@ -60,8 +60,8 @@ def trainer(
     settings = GRPOConfig(
         output_dir=str(tmp_path_factory.mktemp("trl")), use_cpu=True, bf16=False,
         per_device_train_batch_size=ROWS, num_generations=MEMBERS, gradient_accumulation_steps=1,
-        max_completion_length=2, beta=0.0, report_to=[], save_strategy="no", reward_weights=[1.0, 0.5],
-        gradient_checkpointing=False,
+        max_completion_length=2, beta=0.0, report_to=[], save_strategy="no",
+        reward_weights=[1.0, 0.5], gradient_checkpointing=False,
     )  # fmt: skip
     made = Fed(
         model=Qwen2ForCausalLM(config), args=settings, reward_funcs=[first, second],

@@ -168,7 +168,9 @@ def test_a_loss_is_that_of_verl_in_value_and_gradient(
     found = loss_of(name, settings, batch, leaf, mode)
     if name == "clip-cov":
         # verl's band leaves out what the clip stopped, which has no gradient here either.
-        gradients = [torch.autograd.grad(each, by)[0] for each, by in ((found, leaf), (expected, other))]
+        gradients = [
+            torch.autograd.grad(each, by)[0] for each, by in ((found, leaf), (expected, other))
+        ]
         torch.testing.assert_close(*gradients, rtol=1e-5, atol=1e-6)
     else:
         same_gradient((found, leaf), (expected, other))

@@ -287,7 +287,7 @@ def test_a_wild_gradient_of_a_follower_stops_everyone(policy: Policy) -> None:
     updater = make(policy)
     updater.followers.append(make(other))
     before = values(policy)
-    found = updater.step(losses(policy) + [lambda: (other.model.weight * 0).sum().sqrt()])
+    found = updater.step([*losses(policy), lambda: (other.model.weight * 0).sum().sqrt()])
     assert not found.applied
     assert "the gradient norm is" in found.reason
     assert all(value.equal(before[name]) for name, value in values(policy).items())

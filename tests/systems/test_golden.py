@@ -49,4 +49,4 @@ def test_the_golden_curves_of_a_recipe_say_something(name: str) -> None:
     stored = golden_curves(name)
     assert set(stored) <= set(CURVES)
     assert any(value for value in stored["grad_norm"][:EXACT])
-    assert len({value for value in stored["reward"]}) > 5
+    assert len(set(stored["reward"])) > 5

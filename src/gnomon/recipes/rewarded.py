@@ -52,7 +52,8 @@ def variant(
 ) -> Recipe:
     """The recipe ``name``: its ``base`` with what ``both`` scales and the asked one change.
 
-    The base is `rewarded` unless another is given, such as `gnomon.recipes.grpo.grpo`. Without ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
+    The base is `rewarded` unless another is given, such as `gnomon.recipes.grpo.grpo`. Without
+    ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
     """
     if scale == "micro" and micro is None:
         raise ScaleError(

@@ -137,9 +137,7 @@ def appraise(
 
 
 @torch.no_grad()
-def score_values(
-    critic: Critic, policy: Policy, rows: Sequence[Encoded], at_once: int
-) -> Tensor:
+def score_values(critic: Critic, policy: Policy, rows: Sequence[Encoded], at_once: int) -> Tensor:
     """Value of every trained token of ``rows``, [N, T] with 0 on the padding, on the CPU."""
     found: list[Tensor] = []
     for start in range(0, len(rows), at_once):

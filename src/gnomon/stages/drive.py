@@ -1,8 +1,8 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
 A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, a
-few integers, what stateful estimators remember, and the critic if there is one. All randomness is derived from (seed, stage,
-step), so nothing else has to be saved.
+few integers, what stateful estimators remember, and the critic if there is one. All randomness is
+derived from (seed, stage, step), so nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -184,8 +184,7 @@ def planned_updates(stage: AnyStage) -> int:
 
 
 def _save(context: StageContext, stage: Stage, number: int) -> None:
-    """Write the checkpoint of step ``number`` and remove all but it, the one before, and the best.
-    """
+    """Write the checkpoint of step ``number``; all but it, the one before, and the best go."""
     adapters = context.policy.model is not context.policy.core
 
     def fill(folder: Path) -> None:
