@@ -7,7 +7,8 @@ import ast
 import pytest
 
 from gnomon.parts import load_kind
-from mutations import MUTATIONS, TABLE, Mutation, mutated, row, stored
+from mutated_formulas import MUTATIONS, Mutation
+from mutations import TABLE, mutated, row, stored
 
 KINDS = ("advantage", "loss", "regulariser", "weight", "correction", "resampler", "aggregation",
          "schedule", "focus", "corruption", "callback")  # fmt: skip

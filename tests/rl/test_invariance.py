@@ -1,4 +1,4 @@
-"""Every loss, focus and regulariser, whatever the padding, the order of rows, and the micro-batches.
+"""Every loss, focus and regulariser, whatever the padding, the order of rows, the micro-batches.
 
 Denominators are those of the whole optimiser batch, so values and gradients of micro-batches add up
 to those of the batch.

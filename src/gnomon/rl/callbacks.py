@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gnomon.models.sampler import SamplingSettings
-from gnomon.recipe import AnyStage, Reinforce, build
+from gnomon.recipe import Reinforce, Stage, build
 from gnomon.records import BadRecord
 from gnomon.stages.context import Prepared, StageContext
 from gnomon.stages.updates import step_generator
@@ -15,7 +15,7 @@ BEST = "best"
 """Where the memory of a callback lists the steps whose checkpoints are to be kept."""
 
 
-def call_back(stage: AnyStage, context: StageContext) -> dict[str, float]:
+def call_back(stage: Stage, context: StageContext) -> dict[str, float]:
     """The numbers of every callback of a stage, about the policy as it is being saved.
 
     Each has the same random numbers and the same questions at every step, so that checkpoints can
@@ -38,7 +38,7 @@ def call_back(stage: AnyStage, context: StageContext) -> dict[str, float]:
     return values
 
 
-def kept_steps(stage: AnyStage, memory: Mapping[str, Mapping[str, Any]]) -> set[int]:
+def kept_steps(stage: Stage, memory: Mapping[str, Mapping[str, Any]]) -> set[int]:
     """The steps whose checkpoints a callback of the stage wants to be kept."""
     if not isinstance(stage, Reinforce):
         return set()

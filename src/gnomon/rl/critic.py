@@ -54,7 +54,7 @@ class Critic:
     def __init__(self, policy: Policy, settings: Value, planned: int) -> None:
         width = policy.core.config.get_text_config().hidden_size
         # Without drawing initial weights, which would move the global random numbers.
-        self.head = nn.utils.skip_init(nn.Linear, width, 1, device=policy.device)
+        self.head: nn.Linear = nn.utils.skip_init(nn.Linear, width, 1, device=policy.device)  # type: ignore[no-untyped-call]
         for parameter in self.head.parameters():
             nn.init.zeros_(parameter)
         self.settings = settings
