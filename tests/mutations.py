@@ -3,8 +3,8 @@
     python tests/mutations.py [--jobs 2] [--only NAME] [--write]                  (make mutations)
 
 Each is made in a copy of the formulas and must be caught by the tests of its module, in a process
-of its own. ``--write`` stores the results in docs/objectives-mutations.md, beside those of mutations
-that were not made this time. One that survives names a formula that its tests do not pin down.
+of its own. ``--write`` stores the results in docs/objectives-mutations.md, beside those of what was
+not made this time. A mutation that survives names a formula that its tests do not pin down.
 """
 
 from __future__ import annotations

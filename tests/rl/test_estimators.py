@@ -75,7 +75,18 @@ def test_the_variance_of_vectorised_grpo_has_a_floor():
     close(grpo_vectorised(ONE_RIGHT, ONE_GROUP), grpo(ONE_RIGHT, ONE_GROUP))
 
 
+def test_the_epsilon_of_vectorised_grpo_is_added_to_the_std_as_well():
+    found = grpo_vectorised(torch.tensor([1.0, 0.0]), torch.zeros(2).long(), epsilon=0.25)
+    close(found, [0.5 / (math.sqrt(0.5) + 0.25), -0.5 / (math.sqrt(0.5) + 0.25)])
+
+
 # -- Lite PPO -------------------------------------------------------------------------------------
+
+
+def test_lite_ppo_can_divide_by_the_std_of_a_population():
+    """Of one success among four it is sqrt(3) / 4."""
+    found = lite_ppo(ONE_RIGHT, ONE_GROUP, bias="population")
+    close(found[:1], [math.sqrt(3.0)])
 
 
 def test_the_worked_example_of_lite_ppo():

@@ -6,6 +6,7 @@ model, is fed log-probabilities in the place of a forward pass, and says its los
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from gnomon.parts import part
 from gnomon.rl.aggregation import Totals
+from gnomon.rl.objective import PEERS
 from gnomon.rl.survey import Survey
 from peer_batches import GROUPS, MEMBERS, ROWS, WIDTH, PeerBatch, peer_batch, same_gradient
 
@@ -234,3 +236,24 @@ def test_advantages_are_those_of_trl(
     }  # fmt: skip
     expected = part("advantage", ours, **settings).supply(known)
     torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-5)
+
+
+# -- defaults -------------------------------------------------------------------------------------
+
+
+def test_the_conformance_table_has_the_defaults_of_the_installed_trl(trainer: Any) -> None:
+    from trl import GRPOConfig
+
+    known = {field.name: field.default for field in dataclasses.fields(GRPOConfig)}
+    peer = PEERS["TRL"]()
+    clip = peer.loss.settings
+    assert (clip["clip_low"], clip["delta"]) == (known["epsilon"], known["delta"])
+    assert clip["clip_high"] == known["epsilon"]
+    assert known["epsilon_high"] is None
+    assert peer.kl_is_on == (known["beta"] > 0)
+    assert (known["loss_type"], peer.aggregate.part.name) == ("dapo", "token-mean")
+    assert peer.advantage.settings["scale"] == f"{known['scale_rewards']}-std"
+    [correction] = peer.corrections
+    assert correction.settings["mode"].replace("-", "_") == known["vllm_importance_sampling_mode"]
+    assert correction.settings["high"] == known["vllm_importance_sampling_clip_max"]
+    assert correction.settings["low"] == known["vllm_importance_sampling_clip_min"]

@@ -5,6 +5,7 @@ They run where verl 0.9.1 is installed (make peers), for it brings ray and much 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from torch import Tensor
 from gnomon.parts import part
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.critic import value_loss
+from gnomon.rl.objective import PEERS
 from gnomon.rl.returns import generalised_advantages, row_means
 from peer_batches import PeerBatch, peer_batch, same_gradient
 
@@ -295,3 +297,30 @@ def test_row_means_are_the_masked_means_of_verl(verl: Any, batch: PeerBatch) -> 
 
     expected = theirs.masked_mean(batch.logp, batch.mask, axis=-1)
     torch.testing.assert_close(row_means(batch.logp, batch.mask), expected)
+
+
+def test_the_conformance_table_has_the_defaults_of_the_installed_verl(verl: Any) -> None:
+    """The correction is that of verl's own class; its command line leaves it off."""
+    from verl.trainer.config.algorithm import AlgoConfig, RolloutCorrectionConfig
+    from verl.workers.config import ActorConfig
+
+    def defaults(made: Any) -> dict[str, Any]:
+        return {field.name: field.default for field in dataclasses.fields(made)}
+
+    actor, peer = defaults(ActorConfig), PEERS["verl"]()
+    clip = peer.loss.settings
+    assert (clip["clip_low"], clip["clip_high"]) == (
+        actor["clip_ratio_low"],
+        actor["clip_ratio_high"],
+    )
+    assert clip["dual_clip"] == actor["clip_ratio_c"]
+    assert peer.aggregate.part.name == actor["loss_agg_mode"]
+    assert peer.kl_is_on == actor["use_kl_loss"]
+    assert peer.kl is not None
+    assert (peer.kl.settings["estimator"], actor["kl_loss_type"]) == ("k3", "low_var_kl")
+    assert defaults(AlgoConfig)["norm_adv_by_std_in_grpo"]
+    rollout = defaults(RolloutCorrectionConfig)
+    [correction] = peer.corrections
+    assert correction.settings["level"] == rollout["rollout_is"]
+    assert correction.settings["cap"] == rollout["rollout_is_threshold"]
+    assert correction.settings["normalised"] == rollout["rollout_is_batch_normalize"]

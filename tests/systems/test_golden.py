@@ -1,7 +1,8 @@
 """Thirty steps of each recipe give the curves that are stored beside this file.
 
-The first steps must agree closely, since a changed formula moves them: within .01 %, and 1e-5 about
-zero, which sums in another order do not reach. Later a token that is drawn the other way by
+The first steps must agree closely, since a changed formula moves them: within .03 % (the KL, which
+two updates have gone into, within .1 %), and 2e-6 about zero. Sums in another order, as by smaller
+micro-batches or other instructions of the processor, were seen to move them by .008 %. Later a token that is drawn the other way by
 rounding changes all that follows, so that only means over windows are compared, and loosely.
 After a change that is meant: make golden.
 """
@@ -14,7 +15,8 @@ import pytest
 
 from golden_runs import CURVES, EXACT, NAMES, STEPS, WINDOWS, curves_of, golden_curves
 
-CLOSE = {"rel": 1e-4, "abs": 1e-5}
+CLOSE = {"rel": 3e-4, "abs": 2e-6}
+CLOSE_KL = {"rel": 1e-3, "abs": 2e-6}
 APART = {"reward": 0.35, "loss": 0.35}
 """How far apart the means of a window may be; the others by their factor below."""
 FACTOR = {"length": 1.5, "kl": 6.0, "grad_norm": 3.0}
@@ -32,7 +34,8 @@ def test_a_recipe_still_gives_its_golden_curves(name: str, tmp_path: Path) -> No
     assert found.keys() == stored.keys()
     for curve, values in stored.items():
         assert len(found[curve]) == len(values) == STEPS
-        assert found[curve][:EXACT] == pytest.approx(values[:EXACT], nan_ok=True, **CLOSE), curve
+        near = CLOSE_KL if curve == "kl" else CLOSE
+        assert found[curve][:EXACT] == pytest.approx(values[:EXACT], **near), curve
         for start, end in WINDOWS:
             one, other = mean(found[curve][start:end]), mean(values[start:end])
             place = f"{curve}, steps {start + 1} to {end}: {one} beside {other}"
