@@ -47,7 +47,7 @@ def golden_recipe(name: str) -> Recipe:
     }
     for stage in stages:
         place = f"stages.{stage.name}"
-        shown = "demonstrated" if stage.demonstrations else "direct"
+        shown = "demonstrated" if stage.demonstrations else "none"
         data = Use("microworld", tasks=TASKS, modality="image", difficulty=(1, 1), answers=shown)
         changes |= {
             f"{place}.data": data,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import os
 import re
 import shutil
@@ -85,8 +86,9 @@ def stored() -> dict[str, str]:
 
 
 def _cell(text: str) -> str:
-    shown = " ".join(text.split()).replace("|", "\\|")
-    return f"`{shown}`" if shown else "nothing"
+    """Code in a table, where a bar would end the cell and "](" would be a link."""
+    shown = html.escape(" ".join(text.split()), quote=False)
+    return f"<code>{shown.replace('|', '&#124;').replace('](', ']&#40;')}</code>" if shown else "-"
 
 
 def _preload() -> None:

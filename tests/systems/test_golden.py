@@ -2,8 +2,9 @@
 
 The first steps must agree closely, since a changed formula moves them: within .03 % (the KL, which
 two updates have gone into, within .1 %), and 2e-6 about zero. Sums in another order, as by smaller
-micro-batches or other instructions of the processor, were seen to move them by .008 %. Later a token that is drawn the other way by
-rounding changes all that follows, so that only means over windows are compared, and loosely.
+micro-batches or other instructions of the processor, were seen to move them by .008 %. Later a
+token that is drawn the other way by rounding changes all that follows, so that only means over
+windows are compared, and loosely.
 After a change that is meant: make golden.
 """
 
