@@ -99,7 +99,7 @@ def test_the_objective_names_every_part_in_the_order_of_the_formula():
     } <= set(places)
     kl = next(term for term in found.terms if term.place == "regularisers.kl.part")
     assert kl.formula.startswith("k3(x), x = logp - reference_logp")
-    assert kl.settings == {"estimator": "k3", "clamp": None}
+    assert kl.settings == {"estimator": "k3", "clamp": None, "gradient": "own"}
 
 
 def test_a_recipe_without_reinforcement_has_no_objective():
