@@ -11,6 +11,7 @@ from torch import Tensor
 from gnomon.models.encode import Encoder
 from gnomon.models.policy import Policy
 from gnomon.recipe import Optimizer, Reinforce, Reward, Sampling, Use
+from gnomon.rl.critic import open_critic
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, StageContext, StepResult
@@ -45,10 +46,11 @@ def open_context(stage: Reinforce, policy: Policy, folder: Path, root: Path) -> 
     policy.freeze(stage.freeze)
     policy.model.train()
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens)
+    updater = Updater(policy, stage.optimizer, planned_updates(stage))
     return StageContext(
         Run.create(root, "loop", "micro", ""), stage.name, 1, 3, policy, str(folder),
-        encoder, Updater(policy, stage.optimizer, planned_updates(stage)),
-        open_stream(stage, encoder, 3, 0), Clock(Watcher()),
+        encoder, updater, open_stream(stage, encoder, 3, 0), Clock(Watcher()),
+        critic=open_critic(stage, policy, updater),
     )  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from gnomon.recipe import (
     Sampling,
     Sft,
     Use,
+    Value,
 )
 
 # Children fork from a server that has imported everything and run nothing: quick, no threads.
@@ -185,4 +186,23 @@ def test_a_run_with_adapters_resumes_to_the_same_bits(tiny_folder: Path, tmp_pat
     kill_after(recipe, broken, 7, 0.02)
     process = start(recipe, broken, only_run(broken))
     process.join(120)
+    assert fingerprint(only_run(broken)) == fingerprint(only_run(whole))
+
+
+def test_a_run_with_a_critic_resumes_to_the_same_bits(tiny_folder: Path, tmp_path: Path) -> None:
+    rate = Optimizer(learning_rate=Use("constant", value=1e-2))
+    base = small_recipe(tiny_folder)
+    changes = {"advantage": Use("gae"), "value": Value(optimizer=rate), "resample": None}
+    stage = Reinforce(**{**base.stages[1].model_dump(), **changes})
+    recipe = base.model_copy(update={"stages": (stage,), "evaluation": Evaluation()})
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start(recipe, whole).join(120)
+    kill_after(recipe, broken, 3, 0.02)
+    start(recipe, broken, only_run(broken)).join(120)
+    ends = [
+        [path.read_bytes() for path in sorted(only_run(root).glob("checkpoints/*/*/critic*"))]
+        for root in (whole, broken)
+    ]
+    assert len(ends[0]) == 6  # three files of each of the last two checkpoints
+    assert ends[0] == ends[1]
     assert fingerprint(only_run(broken)) == fingerprint(only_run(whole))

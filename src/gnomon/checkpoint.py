@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -132,8 +132,10 @@ def remove_stale(parent: Path) -> list[Path]:
     return removed
 
 
-def prune(parent: Path, keep: int) -> list[Path]:
+def prune(parent: Path, keep: int, also: Collection[Path] = ()) -> list[Path]:
     """Remove all but the newest ``keep`` finished checkpoints; returns the removed folders.
+
+    The folders in ``also`` stay whatever their age.
 
     Folders without a manifest do not count and are left for `newest_valid` to report. ``keep`` is
     at least 1.
@@ -141,7 +143,7 @@ def prune(parent: Path, keep: int) -> list[Path]:
     if keep < 1:
         raise ValueError(f"keep={keep}: at least one checkpoint must be kept; use keep=1 or more")
     finished = [path for path in list_checkpoints(parent) if (path / MANIFEST).is_file()]
-    removed = finished[:-keep]
+    removed = [path for path in finished[:-keep] if path not in also]
     for path in removed:
         doomed = temporary_beside(path, "pruned-")
         path.rename(doomed)  # so that a kill never leaves half a checkpoint under a real name

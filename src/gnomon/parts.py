@@ -166,6 +166,14 @@ INPUTS: dict[str, dict[str, str]] = {
         "rows": "rollouts of one update",
         "memory": "dict of JSON values that this part keeps from update to update",
     },
+    "callback": {
+        "policy": "the Policy as it is being saved",
+        "questions": "(Sample, encoded prompt) of the stage's source, from its first on",
+        "sampling": "the SamplingSettings of the stage",
+        "generator": "torch.Generator, the same at every step",
+        "step": "number of the step that is being saved",
+        "memory": "dict of JSON values that this part keeps; `best` lists the steps to be kept",
+    },
     "architecture": {"seed": "seed of the initial weights"},
     "benchmark": {},
 }
@@ -228,6 +236,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "aggregation": ("gnomon.rl.aggregation",),
     "regulariser": ("gnomon.rl.regularisers", "gnomon.rl.perception"),
     "schedule": ("gnomon.rl.schedules", "gnomon.rl.controllers"),
+    "callback": ("gnomon.rl.critical",),
     "architecture": ("gnomon.models.micro",),
     "benchmark": ("gnomon.evaluation.benchmarks",),
 }

@@ -29,6 +29,7 @@ from gnomon.blocks import (
     UseAggregation,
     UseArchitecture,
     UseBenchmark,
+    UseCallback,
     UseCombination,
     UseCorrection,
     UseCorruption,
@@ -77,6 +78,7 @@ __all__ = [
     "Sourced",
     "Stage",
     "Use",
+    "Value",
     "build",
     "code",
     "make_recipe",
@@ -192,6 +194,25 @@ class Demonstrations(Block):
     key: str = "demonstration"
 
 
+class Value(Block):
+    """A critic, for advantages that need ``values``: a head on the policy's last hidden states.
+
+    ``kind`` head is a linear layer that starts at 0, with an optimiser of its own. Its loss is
+    1/2 (V - G)^2, clipped to stay within ``clip`` of the value before the update (None: not
+    clipped), and averaged over tokens. The target G is the advantage of GAE with ``gamma`` and
+    ``lam``, plus the value; ``lam`` 1 makes it the plain return, also where the advantage has
+    another one (VC-PPO, arXiv 2503.01491). ``trunk`` is the share of the loss that reaches the
+    policy's own weights: 0 leaves them alone, TRL's ``vf_coef`` is .1.
+    """
+
+    kind: Literal["head"] = "head"
+    optimizer: Optimizer
+    clip: Number | None = Field(0.5, gt=0)
+    gamma: Number = Field(1.0, gt=0, le=1)
+    lam: Number = Field(1.0, ge=0, le=1)
+    trunk: Number = Field(0.0, ge=0)
+
+
 Freezable = Literal["vision", "tower", "connector", "language", "embeddings", "head"]
 
 
@@ -242,6 +263,8 @@ class Reinforce(Stage):
     questions are asked until ``prompts`` groups count. ``focus`` says which tokens the policy loss
     looks at, ``corrections`` make up for an engine that samples with other probabilities,
     ``corruption`` hides parts of images for regularisers that take masked log-probabilities.
+    ``value`` trains a critic for advantages that need one. ``callbacks`` look at the policy
+    whenever the stage saves, and may rank its checkpoints, of which the best is kept.
     """
 
     kind: Literal["reinforce"] = "reinforce"
@@ -264,6 +287,8 @@ class Reinforce(Stage):
     aggregate: UseAggregation = Use("token-mean")  # type: ignore[valid-type]
     regularisers: tuple[Regulariser, ...] = ()
     corruption: UseCorruption | None = None  # type: ignore[valid-type]
+    value: Value | None = None
+    callbacks: tuple[UseCallback, ...] = ()  # type: ignore[valid-type]
     updates: Count = 1
     epochs: Count = 1
     micro_batch_rows: Count = 64

@@ -143,3 +143,10 @@ def test_the_worked_example_of_lite_ppo():
         )
     ]  # fmt: skip
     assert found == pytest.approx([10 / 6, 5.0, 1.5, 2.5])
+
+
+def test_the_normed_sum_of_verl_since_0_9_is_over_the_sequences_too():
+    """verl 0.8 and LUFFY's fork leave that out; the empty third row does not count."""
+    plain = seq_mean_token_sum_norm(VALUES, MASK, TOTALS, length=9)
+    both = seq_mean_token_sum_norm(VALUES, MASK, TOTALS, length=9, divide="sequences")
+    assert (plain.item(), both.item()) == (pytest.approx(2.0), pytest.approx(1.0))

@@ -69,6 +69,12 @@ def test_a_random_block_is_one_rectangle_within_the_image(rows, columns, share, 
     assert hidden.sum() == used
 
 
+def test_a_random_block_covers_its_share():
+    """A quarter of the image is half of each side, rounded up."""
+    hidden = random_block((8, 6), generator(), share=0.25)
+    assert (int(hidden.any(1).sum()), int(hidden.any(0).sum())) == (4, 3)
+
+
 def sample(**changes: object) -> Sample:
     return Sample("s", (Message("user", "?"),), **changes)
 

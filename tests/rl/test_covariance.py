@@ -94,3 +94,27 @@ def test_a_survey_hands_out_the_rows_and_the_width_of_the_micro_batch():
     survey = Survey.of(LOGP, ADVANTAGES, MASK).with_rows(torch.tensor([1]))
     assert survey.here(survey.advantages, 2).tolist() == [[-1.0, -1.0]]
     assert not survey.entropy.any()
+
+
+def test_the_band_of_clip_cov_has_an_upper_end():
+    """The largest covariance of these tokens is 4.4, the next one 2.96."""
+    cov = covariances(LOGP, ADVANTAGES[:, None].expand(2, 3), MASK)
+    high = float(cov.max()) - 0.1
+    _, stats = clip_cov(LOGP, OLD, ADVANTAGES, MASK, share=1.0, low=-99.0, high=high)
+    assert not stats["dropped"][cov >= high].any()
+    assert stats["dropped"].sum() == MASK.sum() - (cov >= high).sum()
+
+
+def test_the_share_of_clip_cov_is_of_trained_tokens():
+    """Half of five is two, and would be three of the six places."""
+    _, stats = clip_cov(LOGP, OLD, ADVANTAGES, MASK, share=0.5, low=-99.0, high=99.0)
+    assert stats["dropped"].sum() == 2
+
+
+def test_kl_cov_penalises_the_size_of_the_log_ratio():
+    """The penalised token has become less likely."""
+    old = torch.where(MASK.bool(), LOGP + 0.5, NAN)
+    loss, stats = kl_cov(LOGP, old, ADVANTAGES, MASK, coefficient=0.1, share=1.0)
+    plain, _ = kl_cov(LOGP, old, ADVANTAGES, MASK, coefficient=0.0, share=1.0)
+    assert stats["penalised"].equal(MASK)
+    torch.testing.assert_close(loss - plain, 0.05 * MASK)

@@ -75,7 +75,18 @@ def test_the_variance_of_vectorised_grpo_has_a_floor():
     close(grpo_vectorised(ONE_RIGHT, ONE_GROUP), grpo(ONE_RIGHT, ONE_GROUP))
 
 
+def test_the_epsilon_of_vectorised_grpo_is_added_to_the_std_as_well():
+    found = grpo_vectorised(torch.tensor([1.0, 0.0]), torch.zeros(2).long(), epsilon=0.25)
+    close(found, [0.5 / (math.sqrt(0.5) + 0.25), -0.5 / (math.sqrt(0.5) + 0.25)])
+
+
 # -- Lite PPO -------------------------------------------------------------------------------------
+
+
+def test_lite_ppo_can_divide_by_the_std_of_a_population():
+    """Of one success among four it is sqrt(3) / 4."""
+    found = lite_ppo(ONE_RIGHT, ONE_GROUP, bias="population")
+    close(found[:1], [math.sqrt(3.0)])
 
 
 def test_the_worked_example_of_lite_ppo():
@@ -112,6 +123,31 @@ def test_gdpo_is_the_formula():
     close(gdpo(SCORES, weights, total, ONE_GROUP), expected)
 
 
+@pytest.mark.parametrize("epsilon", [0.5, 2.0])
+def test_the_epsilon_of_gdpo_is_in_both_normalisations(epsilon: float):
+    terms = [(row - row.mean()) / (row.std() + epsilon) for row in SCORES]
+    x = terms[0] + 0.5 * terms[1]
+    expected = (x - x.mean()) / (x.std() + epsilon)
+    weights = torch.tensor([1.0, 0.5])
+    close(gdpo(SCORES, weights, torch.zeros(4), ONE_GROUP, epsilon=epsilon), expected)
+
+
+def test_gdpo_normalises_the_sum_over_the_batch_and_not_the_group():
+    """The second group differs in one term alone, so that its sum is spread less."""
+    scores = torch.tensor([[1.0, 0.0, 1.0, 0.0], [1.0, 0.0, 1.0, 1.0]])
+    groups = torch.tensor([0, 0, 1, 1])
+    unit = math.sqrt(0.5) / (1 + 1e-4 / math.sqrt(0.5))
+    x = torch.tensor([2 * unit, -2 * unit, unit, -unit])
+    expected = x / (x.std() + 1e-4)
+    close(gdpo(scores, torch.ones(2), scores.sum(0), groups), expected)
+
+
+def test_gpg_counts_every_reward_that_is_not_zero():
+    """Two of four, whatever their size, so that the factor is 2."""
+    rewards = torch.tensor([0.5, 0.25, 0.0, 0.0])
+    close(gpg(rewards, ONE_GROUP), 2 * (rewards - rewards.mean()))
+
+
 def test_gdpo_sums_the_terms_that_are_present_and_leaves_out_rollouts_without_a_reward():
     scores = torch.tensor([[1.0, 0.0, NAN, 5.0], [0.0, 1.0, 1.0, 5.0]])
     rewards = torch.tensor([1.0, 1.0, 1.0, NAN])
@@ -145,6 +181,13 @@ def test_one_own_rollout_has_a_mean_of_zero_and_a_std_of_one():
     rewards, teacher = torch.tensor([0.5, 1.0]), torch.tensor([0, 1])
     found = on_policy_baseline(rewards, torch.zeros(2).long(), teacher, scale="group-std")
     assert found.tolist() == [0.5, 1.0]
+
+
+def test_the_std_of_own_rollouts_is_unbiased_and_has_an_epsilon():
+    rewards, teacher = torch.tensor([1.0, 0.0, 1.0]), torch.tensor([0, 0, 1])
+    settings = {"scale": "group-std", "epsilon": 0.25}
+    found = on_policy_baseline(rewards, torch.zeros(3).long(), teacher, **settings)
+    close(found, torch.tensor([0.5, -0.5, 0.5]) / (math.sqrt(0.5) + 0.25))
 
 
 def test_own_rollouts_without_a_spread_divide_by_one():

@@ -4,7 +4,10 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gnomon.parts import part
 from gnomon.rl.filters import accuracy_band, drop_truncated
 
 NAN = math.nan
@@ -38,3 +41,22 @@ def test_bounds_that_let_nothing_through_are_refused():
 
 def test_truncated_responses_are_dropped_one_by_one():
     assert drop_truncated(torch.tensor([0.0, 1.0, 0.0])).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("name", ["accuracy-band", "drop-truncated", "drop-zero-variance"])
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([0.0, 1.0, NAN])), min_size=1),
+    st.randoms(),
+)
+def test_reordering_the_rollouts_keeps_the_same_ones(name, rollouts, random):
+    """Whatever stands beside a group, and wherever its members stand."""
+    keep = part("resampler", name)
+
+    def kept(rows):
+        groups, bits = (torch.tensor([rollouts[i][k] for i in rows]) for k in (0, 1))
+        known = {"groups": groups, "accuracy": bits, "rewards": bits, "truncated": bits == 1}
+        return {rows[i] for i in keep.supply(known).tolist()}
+
+    order = list(range(len(rollouts)))
+    shuffled = random.sample(order, len(order))
+    assert kept(shuffled) == kept(order)

@@ -1,4 +1,4 @@
-"""Every loss and regulariser, whatever the padding, the order of rows, and the micro-batches.
+"""Every loss, focus and regulariser, whatever the padding, the order of rows, the micro-batches.
 
 Denominators are those of the whole optimiser batch, so values and gradients of micro-batches add up
 to those of the batch.
@@ -28,6 +28,8 @@ SETTINGS = {
     "ppo-clip": {"dual_clip": 3.0, "delta": 4.0},
     "kl": {"estimator": "k3"},
     "perception-kl": {"share": 0.5},
+    "top-entropy": {"share": 0.5},
+    "off-policy-sequences": {"threshold": 0.1},
 }
 MODES = {
     "luspo": "seq-mean-token-sum",
@@ -43,6 +45,7 @@ def ours(kind: str) -> list[str]:
 
 PARTS = [("loss", name) for name in ours("loss")]
 PARTS += [("regulariser", name) for name in ours("regulariser")]
+PARTS += [("focus", name) for name in ours("focus")]
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,8 @@ def total(
         seen += len(rows)
         made = bound.supply({**known, "logp": logp, "survey": wide})
         values = made[0] if kind == "loss" else made
+        if kind == "focus":  # factors on a policy loss
+            values = values * torch.where(known["mask"].bool(), logp, 0.0)
         piece = aggregation(values, known["mask"], totals)
         if piece.requires_grad:
             (found,) = torch.autograd.grad(piece, logp, allow_unused=True)

@@ -185,6 +185,31 @@ def test_no_kept_rollout_leaves_the_weights_untouched(open_stage: Open) -> None:
     assert {row["kept"] for row in context.run.rollouts()} == {0}
 
 
+def test_an_update_without_a_rollout_is_a_step_of_the_schedules(open_stage: Open) -> None:
+    """Learning rate and coefficients go on as planned, whatever was filtered out on the way."""
+    rate = Use("linear", peak=1e-3)
+    stage = stage_of(
+        resample=Use("chosen"), regularisers=(ENTROPY,), optimizer=Optimizer(learning_rate=rate)
+    )
+    context = open_stage(stage)
+    seen.kept = []
+    first = one_step(stage, context)
+    assert "lr" not in first
+    assert context.updater.done == 1
+    seen.kept = [0, 1]
+    second = one_step(stage, context)
+    assert second["lr"] == pytest.approx(5e-4)
+    assert second["coefficient/entropy-bonus"] == 0.02
+
+
+def test_fewer_rollouts_than_updates_still_make_every_update_count(open_stage: Open) -> None:
+    seen.kept = [3]
+    stage = stage_of(resample=Use("chosen"), updates=3, epochs=2)
+    context = open_stage(stage)
+    one_step(stage, context)
+    assert context.updater.done == 6
+
+
 # -- updates --------------------------------------------------------------------------------------
 
 

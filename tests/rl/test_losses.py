@@ -244,6 +244,12 @@ def test_the_worked_example_of_cispo_as_trl_computes_it():
     assert not stats["clip_high"].any()
 
 
+def test_the_bound_of_trl_is_the_largest_weight_itself():
+    loss, stats = cispo_absolute(LOGP, OLD, ADVANTAGES, MASK, bound=1.1)
+    assert loss[0, 0].item() == pytest.approx(-1.1 * LOGP[0, 0].item())
+    assert stats["clip_high"].tolist() == [[1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
 @pytest.mark.parametrize(
     ("loss_of", "settings", "hint"),
     [(cispo, {"clip_high": 5.0}, "cispo-absolute"), (cispo_absolute, {"bound": 0.2}, "use cispo")],

@@ -71,6 +71,13 @@ def test_pooled_moments_do_not_depend_on_how_rewards_were_split(numbers, cut):
     assert parts["pooled"] == pytest.approx(whole["pooled"])
 
 
+@pytest.mark.parametrize("scale", ["group", "batch", "centred"])
+def test_the_epsilon_of_a_scope_is_added_to_its_std(scale):
+    rewards, groups = torch.tensor([1.0, 0.0]), torch.zeros(2).long()
+    found = scoped(rewards, groups, {}, scale=scale, epsilon=0.5)
+    close(found, [0.5 / (math.sqrt(0.5) + 0.5), -0.5 / (math.sqrt(0.5) + 0.5)])
+
+
 def test_missing_rewards_are_not_pooled_and_get_zero():
     memory: dict[str, object] = {}
     rewards = torch.tensor([1.0, NAN, 0.0])
@@ -124,6 +131,13 @@ def test_the_guard_scales_the_whole_group_by_its_own_population_std():
     found = ema(rewards, ["math"] * 4, memory, order="use-first")
     std = float(rewards.std(correction=0))
     close(found, (rewards - rewards.mean()) / (std + 1e-6))
+
+
+def test_the_guard_acts_as_soon_as_an_advantage_is_above_it():
+    """Here the largest is 1.125 / .2 = 5.6."""
+    rewards = torch.tensor([1.5, 0.0, 0.0, 0.0])
+    found = ema(rewards, ["math"] * 4, {"math": [1.0, 1.04]}, order="use-first")
+    close(found, (rewards - rewards.mean()) / (rewards.std(correction=0) + 1e-6))
 
 
 def test_the_guard_of_the_paper_clips():

@@ -99,7 +99,7 @@ def test_the_objective_names_every_part_in_the_order_of_the_formula():
     } <= set(places)
     kl = next(term for term in found.terms if term.place == "regularisers.kl.part")
     assert kl.formula.startswith("k3(x), x = logp - reference_logp")
-    assert kl.settings == {"estimator": "k3", "clamp": None}
+    assert kl.settings == {"estimator": "k3", "clamp": None, "gradient": "own"}
 
 
 def test_a_recipe_without_reinforcement_has_no_objective():
@@ -198,3 +198,13 @@ def test_the_text_has_formulas_constants_and_the_table():
     [line] = [line for line in text.split("Stage text-rl")[0].splitlines() if "dual clip:" in line]
     assert line.split()[-7:] == ["3", "=", "3", "#", "7", "=", "3"]
     assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_the_value_loss_of_a_critic_is_part_of_what_is_optimised():
+    [found] = objectives(load_recipe("ppo", "micro"))
+    assert " + token-mean(value loss)" in found.loss
+    [term] = [term for term in found.terms if term.place == "value"]
+    assert term.settings == {"clip": 0.5, "gamma": 1.0, "lam": 1.0, "trunk": 0.0}
+    assert term.formula.startswith("1/2 max((V - G)^2")
+    [other] = objectives(load_recipe("grpo", "micro"))
+    assert "value" not in {term.place for term in other.terms}

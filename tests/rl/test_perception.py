@@ -155,6 +155,10 @@ def test_a_collapse_is_three_rising_curves():
     assert collapsed({**calm, "masked_entropy": RISING})
 
 
+def test_a_curve_that_rises_less_than_the_factor_is_no_sign():
+    assert collapse_signs({"entropy": [0.1] * 10 + [0.14] * 10}) == ()
+
+
 def test_short_or_missing_curves_give_no_sign():
     assert collapse_signs({"entropy": RISING[5:]}) == ()
     assert collapse_signs({"clip_high": [0.0] * 20}) == ()

@@ -9,7 +9,17 @@ from torch import Tensor
 
 from gnomon.catalogue import load_recipe
 from gnomon.parts import forget, load_kind, register
-from gnomon.recipe import Demonstrations, Recipe, RecipeError, Regulariser, RewardKl, Use, override
+from gnomon.recipe import (
+    Demonstrations,
+    Optimizer,
+    Recipe,
+    RecipeError,
+    Regulariser,
+    RewardKl,
+    Use,
+    Value,
+    override,
+)
 from gnomon.rl.refusals import refusals
 from gnomon.rl.trial import formula_problems
 from gnomon.training import check
@@ -150,9 +160,38 @@ def test_demonstrations_need_a_loss_that_knows_them(base: Recipe) -> None:
     assert "at least one of the 8 rollouts" in line
 
 
+def critic(**changes: Any) -> Value:
+    return Value(optimizer=Optimizer(learning_rate=constant(1e-3)), **changes)
+
+
 def test_values_need_a_critic(base: Recipe) -> None:
     [line] = told(base, advantage=Use("gae"))
     assert "needs the values of a critic" in line
+    assert told(base, advantage=Use("gae"), value=critic()) == []
+    assert told(base, advantage=Use("gae"), value=critic(), rollouts=1) == []
+
+
+def test_a_critic_whose_values_nothing_reads_is_refused(base: Recipe) -> None:
+    [line] = told(base, value=critic())
+    assert line.startswith(f"{RL}.value: the advantage 'grpo' reads no values")
+    assert "use gae, or leave value out" in line
+
+
+def test_a_critic_of_other_returns_than_the_advantage_is_refused(base: Recipe) -> None:
+    [line] = told(base, advantage=Use("gae", gamma=0.9), value=critic())
+    assert "value.gamma=1: the advantage discounts by gamma=0.9" in line
+    other = critic(gamma=0.9, lam=0.5)  # lam may differ
+    assert told(base, advantage=Use("gae", gamma=0.9, lam=0.95), value=other) == []
+
+
+def test_the_learning_rate_of_a_critic_is_checked_too(base: Recipe) -> None:
+    follows = Value(optimizer=Optimizer(learning_rate=Use("adaptive-kl")))
+    [line] = told(base, advantage=Use("gae"), value=follows)
+    assert line.startswith(f"{RL}.value.optimizer.learning_rate: 'adaptive-kl' follows")
+    rising = Value(optimizer=Optimizer(learning_rate=Use("cosine", peak=1.0, warmup=2.5)))
+    wrong = override(base, {f"{RL}.advantage": Use("gae"), f"{RL}.value": rising})
+    [line] = formula_problems(wrong)
+    assert line.startswith(f"{RL}.value.optimizer.learning_rate: schedule 'cosine': warmup=2.5")
 
 
 def test_a_learning_rate_cannot_follow_a_measure(base: Recipe) -> None:

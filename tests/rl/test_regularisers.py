@@ -41,6 +41,15 @@ def test_the_clamp_of_verl_bounds_the_value_and_stops_the_gradient():
     assert value_and_gradient(-1.0, -1.5, clamp=(20.0, 10.0)) == value_and_gradient(-1.0, -1.5)
 
 
+def test_the_clamp_holds_the_log_ratio_before_the_exponential():
+    expected = (pytest.approx(math.exp(2) - 3), 0.0)
+    assert value_and_gradient(-4.0, -1.0, clamp=(2.0, 100.0)) == expected
+
+
+def test_the_absolute_log_ratio_is_never_negative():
+    assert value_and_gradient(-1.5, -1.0, estimator="abs") == (0.5, -1.0)
+
+
 def test_without_a_clamp_the_value_is_exact():
     assert value_and_gradient(-1.0, -31.0, estimator="k1")[0] == 30
 
@@ -170,3 +179,13 @@ def test_the_worked_example_of_vision_r1_sums_policy_loss_and_kl():
     whole = policy + 0.01 * kl(logp, reference, mask)
     value = seq_mean_token_mean(whole, mask, Totals.of(mask))
     assert value.item() == pytest.approx(-1.099882, abs=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["k1", "abs", "k3"])
+def test_a_kl_can_keep_its_value_and_take_the_gradient_of_k2(estimator):
+    logp = torch.tensor([[-1.0]], requires_grad=True)
+    reference = torch.tensor([[-1.5]])
+    value = kl(logp, reference, estimator=estimator, gradient="k2")
+    assert value.item() == pytest.approx(kl(logp, reference, estimator=estimator).item())
+    (gradient,) = torch.autograd.grad(value.sum(), logp)
+    assert gradient.item() == pytest.approx(0.5)

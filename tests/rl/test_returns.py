@@ -165,3 +165,22 @@ def test_whitened_tokens_have_mean_zero_and_variance_one(batch):
     found = whiten(batch["values"], batch["mask"])[batch["mask"].bool()]
     assert float(found.mean()) == pytest.approx(0.0, abs=1e-9)
     assert float(found.var()) == pytest.approx(1.0, abs=1e-3)
+
+
+PRICED = torch.tensor([[0.5, 0.25, 9.0], [0.0, 0.5, 0.25]])
+
+
+def test_what_tokens_cost_is_taken_off_the_returns_of_reinforce_plus_plus():
+    found = reinforce_plus_plus(torch.tensor([1.0, 0.0]), MASK, PRICED)
+    close(found, whiten(torch.tensor([[0.25, 0.75, 0.0], [-0.75, -0.75, -0.25]]), MASK))
+
+
+def test_reinforce_plus_plus_discounts_what_comes_later():
+    found = reinforce_plus_plus(torch.tensor([1.0, 0.0]), MASK, FREE, gamma=0.5)
+    close(found, whiten(torch.tensor([[0.5, 1.0, 0.0], [0.0, 0.0, 0.0]]), MASK))
+
+
+def test_what_tokens_cost_is_taken_off_the_rewards_of_gae():
+    values = torch.zeros(2, 3)
+    found = gae(torch.tensor([1.0, 0.0]), values, MASK, PRICED, whitened=False)
+    close(found, [[0.25, 0.75, 0.0], [-0.75, -0.75, -0.25]])

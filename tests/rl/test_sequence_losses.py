@@ -114,6 +114,12 @@ def test_vespo_weighs_the_sequence_by_its_summed_ratio():
     assert token_mean(loss, MASK, TOTALS).item() == pytest.approx(expected, abs=1e-6)
 
 
+def test_an_advantage_of_zero_has_the_weight_of_a_positive_one():
+    weight = vespo(LOGP, OLD, torch.zeros(2), MASK)[1]["weight"]
+    expected = vespo_weight(torch.tensor(0.3), 2.0, 3.0).item()
+    assert weight[0].tolist() == pytest.approx([expected] * 3)
+
+
 def test_the_mismatch_of_the_engine_enters_the_weight_of_vespo():
     shift = torch.tensor([[-0.1, -0.1, -0.1], [0.0, 0.0, NAN]])
     moved = vespo(LOGP, OLD, ADVANTAGES, MASK, shift)[1]["weight"]
@@ -125,9 +131,8 @@ def test_the_weight_of_vespo_has_no_gradient_and_a_floor():
     weight = vespo(LOGP, OLD, ADVANTAGES, MASK)[1]["weight"]
     torch.testing.assert_close(found, -weight * ADVANTAGES[:, None])
     loss, _ = vespo(torch.tensor([[-50.0]]), torch.zeros(1, 1), torch.tensor([1.0]), MASK[:1, :1])
-    assert loss.item() == pytest.approx(
-        float(vespo_weight(torch.tensor(math.log(1e-8)), 2.0, 3.0)) * 50
-    )
+    floor = float(vespo_weight(torch.tensor(math.log(1e-8)), 2.0, 3.0))
+    assert loss.item() == pytest.approx(floor * 50, rel=1e-4, abs=0.0)
 
 
 @pytest.mark.parametrize("loss_of", [gspo, luspo, gmpo, vespo])

@@ -18,7 +18,10 @@ from gnomon.recipe import (
     RewardKl,
     Sampling,
     Use,
+    Value,
 )
+from gnomon.rl.critic import HEAD, STATE
+from gnomon.rl.critic import OPTIMIZER as CRITIC_OPTIMIZER
 from gnomon.run import Run
 from gnomon.stages.drive import run_stage
 from gnomon.watch import Watcher
@@ -66,6 +69,15 @@ def stateful(folder: Path) -> Recipe:
     )  # fmt: skip
 
 
+def with_critic(folder: Path) -> Recipe:
+    """The same stage with a value head, whose gradient reaches the policy too."""
+    recipe = stateful(folder)
+    value = Value(optimizer=Optimizer(learning_rate=Use("cosine", peak=1e-2)), trunk=0.1)
+    changes = {"advantage": Use("gae", gamma=1.0, lam=0.9, whitened=True), "value": value}
+    stage = recipe.stages[0].model_copy(update=changes)
+    return recipe.model_copy(update={"stages": (stage,)})
+
+
 def outcome(run: Run) -> tuple[str, bytes, dict[str, object]]:
     last = run.checkpoint_path(1, "rl", STEPS)
     state = json.loads((last / "state.json").read_text())
@@ -100,3 +112,20 @@ def test_a_stage_that_is_stopped_and_goes_on_ends_bit_for_bit_the_same(
             run_stage(recipe, 1, run, str(tiny_folder), Killer(after))
     run_stage(recipe, 1, run, str(tiny_folder), Watcher())
     assert outcome(run) == outcome(unbroken)
+
+
+def test_a_critic_that_is_stopped_goes_on_bit_for_bit(tiny_folder: Path, tmp_path: Path) -> None:
+    """Its head, its optimiser and its schedule; and with it the policy, through the advantages."""
+    recipe = with_critic(tiny_folder)
+    ends = []
+    for name, stops in (("whole", ()), ("broken", (1, 3))):
+        run = Run.create(tmp_path / name, "critic", "micro", recipe.to_yaml())
+        for after in stops:
+            with pytest.raises(Interrupted):
+                run_stage(recipe, 1, run, str(tiny_folder), Killer(after))
+        run_stage(recipe, 1, run, str(tiny_folder), Watcher())
+        last = run.checkpoint_path(1, "rl", STEPS)
+        files = [HEAD, CRITIC_OPTIMIZER, STATE]
+        ends.append((outcome(run), [(last / file).read_bytes() for file in files]))
+    assert ends[0] == ends[1]
+    assert json.loads(ends[0][1][2])["updates"] == 2 * STEPS

@@ -256,3 +256,38 @@ def test_the_random_numbers_of_a_step_depend_on_its_place_alone() -> None:
     others = [(1, 1, 2, "rollout"), (0, 2, 2, "rollout"), (0, 1, 3, "rollout"), (0, 1, 2, "deal")]
     assert first not in [numbers(*place) for place in others]
     assert numbers(1, 11, 0, "x") != numbers(11, 1, 0, "x")
+
+
+# -- nothing to learn from, and followers ---------------------------------------------------------
+
+
+def test_an_update_that_is_passed_over_moves_the_schedule_alone(policy: Policy) -> None:
+    updater = make(policy, rate=Use("linear", peak=0.1), planned=4)
+    before = values(policy)
+    updater.pass_over()
+    assert updater.done == 1
+    assert all(value.equal(before[name]) for name, value in values(policy).items())
+    assert updater.step(losses(policy)).learning_rate == pytest.approx(0.075)
+
+
+def test_a_follower_updates_by_the_same_losses_with_its_own_settings(policy: Policy) -> None:
+    other = policy_of(nn.Linear(3, 1))
+    updater = make(policy)
+    follower = make(other, rate=Use("constant", value=0.0))
+    updater.followers.append(follower)
+    before = values(other)
+    updater.step(losses(policy) + losses(other))
+    assert (updater.done, follower.done) == (1, 1)
+    assert all(value.equal(before[name]) for name, value in values(other).items())
+    assert follower.optimizer.state
+
+
+def test_a_wild_gradient_of_a_follower_stops_everyone(policy: Policy) -> None:
+    other = policy_of(nn.Linear(3, 1))
+    updater = make(policy)
+    updater.followers.append(make(other))
+    before = values(policy)
+    found = updater.step([*losses(policy), lambda: (other.model.weight * 0).sum().sqrt()])
+    assert not found.applied
+    assert "the gradient norm is" in found.reason
+    assert all(value.equal(before[name]) for name, value in values(policy).items())

@@ -14,7 +14,7 @@ from gnomon.recipe import Recipe, Reinforce, Sft, override
 from gnomon.training import check, train
 
 NAMES = ("grpo", "vl-cogito", "papo", "lite-ppo", "luffy", "vision-r1", "observe-r1", "apo",
-         "onethinker", "skywork-r1v3")  # fmt: skip
+         "onethinker", "skywork-r1v3", "ppo")  # fmt: skip
 PAGES = Path(__file__).parents[2] / "docs" / "systems"
 
 

@@ -1,6 +1,7 @@
 """Log-probabilities and entropies of chosen tokens, never of a whole prompt.
 
-Dimension suffixes: N rows, T tokens of the longest response, K trained tokens, V vocabulary.
+Dimension suffixes: N rows, T tokens of the longest response, K trained tokens, V vocabulary,
+H hidden width.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ CHUNK = 4096
 class TokenScores:
     """``logp`` and ``entropy`` [K] of the trained tokens, row by row, in nats.
 
-    The entropy is that of the full next-token distribution.
+    The entropy is that of the full next-token distribution. ``states`` [K, H] are the hidden states
+    that predict the tokens, for a value head.
     """
 
     logp: Tensor
     entropy: Tensor
+    states: Tensor
 
 
 def score_tokens(
@@ -60,9 +63,9 @@ def score_tokens(
             pieces.append(checkpoint(score, states[span], targets[span], use_reentrant=False))
     if not pieces:
         empty = states.sum(-1)
-        return TokenScores(empty, empty)
+        return TokenScores(empty, empty, states)
     logp, spread = zip(*pieces, strict=True)
-    return TokenScores(torch.cat(logp), torch.cat(spread))
+    return TokenScores(torch.cat(logp), torch.cat(spread), states)
 
 
 def by_row(values_K: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -9,30 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import Recipe, Sampling, Scale, Use, code, ours
-from gnomon.recipes.grpo import (
-    QWEN_3B,
-    accuracy_and_format,
-    asked,
-    full,
-    full_rl,
-    kl_loss,
-    micro,
-    micro_cold_start,
-    micro_rl,
-    records,
-    steady,
-)
+from gnomon.recipes.grpo import QWEN_3B, accuracy_and_format, grpo, kl_loss, steady
+from gnomon.recipes.rewarded import layout, rl, variant
 
 NAME = "apo"
 DESCRIPTION = "KL by difficulty, and weights on overlong wrong answers (arXiv 2506.21655)."
 FORM = Use("think-answer")
 
 
+def apo(scale: Scale) -> Recipe:
+    """GRPO with two weights: one on the KL of right answers, one on overlong wrong ones."""
+    both = {**layout(scale, FORM), **rl(**_method())}
+    return variant(scale, NAME, DESCRIPTION, both, micro=_micro(), full=_full(), base=grpo)
+
+
 def _method() -> dict[str, Any]:
-    """What both scales share; made when asked, because naming a reward imports its module."""
     return {
         "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-9)),
         "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.2)),
+        "aggregate": Use("token-mean"),
         "rewards": accuracy_and_format("think-answer", code(1.0), code(0.5)),
         "rollouts": code(8),
         "regularisers": (
@@ -45,32 +40,24 @@ def _method() -> dict[str, Any]:
     }
 
 
-def apo(scale: Scale) -> Recipe:
-    """One stage of RL; ``micro`` first teaches the form of the answer."""
-    return {"micro": _micro, "full": _full}[scale]()
-
-
-def _micro() -> Recipe:
+def _micro() -> dict[str, Any]:
     # Responses of a hundred tokens: the released base would change no weight by more than .1 %.
-    weights = (Use("excess-length", base=ours(1.001)),)
-    return micro(
-        NAME, DESCRIPTION, micro_cold_start(FORM), micro_rl(FORM, weights=weights, **_method())
-    )
+    return rl(weights=(Use("excess-length", base=ours(1.001)),))
 
 
-def _full() -> Recipe:
-    stage = full_rl(
-        records(NAME),
-        FORM,
-        grader=Use("math-verify"),
-        weights=(Use("excess-length", base=code(1.00001)),),
-        prompts=code(128),
-        updates=code(2),
-        sampling=Sampling(max_new_tokens=code(4096), temperature=code(1.0), top_p=code(1.0)),
-        optimizer=steady(code(1e-6)),
-        steps=ours(312),
-        max_tokens=code(9216),
-        **_method(),
-    )
-    evaluation = asked(NAME, FORM, Use("math-verify"), code(4096))
-    return full(NAME, DESCRIPTION, stage, evaluation=evaluation, path=QWEN_3B)
+def _full() -> dict[str, Any]:
+    return {
+        **rl(
+            grader=Use("math-verify"),
+            weights=(Use("excess-length", base=code(1.00001)),),
+            prompts=code(128),
+            updates=code(2),
+            sampling=Sampling(max_new_tokens=code(4096), temperature=code(1.0), top_p=code(1.0)),
+            optimizer=steady(code(1e-6)),
+            steps=ours(312),
+            max_tokens=code(9216),
+        ),
+        "model.path": QWEN_3B,
+        "evaluation.grader": Use("math-verify"),
+        "evaluation.max_new_tokens": code(4096),
+    }

@@ -9,38 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import Recipe, Regulariser, Sampling, Scale, Use, code, ours, paper
-from gnomon.recipes.grpo import (
-    accuracy_and_format,
-    asked,
-    full,
-    full_rl,
-    kl_loss,
-    micro,
-    micro_cold_start,
-    micro_rl,
-    records,
-    steady,
-)
+from gnomon.recipes.grpo import accuracy_and_format, grpo, kl_loss, steady
+from gnomon.recipes.rewarded import rl, variant
 
 NAME = "papo"
 DESCRIPTION = "GRPO with a divergence from the policy that sees a masked image (arXiv 2507.06448)."
-FORM = Use("think-boxed")
-
-
-def _method() -> dict[str, Any]:
-    """What both scales share; made when asked, because naming a reward imports its module."""
-    return {
-        "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-6)),
-        "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.3), dual_clip=code(3.0)),
-        "rewards": accuracy_and_format("think-boxed", paper(0.9), paper(0.1)),
-        "rollouts": paper(5),
-        "corruption": Use("random-patches", probability=paper(0.6)),
-    }
 
 
 def papo(scale: Scale) -> Recipe:
     """PAPO-GRPO; ``full`` is the 7B run with both entropies, ``micro`` the 3B form without them."""
-    return {"micro": _micro, "full": _full}[scale]()
+    both = rl(**_method())
+    return variant(scale, NAME, DESCRIPTION, both, micro=_micro(), full=_full(), base=grpo)
 
 
 def perception(gamma: Any) -> Regulariser:
@@ -56,36 +35,45 @@ def double_entropy(first: Any, second: Any) -> tuple[Regulariser, ...]:
     )
 
 
-def _micro() -> Recipe:
-    stage = micro_rl(
-        FORM,
+def _method() -> dict[str, Any]:
+    return {
+        "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-6)),
+        "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.3), dual_clip=code(3.0)),
+        "aggregate": Use("token-mean"),
+        "rewards": accuracy_and_format("think-boxed", paper(0.9), paper(0.1)),
+        "rollouts": paper(5),
+        "corruption": Use("random-patches", probability=paper(0.6)),
+    }
+
+
+def _micro() -> dict[str, Any]:
+    return rl(
         regularisers=(kl_loss(paper(1e-2)), perception(paper(0.02))),
         sampling=Sampling(max_new_tokens=ours(112), top_p=paper(0.99)),
-        **_method(),
     )
-    return micro(NAME, DESCRIPTION, micro_cold_start(FORM), stage)
 
 
-def _full() -> Recipe:
-    stage = full_rl(
-        records(NAME),
-        FORM,
-        grader=Use("revisual"),
-        regularisers=(
-            kl_loss(paper(1e-2)),
-            perception(paper(0.02)),
-            *double_entropy(paper(0.05), paper(0.05)),
+def _full() -> dict[str, Any]:
+    return {
+        **rl(
+            grader=Use("revisual"),
+            regularisers=(
+                kl_loss(paper(1e-2)),
+                perception(paper(0.02)),
+                *double_entropy(paper(0.05), paper(0.05)),
+            ),
+            prompts=paper(384),
+            updates=paper(3),
+            sampling=Sampling(
+                max_new_tokens=paper(2048), temperature=paper(1.0), top_p=paper(0.99)
+            ),
+            optimizer=steady(paper(1e-6), paper(1e-2)),
+            steps=ours(200),
+            max_tokens=paper(4096),
         ),
-        prompts=paper(384),
-        updates=paper(3),
-        sampling=Sampling(max_new_tokens=paper(2048), temperature=paper(1.0), top_p=paper(0.99)),
-        optimizer=steady(paper(1e-6), paper(1e-2)),
-        steps=ours(200),
-        max_tokens=paper(4096),
-        **_method(),
-    )
-    evaluation = asked(
-        NAME, FORM, Use("revisual"), paper(2048), samples=paper(8), temperature=paper(1.0)
-    )
-    pixels = code((200704, 1003520))
-    return full(NAME, DESCRIPTION, stage, evaluation=evaluation, image_pixels=pixels)
+        "model.image_pixels": code((200704, 1003520)),
+        "evaluation.grader": Use("revisual"),
+        "evaluation.max_new_tokens": paper(2048),
+        "evaluation.samples": paper(8),
+        "evaluation.temperature": paper(1.0),
+    }

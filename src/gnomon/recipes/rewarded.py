@@ -7,7 +7,7 @@ pictures, and GRPO on gnomon-micro. ``full`` is GRPO on the published data, as o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gnomon.problems import ScaleError
@@ -48,24 +48,27 @@ def variant(
     full: Mapping[str, Any],
     micro: Mapping[str, Any] | None = None,
     world: str = "",
+    base: Callable[[Scale], Recipe] | None = None,
 ) -> Recipe:
-    """The recipe ``name``: `rewarded` with what ``both`` scales and the asked one change.
+    """The recipe ``name``: its ``base`` with what ``both`` scales and the asked one change.
 
-    Without ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
+    The base is `rewarded` unless another is given, such as `gnomon.recipes.grpo.grpo`. Without
+    ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
     """
     if scale == "micro" and micro is None:
         raise ScaleError(
             f"{name} has no micro scale yet: it needs {world}, which is not there; use --scale full"
         )
     changes = {"name": name, "description": description, **both}
+    make = base or rewarded
     if scale == "micro":
-        return vary(rewarded("micro"), {**changes, **(micro or {})})
+        return vary(make("micro"), {**changes, **(micro or {})})
     places = {
         "data_root": f"data/{name}",
         "stages.rl.data.path": f"data/{name}/train.parquet",
         "evaluation.benchmarks": (Use("records", path=f"data/{name}/evaluation.parquet"),),
     }
-    return vary(rewarded("full"), {**changes, **places, **full})
+    return vary(make("full"), {**changes, **places, **full})
 
 
 def rl(**settings: Any) -> dict[str, Any]:

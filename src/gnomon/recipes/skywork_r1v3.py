@@ -2,8 +2,9 @@
 
 arXiv 2507.06167; no training code exists. The report trains InternVL3-38B, which this version does
 not load: full scale has Qwen2.5-VL-7B-Instruct. The model that verifies beside the rule is left
-out, as no part takes the better of two verdicts, and so is the choice of checkpoints by the entropy
-of critical tokens, and the early stop on a validation loss.
+out, as no part takes the better of two verdicts, and so is the early stop on a validation loss. The
+entropy of critical tokens is measured whenever RL saves, and the checkpoint that is best by it is
+kept; the connector is tuned from the last one.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def _method() -> dict[str, Any]:
         "rewards": accuracy_and_format("think-boxed", paper(0.8), paper(0.2)),
         "rollouts": paper(32),
         "updates": paper(1),
+        "callbacks": (Use("critical-entropy", lexicon=ours(("wait", "alternatively", "hmm"))),),
     }
 
 

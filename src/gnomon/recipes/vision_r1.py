@@ -8,84 +8,70 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Recipe, Reinforce, Reward, Sampling, Scale, Sft, Use, ours, paper
-from gnomon.recipes.grpo import (
-    asked,
-    full,
-    full_rl,
-    kl_loss,
-    micro,
-    micro_cold_start,
-    micro_rl,
-    records,
-    steady,
-    warmed,
-)
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Sft, Use, ours, paper, vary
+from gnomon.recipes.grpo import grpo, kl_loss, steady, warmed
+from gnomon.recipes.rewarded import layout, rl, variant
 
 NAME = "vision-r1"
 DESCRIPTION = "Cold start, then progressive thinking suppression (arXiv 2503.06749)."
 FORM = Use("think-answer")
 
 
+def vision_r1(scale: Scale) -> Recipe:
+    """Cold start and two phases of equal tokens for each question: short, then twice as long."""
+    both = {**layout(scale, FORM), **rl(**_method())}
+    base = variant(scale, NAME, DESCRIPTION, both, micro=_micro(), full=_full(), base=grpo)
+    start = base.stages[0] if scale == "micro" else _cold_start()
+    return vary(base, {"stages": (start, *phases(base, *LIMITS[scale], paper(16), paper(8)))})
+
+
+LIMITS = {"micro": (ours(56), ours(112)), "full": (paper(4096), paper(8192))}
+"""Tokens of a response in the first phase and in the second, twice as many."""
+
+
+def phases(recipe: Recipe, tokens: Any, limit: Any, rollouts: Any, half: Any) -> tuple[Any, ...]:
+    """``rollouts`` of ``tokens``, then ``half`` as many of ``limit``, twice as long."""
+
+    def phase(name: str, count: Any, longest: Any) -> Any:
+        changes = rl(rollouts=count, sampling=Sampling(max_new_tokens=longest))
+        return vary(recipe, {**changes, "stages.rl.name": name}).stages[-1]
+
+    return phase("short-thoughts", rollouts, tokens), phase("longer-thoughts", half, limit)
+
+
 def _method() -> dict[str, Any]:
-    """What both scales share; made when asked, because naming a reward imports its module."""
     return {
         "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
         "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-        "aggregate": Use("seq-mean-token-mean"),
         "regularisers": (kl_loss(paper(1e-2)),),
         "rewards": (Reward(part=Use("format-and-result"), weight=paper(1.0)),),
     }
 
 
-def vision_r1(scale: Scale) -> Recipe:
-    """Cold start and two phases of equal tokens for each question: short, then twice as long."""
-    return {"micro": _micro, "full": _full}[scale]()
+def _micro() -> dict[str, Any]:
+    return rl(steps=ours(40), prompts=ours(8))
 
 
-def phases(make: Any, tokens: Any, rollouts: Any, limit: Any, half: Any) -> tuple[Reinforce, ...]:
-    """``rollouts`` of ``tokens``, then ``half`` as many of ``limit``, twice as long."""
-    return (
-        make("short-thoughts", rollouts, Sampling(max_new_tokens=tokens)),
-        make("longer-thoughts", half, Sampling(max_new_tokens=limit)),
-    )
-
-
-def _micro() -> Recipe:
-    def make(name: str, rollouts: Any, sampling: Sampling) -> Reinforce:
-        sized = {"rollouts": rollouts, "sampling": sampling, "prompts": ours(8)}
-        return micro_rl(FORM, name=name, steps=ours(40), **sized, **_method())
-
-    stages = phases(make, ours(56), paper(16), ours(112), paper(8))
-    return micro(NAME, DESCRIPTION, micro_cold_start(FORM), *stages)
-
-
-def _full() -> Recipe:
-    def make(name: str, rollouts: Any, sampling: Sampling) -> Reinforce:
-        return full_rl(
-            records(NAME, "rl"),
-            FORM,
-            name=name,
-            rollouts=rollouts,
-            sampling=sampling,
+def _full() -> dict[str, Any]:
+    return {
+        **rl(
+            data__path=f"data/{NAME}/rl.parquet",
             prompts=ours(128),
             optimizer=steady(ours(1e-6)),
             steps=paper(100),
             max_tokens=ours(4096),
-            **_method(),
-        )
-
-    stages = phases(make, paper(4096), paper(16), paper(8192), paper(8))
-    evaluation = asked(
-        NAME, FORM, Use("math-verify"), paper(16384), temperature=paper(0.6), top_p=paper(0.95)
-    )
-    return full(NAME, DESCRIPTION, _cold_start(), *stages, evaluation=evaluation)
+        ),
+        "evaluation.grader": Use("math-verify"),
+        "evaluation.max_new_tokens": paper(16384),
+        "evaluation.temperature": paper(0.6),
+        "evaluation.top_p": paper(0.95),
+    }
 
 
 def _cold_start() -> Sft:
     return Sft(
         name="cold-start",
-        data=records(NAME, "cold_start"),
+        data=Use("parquet", path=f"data/{NAME}/cold_start.parquet"),
         modality="image",
         format=Use("direct"),
         steps=ours(12500),

@@ -8,6 +8,7 @@ per micro-batch would silently weight short micro-batches more.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -86,18 +87,26 @@ def seq_mean_token_sum(values: Tensor, mask: Tensor, totals: Totals) -> Tensor:
 
 @register("aggregation")
 def seq_mean_token_sum_norm(
-    values: Tensor, mask: Tensor, totals: Totals, *, length: int | None = None
+    values: Tensor,
+    mask: Tensor,
+    totals: Totals,
+    *,
+    length: int | None = None,
+    divide: Literal["length", "sequences"] = "length",
 ) -> Tensor:
     """Sum of all values over ``length``, or over the padded width of the batch when it is None.
 
-    Formula: sum(l) / {length}, or over the padded width when that is None
+    Formula: sum(l) / {length}, or over the padded width when that is None; also over the number of
+    sequences if {divide} is sequences
 
-    verl's form of Dr. GRPO (arXiv 2503.20783). In spite of its name it is not divided by the number
-    of sequences, so it grows with the batch. Raises ValueError for a length below 1.
+    verl's form of Dr. GRPO (arXiv 2503.20783). In spite of its name verl 0.8, like LUFFY's fork,
+    does not divide by the number of sequences, so that it grows with the batch; verl 0.9.1 does
+    (``divide`` sequences, those that are not empty). Raises ValueError for a length below 1.
     """
     if length is not None and length < 1:
         raise ValueError(f"length={length} must be at least 1: give the response limit in tokens")
-    return masked(values, mask).sum() / max(totals.width if length is None else length, 1)
+    summed = masked(values, mask).sum() / max(totals.width if length is None else length, 1)
+    return summed / max(totals.sequences, 1) if divide == "sequences" else summed
 
 
 @register("aggregation")

@@ -42,8 +42,8 @@ def clip_cov(
     chosen_BW = _random_band(whole, share, low, high)
     dropped_NT = whole.here(chosen_BW, mask.shape[1]) & mask.bool()
     log_ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP)
-    loss_NT, stats = clipped(per_token(advantages, mask), log_ratio_NT, clip_low, clip_high)
-    stats = {name: value * mask.bool() for name, value in stats.items()}
+    advantage_NT = per_token(advantages, mask)
+    loss_NT, stats = clipped(advantage_NT, log_ratio_NT, mask, (clip_low, clip_high))
     return torch.where(dropped_NT, 0.0, loss_NT), {**stats, "dropped": dropped_NT.to(loss_NT.dtype)}
 
 

@@ -42,7 +42,7 @@ def grpo_vectorised(
 
     The variance is unbiased. With the default epsilon rewards that differ by less than .001 are no
     longer blown up to the size of others. A group of one has mean 0 and std 1 (``single`` keep), or
-    gets 0. Source: verl, compute_grpo_vectorized_outcome_advantage.
+    gets 0. Source: verl 0.8, compute_grpo_vectorized_outcome_advantage; 0.9.1 has no floor left.
     """
     grouped = GroupedRewards.of(rewards, groups)
     spread_J1 = grouped.spread_J1("unbiased").square().clamp(min=epsilon).sqrt()

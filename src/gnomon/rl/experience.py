@@ -19,6 +19,7 @@ from gnomon.parts import BoundPart
 from gnomon.records import Graded, Group
 from gnomon.rewards.score import Term
 from gnomon.rl.aggregation import Totals
+from gnomon.rl.critic import Targets
 from gnomon.rl.returns import returns, row_means
 from gnomon.rl.scoring import mask_of, pad_rows
 
@@ -33,7 +34,7 @@ class Experience:
     ``advantages`` is [N], or [N, T] when it differs from token to token; ``advantages_N`` is one
     number for each rollout, for resamplers and logs. ``counted_N`` is false where a filter left a
     rollout out. ``importance_NT``, ``mask_NT`` and ``log_mismatch_NT`` come from corrections;
-    ``penalty_weights`` has one entry for each regulariser.
+    ``penalty_weights`` has one entry for each regulariser. ``targets`` are those of the critic.
     """
 
     groups: tuple[Group, ...]
@@ -52,6 +53,7 @@ class Experience:
     penalty_weights: tuple[Tensor | None, ...]
     masked_rows: tuple[Encoded, ...]
     old_masked_logp: Tensor
+    targets: Targets | None = None
 
     def totals(self, chosen: Sequence[int]) -> Totals:
         """What an optimiser batch of these rollouts holds."""

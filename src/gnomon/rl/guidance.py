@@ -64,16 +64,15 @@ def luffy(
     own_NT = mask.bool() & ~other_NT
     advantage_NT = per_token(advantages, mask)
     log_ratio_NT = masked_log_ratio(logp, old_logp, own_NT, CLAMP)
-    low, high = clip or (math.inf, math.inf)
-    own_loss_NT, stats = clipped(advantage_NT, log_ratio_NT, low, high)
+    bounds = clip or (math.inf, math.inf)
+    own_loss_NT, stats = clipped(advantage_NT, log_ratio_NT, own_NT, bounds)
     x_NT = torch.where(other_NT, logp, 0.0).exp()
     q_NT = torch.where(other_NT, old_logp.detach(), 0.0).exp()
     shaped_NT = SHAPES[shaping](x_NT, q_NT, constant)
     shaped_NT = shaped_NT if cap is None else shaped_NT.clamp(*cap)
     loss_NT = torch.where(other_NT, -advantage_NT * shaped_NT, own_loss_NT)
-    kept = {name: stats[name] * own_NT for name in ("log_ratio", "clip_high", "clip_low")}
     return torch.where(mask.bool(), loss_NT, 0.0), {
-        **kept,
+        **stats,
         "off_policy": other_NT.to(loss_NT.dtype),
         "off_ratio": torch.where(other_NT, shaped_NT, 0.0).detach(),
     }

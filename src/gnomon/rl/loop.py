@@ -2,11 +2,12 @@
 
     samples -> G rollouts each -> verdicts -> reward terms -> combined reward R
     counted = filter(R), and more samples until enough groups count    (kind: resampler)
+    V = values of each token, if there is a critic
     A = centre(R) / scale(R) x weights - returns(KL in the reward)     (kinds: advantage, weight)
     indices = resample(A)                                              (kind: resampler)
     loss = aggregate(bound(pi / pi_old) x A x correction x focus)      (kinds: loss, correction,
          + sum of coefficient x aggregate(weight x regulariser)         focus, aggregation,
-                                                                        regulariser, schedule)
+         + value loss of the critic                                     regulariser, schedule)
 
 Everything in brackets is a part that the recipe names. Dimension suffixes: N rollouts of the step,
 T tokens of the longest response.
@@ -46,6 +47,7 @@ from gnomon.rl.collection import (
     weigh,
 )
 from gnomon.rl.corrections import effective_share
+from gnomon.rl.critic import appraise, explained_variance
 from gnomon.rl.experience import Experience, counted, facts
 from gnomon.rl.meter import Meter
 from gnomon.rl.scoring import score_rows
@@ -76,7 +78,10 @@ def prepare_reinforce(stage: Reinforce, context: StageContext) -> StepFunction:
         with context.clock.phase("update"):
             meter = Meter()
             for losses in update_batches(stage, objective, context, experience, reference, meter):
-                _note_update(context, meter, context.updater.step(losses))
+                if losses:
+                    _note_update(context, meter, context.updater.step(losses))
+                else:
+                    context.updater.pass_over()
         if number % stage.log_rollouts_every == 0 or number in (1, stage.steps):
             with context.clock.phase("log"):
                 write_rollouts(context, objective, experience)
@@ -115,6 +120,9 @@ def collect(
     known["greedy"] = greedy_rewards(stage, objective, context, prepared)
     importance_NT, log_mismatch_NT = correct(stage, objective, context, rows, known)
     charge(stage, objective, context, rows, known, reference)
+    targets = None
+    if context.critic is not None:
+        targets = appraise(context.critic, context.policy, rows, known, stage.micro_batch_rows)
     advantages, penalty_weights = weigh(objective, context, known)
     kept = torch.arange(len(rows))
     if objective.resample is not None:
@@ -127,6 +135,7 @@ def collect(
         tuple(groups), tuple(rows), tuple(old_logp), rewards_N, known["groups"],
         known["advantages"], advantages, kept, counted_N, known["off_policy"], known["mask"],
         importance_NT, log_mismatch_NT, penalty_weights, tuple(masked_rows), old_masked_logp,
+        targets,
     )  # fmt: skip
 
 
@@ -142,6 +151,8 @@ def update_batches(
 
     Rollouts are dealt to the updates at random; within one, those of a group stay together, so that
     their image is encoded once. What an update measured is remembered before the next one begins.
+    An update that no rollout is left for is an empty list, which still counts: a step of the plan
+    is a step of the schedules, whatever was filtered out of it.
     """
     for epoch in range(stage.epochs):
         order = experience.kept.sort().values
@@ -150,6 +161,7 @@ def update_batches(
             order = order[torch.randperm(len(order), generator=deal)]
         for number, part in enumerate(order.tensor_split(stage.updates)):
             if not len(part):
+                yield []
                 continue
             chosen = part.sort().values.tolist()
             label = f"survey-{epoch}-{number}"
@@ -211,8 +223,7 @@ def _micro_loss(
     chosen = list(share.chosen[span])
 
     def compute() -> Tensor:
-        policy = context.policy
-        known = _scored_tokens(objective, policy, experience, reference, chosen)
+        known = _scored_tokens(objective, context, experience, reference, chosen)
         if share.survey is not None:
             known["survey"] = share.survey.with_rows(share.survey.rows[span])
         loss_NT, stats = objective.loss.supply(known)
@@ -232,6 +243,9 @@ def _micro_loss(
             meter.add(f"coefficient/{penalty.name}", share.coefficients[place], 1)
             share.tally.add_mean(penalty.key, value_NT, known["mask"])
             meter.add_mean(f"penalty/{penalty.name}", value_NT, known["mask"])
+        if context.critic is not None and experience.targets is not None:
+            targets = experience.targets
+            loss = loss + context.critic.loss(known, targets, chosen, share.totals, meter)
         meter.add_tokens(known, stats)
         return loss
 
@@ -240,12 +254,13 @@ def _micro_loss(
 
 def _scored_tokens(
     objective: Objective,
-    policy: Policy,
+    context: StageContext,
     experience: Experience,
     reference: Policy | None,
     chosen: list[int],
 ) -> dict[str, Any]:
     """What losses and regularisers can ask for, [n, T], of some rollouts."""
+    policy = context.policy
     # A rollout that a resampler repeated is forwarded once and read several times.
     unique, places = torch.unique(torch.tensor(chosen), return_inverse=True)
     batch = policy.batch([experience.rows[i] for i in unique.tolist()])
@@ -269,6 +284,8 @@ def _scored_tokens(
         "log_mismatch": _at(experience.log_mismatch_NT, chosen, mask_NT),
         "survey": None,
     }
+    if context.critic is not None:
+        known["values"] = spread(context.critic.values(scores.states))
     if reference is not None:
         with torch.no_grad():
             scored = score_tokens(reference, batch, temperature=objective.temperature)
@@ -294,6 +311,9 @@ def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
         extra["counted"] = float(experience.counted_N.float().mean())
     if experience.importance_NT is not None:
         extra["correction"] = effective_share(experience.importance_NT, experience.mask_NT)
+    if experience.targets is not None:
+        aim = experience.targets
+        extra["explained_variance"] = explained_variance(aim.values, aim.returns, aim.mask)
     return {
         "reward": float(experience.rewards_N[own_N].nanmean()),
         "accuracy": sum(right) / len(right) if right else math.nan,

@@ -61,11 +61,10 @@ def ppo_clip(
         )
     log_ratio_NT = masked_log_ratio(logp, old_logp, mask, log_ratio_clamp)
     advantage_NT = per_token(advantages, mask)
-    loss_NT, stats = clipped(advantage_NT, log_ratio_NT, clip_low, clip_high, delta)
+    loss_NT, stats = clipped(advantage_NT, log_ratio_NT, mask, (clip_low, clip_high), delta)
     ceiling = math.inf if dual_clip is None else dual_clip
     ceiling_NT = torch.where(advantage_NT < 0, -ceiling * advantage_NT, math.inf)
     stats["dual_clip"] = (loss_NT > ceiling_NT).detach().to(loss_NT.dtype)
-    stats["ratio"] = stats["ratio"] * mask.bool()
     return torch.minimum(loss_NT, ceiling_NT), stats
 
 
@@ -163,26 +162,37 @@ def sapo(
 def clipped(
     advantages: Tensor,
     log_ratio: Tensor,
-    clip_low: float,
-    clip_high: float,
+    mask: Tensor,
+    bounds: tuple[float, float],
     delta: float | None = None,
 ) -> Loss:
-    """max(-A * min(r, delta), -A * clip(r, 1 - clip_low, 1 + clip_high)) and its stats, all [N, T].
+    """max(-A * min(r, delta), -A * clip(r, 1 - low, 1 + high)) and its stats, all [N, T].
 
-    ``log_ratio`` may be that of a token or of its sequence.
+    ``bounds`` are (low, high). ``log_ratio`` may be that of a token or of its sequence, 0 where the
+    mask is 0, as the advantages are.
     """
     ratio_NT = log_ratio.exp()
     capped_NT = ratio_NT if delta is None else ratio_NT.clamp(max=delta)
     free_NT = -advantages * capped_NT
-    bounded_NT = -advantages * ratio_NT.clamp(1 - clip_low, 1 + clip_high)
-    stats = {
-        "ratio": ratio_NT,
-        "log_ratio": log_ratio,
-        "clip_high": (bounded_NT > free_NT) & (advantages > 0),
-        "clip_low": (bounded_NT > free_NT) & (advantages < 0),
+    bounded_NT = -advantages * ratio_NT.clamp(1 - bounds[0], 1 + bounds[1])
+    decided_NT = bounded_NT > free_NT
+    above_NT, below_NT = decided_NT & (advantages > 0), decided_NT & (advantages < 0)
+    stats = clip_stats(log_ratio, above_NT, below_NT, mask, ratio=ratio_NT)
+    return torch.maximum(free_NT, bounded_NT), stats
+
+
+def clip_stats(
+    log_ratio: Tensor, above: Tensor, below: Tensor, mask: Tensor, **more: Tensor
+) -> dict[str, Tensor]:
+    """``log_ratio``, ``clip_high`` and ``clip_low``: where the upper and the lower bound decided.
+
+    All [N, T], detached, 0 where the mask is 0; ``more`` statistics likewise.
+    """
+    stats = {"log_ratio": log_ratio, "clip_high": above, "clip_low": below, **more}
+    return {
+        name: torch.where(mask.bool(), value.detach().to(log_ratio.dtype), 0.0)
+        for name, value in stats.items()
     }
-    plain = {name: value.detach().to(ratio_NT.dtype) for name, value in stats.items()}
-    return torch.maximum(free_NT, bounded_NT), plain
 
 
 def _stopped_ratio(
@@ -192,11 +202,7 @@ def _stopped_ratio(
     log_ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP).detach()
     ratio_NT, advantage_NT = log_ratio_NT.exp(), per_token(advantages, mask)
     held_NT = ratio_NT.clamp(*bounds)
-    stats = {
-        "log_ratio": log_ratio_NT,
-        "clip_high": ((ratio_NT > bounds[1]) & mask.bool()).to(ratio_NT.dtype),
-        "clip_low": ((ratio_NT < bounds[0]) & mask.bool()).to(ratio_NT.dtype),
-    }
+    stats = clip_stats(log_ratio_NT, ratio_NT > bounds[1], ratio_NT < bounds[0], mask)
     return -held_NT * advantage_NT * torch.where(mask.bool(), logp, 0.0), stats
 
 

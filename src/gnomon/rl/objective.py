@@ -30,6 +30,9 @@ _FORMULA = re.compile(r"^Formula: (.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL
 _NAME = re.compile(r"\{(\w+)\}")
 
 
+_VALUE_LOSS = "1/2 max((V - G)^2, (clip(V, V_old - clip, V_old + clip) - G)^2), G = A_GAE + V_old"
+
+
 @dataclass(frozen=True)
 class Term:
     """One part of an objective: where it stands, its name, its formula, its settings."""
@@ -141,6 +144,9 @@ def _terms(stage: Reinforce) -> Iterator[Term]:
         yield _term(f"rewards.{reward.part.part}", build("reward", reward.part), reward.weight)
     for place, kind, use in formulas(stage):
         yield _term(place, build(kind, use))
+    if stage.value is not None:
+        settings = stage.value.model_dump(exclude={"origins", "optimizer", "kind"})
+        yield Term("value", stage.value.kind, _VALUE_LOSS, settings)
 
 
 def _term(place: str, bound: BoundPart, weight: float | None = None) -> Term:
@@ -156,6 +162,8 @@ def _in_one_line(stage: Reinforce) -> str:
         inner = [item.part.part] if item.weight is None else [item.weight.part, item.part.part]
         mode = (item.aggregate or stage.aggregate).part
         text += f" + [{item.coefficient.part}] x {mode}({' x '.join(inner)})"
+    if stage.value is not None:
+        text += " + token-mean(value loss)"
     weights = "".join(f" x {use.part}" for use in stage.weights)
     cost = "" if stage.reward_kl is None else f" - returns of {stage.reward_kl.part.part}"
     drawn = "" if stage.resample is None else f", rollouts drawn by {stage.resample.part}"

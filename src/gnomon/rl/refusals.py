@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from gnomon.parts import find
-from gnomon.recipe import Recipe, Reinforce, Use, build
+from gnomon.recipe import AnyStage, Recipe, Reinforce, Use, build
 from gnomon.rl.trial import made_rollouts
 
 SCHEDULE_INPUTS = {"step", "steps"}
@@ -24,16 +24,25 @@ def refusals(recipe: Recipe) -> list[str]:
     found: list[str] = []
     for stage in recipe.stages:
         place = f"stages.{stage.name}"
-        rate = find("schedule", stage.optimizer.learning_rate.part)
-        if set(rate.inputs) - SCHEDULE_INPUTS:
-            found.append(
-                f"{place}.optimizer.learning_rate: {rate.name!r} follows what a regulariser "
-                "measures, which a learning rate does not have; use constant, cosine or linear"
-            )
+        found += [f"{place}.{line}" for line in _rates(stage)]
         if isinstance(stage, Reinforce):
             checks = (_groups, _demonstrations, _filters, _references, _images, _tasks, _critics)
             found += [f"{place}.{line}" for check in checks for line in check(stage)]
     return found
+
+
+def _rates(stage: AnyStage) -> Iterator[str]:
+    """A learning rate has no measure to follow."""
+    optimizers = {"optimizer": stage.optimizer}
+    if isinstance(stage, Reinforce) and stage.value is not None:
+        optimizers["value.optimizer"] = stage.value.optimizer
+    for place, optimizer in optimizers.items():
+        rate = find("schedule", optimizer.learning_rate.part)
+        if set(rate.inputs) - SCHEDULE_INPUTS:
+            yield (
+                f"{place}.learning_rate: {rate.name!r} follows what a regulariser measures, which "
+                "a learning rate does not have; use constant, cosine or linear"
+            )
 
 
 def _groups(stage: Reinforce) -> Iterator[str]:
@@ -177,9 +186,25 @@ def _tasks(stage: Reinforce) -> Iterator[str]:
 
 
 def _critics(stage: Reinforce) -> Iterator[str]:
-    """Values come from a critic, which no stage trains."""
-    if "values" in find("advantage", stage.advantage.part).inputs:
+    """Values come from a critic, and a critic is there for values."""
+    advantage = find("advantage", stage.advantage.part)
+    reads = "values" in advantage.inputs
+    if stage.value is None:
+        if reads:
+            yield (
+                f"advantage: {advantage.name!r} needs the values of a critic, and this stage "
+                "trains none; set value={kind: head, optimizer: {learning_rate: {part: constant, "
+                "value: 0.001}}}, or use reinforce-plus-plus"
+            )
+        return
+    if not reads:
         yield (
-            f"advantage: {stage.advantage.part!r} needs the values of a critic, and this stage "
-            "trains none; call it on tensors of your own, or use reinforce-plus-plus"
+            f"value: the advantage {advantage.name!r} reads no values, so that the critic would "
+            "change nothing; use gae, or leave value out"
+        )
+    gamma = stage.advantage.settings.get("gamma", stage.value.gamma)
+    if gamma != stage.value.gamma:
+        yield (
+            f"value.gamma={stage.value.gamma:g}: the advantage discounts by gamma={gamma:g}, and "
+            "a value of other returns is no baseline for it; give both the same"
         )

@@ -5,6 +5,7 @@ Every function returns a value [N, T] to minimise, so coefficients are positive.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -33,16 +34,18 @@ def kl(
     *,
     estimator: Estimator = "k3",
     clamp: tuple[float, float] | None = None,
+    gradient: Literal["own", "k2"] = "own",
 ) -> Tensor:
     """KL divergence to the reference per sampled token, from x = logp - reference_logp. [N, T].
 
     Formula: {estimator}(x), x = logp - reference_logp; k1 = x, abs = |x|, k2 = x^2 / 2, k3 =
-    exp(-x) + x - 1; clamped by {clamp}
+    exp(-x) + x - 1; clamped by {clamp}; gradient {gradient}
 
     k1 = x; abs = |x|; k2 = x^2 / 2; k3 = exp(-x) + x - 1. k1 and k3 are unbiased under the policy,
     k3 is never negative. Their gradients on logp are 1, sign(x), x and 1 - exp(-x): on-policy the
     gradient of k2 is that of the KL, that of k1 has expectation 0, and that of k3 is not the KL's.
-    verl calls them kl, abs, mse and low_var_kl.
+    verl calls them kl, abs, mse and low_var_kl. ``gradient`` k2 keeps the value and takes the
+    gradient of k2, which is right on-policy: verl's "k3+".
 
     ``clamp`` (a, b) bounds x to +-a before, and the result to +-b after, without gradient beyond;
     verl uses (20, 10) with k3 only, TRL none. Where ``mask`` is 0 the value and the gradient are 0;
@@ -52,10 +55,12 @@ def kl(
     x_NT = logp - reference_logp.detach()
     if mask is not None:
         x_NT = torch.where(mask.bool(), x_NT, 0.0)
-    if clamp is None:
-        return _ESTIMATORS[estimator](x_NT)
-    before, after = clamp
-    return _ESTIMATORS[estimator](x_NT.clamp(-before, before)).clamp(-after, after)
+    before, after = clamp or (math.inf, math.inf)
+    value_NT = _ESTIMATORS[estimator](x_NT.clamp(-before, before)).clamp(-after, after)
+    if gradient == "own":
+        return value_NT
+    through_NT = _ESTIMATORS["k2"](x_NT)
+    return value_NT.detach() + through_NT - through_NT.detach()
 
 
 @register("regulariser")

@@ -29,8 +29,8 @@ def reinforce_plus_plus(
 
     r_t is the reward on the last trained token and 0 before. The variance is unbiased. There is no
     group: it works with one rollout of each question. Fewer than two trained tokens give 0, where
-    verl raises. Tokens in between that are not trained pass the return on; verl's loop would cut it
-    there. Source: arXiv 2501.03262.
+    verl raises. Tokens in between that are not trained pass the return on, as in verl since 0.9.
+    Source: arXiv 2501.03262.
     """
     token_rewards_NT = place_rewards(rewards, mask) - penalties
     trained_NT = _with_reward(mask, rewards)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from gnomon.parts import register
-from gnomon.rl.losses import CLAMP, Loss, clipped, masked_log_ratio, per_token
+from gnomon.rl.losses import CLAMP, Loss, clip_stats, clipped, masked_log_ratio, per_token
 from gnomon.rl.returns import row_means
 
 
@@ -43,8 +43,7 @@ def gspo(
     own_NT = torch.where(mask.bool(), logp, 0.0)
     log_s_NT = (sequence_N1.detach() + own_NT - own_NT.detach()).clamp(max=log_ceiling)
     log_s_NT = torch.where(mask.bool(), log_s_NT, 0.0)
-    loss_NT, stats = clipped(per_token(advantages, mask), log_s_NT, clip_low, clip_high)
-    return loss_NT, {name: value * mask.bool() for name, value in stats.items()}
+    return clipped(per_token(advantages, mask), log_s_NT, mask, (clip_low, clip_high))
 
 
 @register("loss")
@@ -99,13 +98,9 @@ def gmpo(
     )
     ratio_N1 = row_means(held_NT, mask)[:, None].exp()
     moved_NT = held_NT != log_ratio_NT
-    stats = {
-        "log_ratio": log_ratio_NT,
-        "clip_high": moved_NT & (advantage_N1 > 0),
-        "clip_low": moved_NT & (advantage_N1 < 0),
-    }
+    above_NT, below_NT = moved_NT & (advantage_N1 > 0), moved_NT & (advantage_N1 < 0)
     loss_NT = torch.where(mask.bool(), -advantage_N1 * ratio_N1, 0.0)
-    return loss_NT, {name: value.detach().to(loss_NT.dtype) for name, value in stats.items()}
+    return loss_NT, clip_stats(log_ratio_NT, above_NT, below_NT, mask)
 
 
 @register("loss")

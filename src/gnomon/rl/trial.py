@@ -56,6 +56,9 @@ def _stage_problems(stage: AnyStage) -> Iterator[str]:
     rate = stage.optimizer.learning_rate
     yield from _try(f"{place}.optimizer.learning_rate", "schedule", known, rate)
     if isinstance(stage, Reinforce):
+        if stage.value is not None:
+            rate = stage.value.optimizer.learning_rate
+            yield from _try(f"{place}.value.optimizer.learning_rate", "schedule", known, rate)
         for path, kind, use in formulas(stage):
             yield from _try(f"{place}.{path}", kind, known, use)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from gnomon.data.order import Blocks
 from gnomon.data.stream import Stream
@@ -17,6 +17,9 @@ from gnomon.records import BadRecord, Sample
 from gnomon.run import Run
 from gnomon.stages.updates import Updater
 from gnomon.watch import Watcher
+
+if TYPE_CHECKING:
+    from gnomon.rl.critic import Critic
 
 Prepared = tuple[Sample, Encoded]
 
@@ -59,7 +62,8 @@ class StageContext:
     """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made.
 
     ``memory`` holds JSON values by part: what stateful estimators keep from step to step. It is
-    part of every checkpoint. ``counts`` are of the step that is being made.
+    part of every checkpoint. ``counts`` are of the step that is being made. ``critic`` is there
+    where the stage trains one.
     """
 
     run: Run
@@ -75,6 +79,7 @@ class StageContext:
     step: int = 0
     counts: Counts = field(default_factory=Counts)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
+    critic: Critic | None = None
 
     def remembered(self, part: str) -> dict[str, Any]:
         """The memory of one part, which it may change."""

@@ -1,8 +1,8 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
-A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, and
-a few integers, and what stateful estimators remember. All randomness is derived from (seed, stage,
-step), so nothing else has to be saved.
+A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, a
+few integers, what stateful estimators remember, and the critic if there is one. All randomness is
+derived from (seed, stage, step), so nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from gnomon.models.encode import Encoder
 from gnomon.models.load import add_lora, load_policy, save_policy
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
+from gnomon.rl.callbacks import call_back, kept_steps
+from gnomon.rl.critic import open_critic
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
@@ -74,15 +76,19 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
         except Diverged as error:
             context.skip("gradient", f"step {number}", str(error))
             raise
-        run.log(stage.name, index, number, result.values)
-        if number % stage.save_every == 0 or number == stage.steps:
+        values = result.values
+        saved_now = number % stage.save_every == 0 or number == stage.steps
+        if saved_now:
+            values = values | call_back(stage, context)
+        run.log(stage.name, index, number, values)
+        if saved_now:
             with context.clock.phase("save"):
                 _save(context, stage, number)
         seconds = context.clock.restart()
         speed = result.tokens / sum(seconds.values())
         run.time(stage.name, index, number, seconds, speed)
         spent = {"tokens_per_second": speed, "memory": peak_memory()}
-        watcher.advanced(number, {**pick(result.values, *SHOWN), **seconds, **spent})
+        watcher.advanced(number, {**pick(values, *SHOWN), **seconds, **spent})
     watcher.finished()
     return run.checkpoint_path(index, stage.name, stage.steps) / MODEL
 
@@ -109,7 +115,10 @@ def _open_context(
     start = str(saved / MODEL) if saved and (saved / MODEL).is_dir() else parent
     policy = open_policy(recipe.model, stage, start, seed=recipe.seed)
     updater = Updater(policy, stage.optimizer, planned_updates(stage))
+    critic = open_critic(stage, policy, updater)
     position = _restore(saved, policy, updater, recipe.model) if saved else 0
+    if saved and critic is not None:
+        critic.restore(saved)
     encoder = Encoder(policy.processor, max_tokens=stage.max_tokens, root=recipe.data_root)
     stream = open_stream(stage, encoder, recipe.seed + index, position)
     context = StageContext(
@@ -123,6 +132,7 @@ def _open_context(
         updater,
         stream,
         Clock(watcher),
+        critic=critic,
     )
     context.memory = _read_state(saved).get("memory", {}) if saved else {}
     stream.on_skip = lambda id, reason: context.skip("source", id, reason)
@@ -174,7 +184,7 @@ def planned_updates(stage: AnyStage) -> int:
 
 
 def _save(context: StageContext, stage: Stage, number: int) -> None:
-    """Write the checkpoint of step ``number`` and remove all but it and the one before."""
+    """Write the checkpoint of step ``number``; all but it, the one before, and the best go."""
     adapters = context.policy.model is not context.policy.core
 
     def fill(folder: Path) -> None:
@@ -184,6 +194,8 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         save_tensors(folder / OPTIMIZER, tensors)
         if adapters:
             save_tensors(folder / ADAPTERS, context.updater.parameters)
+        if context.critic is not None:
+            context.critic.save(folder)
         if not adapters or number == stage.steps:
             _save_model(context.policy, folder / MODEL)
         state = {
@@ -200,7 +212,11 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         (folder / STATE).write_text(json.dumps(state))
 
     write_checkpoint(context.run.checkpoint_path(context.index, context.name, number), fill)
-    prune(context.run.checkpoint_folder(context.index, context.name), keep=2)
+    best = {
+        context.run.checkpoint_path(context.index, context.name, step)
+        for step in kept_steps(stage, context.memory)
+    }
+    prune(context.run.checkpoint_folder(context.index, context.name), keep=2, also=best)
 
 
 def _save_model(policy: Policy, folder: Path) -> None:

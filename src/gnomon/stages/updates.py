@@ -6,12 +6,11 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gnomon.models.policy import Policy
 from gnomon.parts import BoundPart
 from gnomon.recipe import Optimizer, build
 
@@ -36,15 +35,23 @@ class Update:
     reason: str = ""
 
 
-class Updater:
-    """AdamW over a policy's trainable parameters, following a learning-rate schedule.
+class Learner(Protocol):
+    """What has parameters to train: a policy, a critic."""
 
-    ``done`` counts updates, skipped ones included, so that a skipped update does not shift the
-    schedule. Raises ValueError when no parameter is trainable.
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Trained parameters by name."""
+
+
+class Updater:
+    """AdamW over a learner's trainable parameters, following a learning-rate schedule.
+
+    ``done`` counts updates, those that were skipped or had nothing to learn from included, so that
+    they do not shift the schedule. ``followers`` update other parameters by the gradients of the
+    same losses, all or none of them. Raises ValueError when no parameter is trainable.
     """
 
-    def __init__(self, policy: Policy, settings: Optimizer, planned: int) -> None:
-        self.parameters = policy.trainable()
+    def __init__(self, learner: Learner, settings: Optimizer, planned: int) -> None:
+        self.parameters = learner.trainable()
         if not self.parameters:
             raise ValueError("every parameter is frozen, so nothing can be trained; freeze less")
         self.settings = settings
@@ -52,6 +59,7 @@ class Updater:
         self.schedule: BoundPart = build("schedule", settings.learning_rate)
         self.done = 0
         self.skipped_in_a_row = 0
+        self.followers: list[Updater] = []
         self.optimizer = torch.optim.AdamW(
             _decay_groups(self.parameters, settings.weight_decay),
             lr=1.0,
@@ -69,23 +77,41 @@ class Updater:
 
         A non-finite loss or gradient norm skips the update. Raises `Diverged` past the limit.
         """
-        rate = float(self.schedule.supply(self.progress))
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+        everyone = (self, *self.followers)
+        rate, *_ = [each._set_rate() for each in everyone]
         total, reason = self._backward(losses)
         norm = math.nan
         if not reason:
-            norm = float(
-                torch.nn.utils.clip_grad_norm_(self.parameters.values(), self.settings.grad_clip)
-            )
-            if not math.isfinite(norm):
-                reason = f"the gradient norm is {norm}"
-        if not reason:
-            self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self.done += 1
+            norms = [each._clip() for each in everyone]
+            norm = norms[0]
+            wild = [each for each in norms if not math.isfinite(each)]
+            reason = f"the gradient norm is {wild[0]}" if wild else ""
+        for each in everyone:
+            if not reason:
+                each.optimizer.step()
+            each.optimizer.zero_grad(set_to_none=True)
+        self._advance()
         self._count(reason)
         return Update(total, norm, rate, not reason, reason)
+
+    def pass_over(self) -> None:
+        """Count an update that has nothing to learn from: weights stay, schedules go on."""
+        self._advance()
+
+    def _advance(self) -> None:
+        for each in (self, *self.followers):
+            each.done += 1
+
+    def _set_rate(self) -> float:
+        rate = float(self.schedule.supply(self.progress))
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def _clip(self) -> float:
+        """The norm of the gradients, which are then scaled down to the limit."""
+        parameters = self.parameters.values()
+        return float(torch.nn.utils.clip_grad_norm_(parameters, self.settings.grad_clip))
 
     def _backward(self, losses: Iterable[MicroLoss]) -> tuple[float, str]:
         total = 0.0
