@@ -37,7 +37,7 @@ Spread = Literal["starts", "ends"]
 Codec = Literal["h264", "mpeg4"]
 
 _OPTIONS: dict[Codec, tuple[str, dict[str, str]]] = {
-    "h264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "18"}),
+    "h264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "12"}),
     "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "2", "flags": "+bitexact"}),
 }
 

@@ -1,0 +1,141 @@
+"""A viewer of films who sees pixels only: which colour is where in each frame, and what happens.
+
+Shares nothing with how films are drawn but the six colours; it confirms the answers of the world of
+motion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from gnomon.media.video import open_video
+from gnomon.records import Box, Media
+from gnomon.worlds.scene import COLOURS
+
+VIVID, NEAR, LEAST, SHARE = 70, 80, 16, 0.3
+"""Least spread of a pixel's levels, greatest distance to a colour, least pixels of a shape, and the
+least share that a colour has of its patch.
+"""
+
+_PALETTE = np.array(list(COLOURS.values()))
+
+STIR = 3.0
+"""Pixels that a centre moves in a frame, at least, when it moves at all."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A patch of one colour in a frame: its box, and the mean of its pixels, which is steadier."""
+
+    box: Box
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that happened to the shape that first had ``colour``, between two frames."""
+
+    colour: str
+    what: str
+    detail: str
+    start: int
+    end: int
+
+    @property
+    def told(self) -> str:
+        """In words, for example ``red moves left``."""
+        return f"{self.colour} {self.what} {self.detail}".strip()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What was seen: patches by colour in each frame, what happened, and the frames per second."""
+
+    seen: tuple[Mapping[str, Seen], ...]
+    happened: tuple[Happening, ...]
+    fps: float
+
+
+def watch(media: Media) -> Watched:
+    """Decode a film and see what happens in it."""
+    clip = open_video(media)
+    pixels = np.stack([np.asarray(frame) for frame in clip.frames]).astype(np.int16)
+    seen = _seen(pixels)
+    return Watched(seen, tuple(_happenings(seen)), clip.rate)
+
+
+def _seen(pixels: NDArray[Any]) -> tuple[dict[str, Seen], ...]:
+    vivid = pixels.max(axis=3) - pixels.min(axis=3) > VIVID
+    return tuple(_in_frame(frame, mask) for frame, mask in zip(pixels, vivid, strict=True))
+
+
+def _in_frame(pixels: NDArray[Any], vivid: NDArray[np.bool_]) -> dict[str, Seen]:
+    labels, count = ndimage.label(vivid)
+    rows, columns = np.nonzero(vivid)
+    gaps = np.linalg.norm(pixels[vivid][:, None, :] - _PALETTE, axis=2)
+    nearest = np.where(gaps.min(axis=1) < NEAR, gaps.argmin(axis=1), -1)
+    seen: dict[str, Seen] = {}
+    for patch in range(1, count + 1):
+        inside = labels[vivid] == patch
+        for number, colour in enumerate(COLOURS):
+            here = inside & (nearest == number)
+            # The blurred rim of one colour can look like another: it has a small share of a patch.
+            if here.sum() >= max(LEAST, SHARE * inside.sum()):
+                x, y = columns[here], rows[here]
+                box = float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
+                seen[colour] = Seen(box, float(x.mean()), float(y.mean()))
+    return seen
+
+
+def _shift(one: Seen, other: Seen) -> tuple[float, float]:
+    return other.x - one.x, other.y - one.y
+
+
+def _happenings(seen: tuple[Mapping[str, Seen], ...]) -> list[Happening]:
+    root = {colour: colour for colour in COLOURS}
+    found: list[Happening] = []
+    for frame in range(1, len(seen)):
+        before, after = seen[frame - 1], seen[frame]
+        gone = [colour for colour in before if colour not in after]
+        for colour in [colour for colour in after if colour not in before]:
+            source = next((g for g in gone if _still(before[g], after[colour])), None)
+            if source is None:
+                found.append(Happening(colour, "appears", "", frame - 1, frame))
+            else:
+                gone.remove(source)
+                root[colour] = root[source]
+                found.append(Happening(root[source], "turns", colour, frame - 1, frame))
+        found += [Happening(root[colour], "vanishes", "", frame - 1, frame) for colour in gone]
+        for colour in before.keys() & after.keys():
+            direction = _direction(*_shift(before[colour], after[colour]))
+            if direction:
+                found = _moved(found, Happening(root[colour], "moves", direction, frame - 1, frame))
+    return sorted(found, key=lambda one: one.start)
+
+
+def _still(one: Seen, other: Seen) -> bool:
+    return max(map(abs, _shift(one, other))) < STIR
+
+
+def _direction(x: float, y: float) -> str:
+    if max(abs(x), abs(y)) < STIR:
+        return ""
+    if abs(x) > abs(y):
+        return "right" if x > 0 else "left"
+    return "down" if y > 0 else "up"
+
+
+def _moved(found: list[Happening], now: Happening) -> list[Happening]:
+    # A move that goes on is one move.
+    for place, past in enumerate(found):
+        if (past.colour, past.what, past.end) == (now.colour, "moves", now.start):
+            longer = Happening(now.colour, "moves", past.detail, past.start, now.end)
+            return [*found[:place], longer, *found[place + 1 :]]
+    return [*found, now]
