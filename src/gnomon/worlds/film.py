@@ -219,8 +219,10 @@ def draw_script(
     ValueError when the actors cannot do that much.
     """
     steps: list[Step] = []
-    for _ in range(count):
+    for left in reversed(range(count)):
         able = {what: _able(steps, actors, what) for what in whats}
+        if left and len(able.get("vanish", ())) == 1:
+            able["vanish"] = []  # the last shape stays as long as something is to happen
         able = {what: found for what, found in able.items() if found}
         if not able:
             raise ValueError(

@@ -18,7 +18,7 @@ from gnomon.media.video import open_video
 from gnomon.records import Box, Media
 from gnomon.worlds.scene import COLOURS
 
-VIVID, NEAR, LEAST, SHARE = 70, 80, 16, 0.3
+VIVID, NEAR, LEAST, SHARE = 70, 80, 16, 0.12
 """Least spread of a pixel's levels, greatest distance to a colour, least pixels of a shape, and the
 least share that a colour has of its patch.
 """
