@@ -265,7 +265,7 @@ def write_mp4(
     """
     pixels = [np.ascontiguousarray(frame, dtype=np.uint8) for frame in frames]
     if not pixels or not fps > 0:
-        raise ValueError(f"{len(pixels)} frames at fps={fps}: use 1 frame or more and a rate over 0")
+        raise ValueError(f"{len(pixels)} frames at fps={fps}: use 1 or more, and a rate over 0")
     shapes = {array.shape for array in pixels}
     height, width = pixels[0].shape[:2]
     if len(shapes) > 1 or pixels[0].shape[2:] != (3,) or height % 2 or width % 2:

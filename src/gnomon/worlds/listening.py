@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from gnomon.media.audio import RATE, open_audio
 from gnomon.records import Media
+from gnomon.worlds.score import Timbre
 
 HOP = 80
 """Samples of a frame: 5 ms."""
@@ -51,7 +52,7 @@ class Heard:
         return self.end - self.start
 
     @property
-    def timbre(self) -> str:
+    def timbre(self) -> Timbre:
         """The sort of sound: hiss, rise, fall, buzz or beep."""
         if self.noisy:
             return "hiss"

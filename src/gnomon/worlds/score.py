@@ -1,4 +1,4 @@
-"""Scores of sounds: which sound starts when, how long, how high, how loud; and what they sound like.
+"""Scores of sounds: what starts when, how long, how high, how loud it is; and their samples.
 
 Times in seconds, pitches in Hz, loudness in decibels below full scale. Dimension suffix: T samples.
 """

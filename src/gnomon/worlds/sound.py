@@ -9,7 +9,7 @@ All tasks ours. Spoken digits are there where espeak-ng is (see `spoken`).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import product
@@ -21,8 +21,8 @@ from gnomon.grading.grade import reference_text
 from gnomon.media.audio import open_audio
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import Steps, yes_no
+from gnomon.worlds.choosing import listed, optional
 from gnomon.worlds.listening import Heard, listen, peaks, stretches
-from gnomon.worlds.motion import listed, optional
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.score import NAMES, PITCHES, QUIET, TIMBRES, Note, Score, Timbre, score_wav
 from gnomon.worlds.spoken import ABSENT, SPOKEN
@@ -118,10 +118,7 @@ def what(rng: np.random.Generator, level: int) -> Posed:
 
 def _heard_what(question: Posed, heard: tuple[Heard, ...]) -> bool:
     place = PLACES.index(question.text.split("What is the ")[1].split()[0])
-    return bool(question.facts["option"] == _NAME_OF[heard[place].timbre])
-
-
-_NAME_OF: Mapping[str, str] = {timbre: name for timbre, name in NAMES.items()}
+    return bool(question.facts["option"] == NAMES[heard[place].timbre])
 
 
 def order(rng: np.random.Generator, level: int) -> Posed:
@@ -131,9 +128,7 @@ def order(rng: np.random.Generator, level: int) -> Posed:
     score = in_turn(rng, [_note(rng, sort) for sort in sorts])
     told = shuffled(rng, sorts)
     lines = "".join(f"\n{place}. {NAMES[sort]}" for place, sort in enumerate(told, 1))
-    question = (
-        f"In which order are these heard? Answer with their numbers, first to last.{lines}"
-    )
+    question = f"In which order are these heard? Answer with their numbers, first to last.{lines}"
     answer = Answer("permutation", tuple(told.index(sort) + 1 for sort in sorts))
     thought = f"heard: {', '.join(sorts)}."
     return posed(score, question, answer, thought, number, target="order")
@@ -142,7 +137,7 @@ def order(rng: np.random.Generator, level: int) -> Posed:
 def _heard_order(question: Posed, heard: tuple[Heard, ...]) -> bool:
     lines = re.findall(r"\n\d\. (.*)", question.text)
     told = [lines[number - 1] for number in question.answer.value]
-    return told == [_NAME_OF[one.timbre] for one in heard]
+    return told == [NAMES[one.timbre] for one in heard]
 
 
 def higher(rng: np.random.Generator, level: int) -> Posed:
@@ -259,16 +254,12 @@ def overlap(rng: np.random.Generator, level: int) -> Posed:
     shared = (0.3, 0.25, 0.2, 0.15, 0.1)[level - 1]
     meets = rng.random() < 0.5
     sorts = shuffled(rng, TIMBRES)[:2]
-    first, second = (
-        replace(_note(rng, sort), length=between(rng, 40, 60) / 100) for sort in sorts
-    )
+    first, second = (replace(_note(rng, sort), length=between(rng, 40, 60) / 100) for sort in sorts)
     first = replace(first, start=between(rng, 5, 20) / 100)
     second = replace(second, start=round(first.end + (-shared if meets else shared), 2))
     seconds = round(max(first.end, second.end) + 0.2, 2)
     score = Score((first, second), seconds, seed=between(rng, 0, 2**31 - 1))
-    question = (
-        f"Are {NAMES[sorts[0]]} and {NAMES[sorts[1]]} heard at the same time at some moment?"
-    )
+    question = f"Are {NAMES[sorts[0]]} and {NAMES[sorts[1]]} heard at the same time at some moment?"
     told = f"{sorts[0]} {first.start:g}-{first.end:g} s, {sorts[1]} {second.start:g}-"
     thought = f"{told}{second.end:g} s. overlap: {yes_no(meets)}."
     return posed(score, question, Answer("yes-no", meets), thought, 0.3 / shared, target="overlap")
