@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +17,12 @@ from gnomon.media.video import open_video
 from gnomon.records import Box, Media
 from gnomon.worlds.scene import COLOURS
 
-VIVID, NEAR, LEAST, SHARE = 70, 80, 16, 0.12
+VIVID, NEAR, LEAST, SHARE = 70, 60, 16, 0.16
 """Least spread of a pixel's levels, greatest distance to a colour, least pixels of a shape, and the
 least share that a colour has of its patch.
 """
 
+_NAMES = tuple(COLOURS)
 _PALETTE = np.array(list(COLOURS.values()))
 
 STIR = 3.0
@@ -66,31 +66,35 @@ class Watched:
 def watch(media: Media) -> Watched:
     """Decode a film and see what happens in it."""
     clip = open_video(media)
-    pixels = np.stack([np.asarray(frame) for frame in clip.frames]).astype(np.int16)
+    pixels = np.stack([np.asarray(frame) for frame in clip.frames])
     seen = _seen(pixels)
     return Watched(seen, tuple(_happenings(seen)), clip.rate)
 
 
-def _seen(pixels: NDArray[Any]) -> tuple[dict[str, Seen], ...]:
-    vivid = pixels.max(axis=3) - pixels.min(axis=3) > VIVID
+def _seen(pixels: NDArray[np.uint8]) -> tuple[dict[str, Seen], ...]:
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    most = np.maximum(np.maximum(red, green), blue)
+    vivid = most - np.minimum(np.minimum(red, green), blue) > VIVID
     return tuple(_in_frame(frame, mask) for frame, mask in zip(pixels, vivid, strict=True))
 
 
-def _in_frame(pixels: NDArray[Any], vivid: NDArray[np.bool_]) -> dict[str, Seen]:
-    labels, count = ndimage.label(vivid)
+def _in_frame(pixels: NDArray[np.uint8], vivid: NDArray[np.bool_]) -> dict[str, Seen]:
+    labels, patches = ndimage.label(vivid)
     rows, columns = np.nonzero(vivid)
-    gaps = np.linalg.norm(pixels[vivid][:, None, :] - _PALETTE, axis=2)
-    nearest = np.where(gaps.min(axis=1) < NEAR, gaps.argmin(axis=1), -1)
+    patch = labels[rows, columns]
+    gaps = ((pixels[rows, columns].astype(np.int32)[:, None, :] - _PALETTE) ** 2).sum(axis=2)
+    nearest = np.where(gaps.min(axis=1) < NEAR**2, gaps.argmin(axis=1), len(COLOURS))
+    sizes = np.bincount(patch, minlength=patches + 1)
+    counts = np.zeros((patches + 1, len(COLOURS) + 1), dtype=np.int64)
+    np.add.at(counts, (patch, nearest), 1)
+    # The blurred rim of one colour can look like another: it has a small share of a patch.
+    enough = counts >= np.maximum(LEAST, SHARE * sizes)[:, None]
     seen: dict[str, Seen] = {}
-    for patch in range(1, count + 1):
-        inside = labels[vivid] == patch
-        for number, colour in enumerate(COLOURS):
-            here = inside & (nearest == number)
-            # The blurred rim of one colour can look like another: it has a small share of a patch.
-            if here.sum() >= max(LEAST, SHARE * inside.sum()):
-                x, y = columns[here], rows[here]
-                box = float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
-                seen[colour] = Seen(box, float(x.mean()), float(y.mean()))
+    for number, colour in np.argwhere(enough[:, :-1]):
+        here = (patch == number) & (nearest == colour)
+        x, y = columns[here], rows[here]
+        box = float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
+        seen[_NAMES[colour]] = Seen(box, float(x.mean()), float(y.mean()))
     return seen
 
 
