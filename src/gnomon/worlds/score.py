@@ -6,9 +6,10 @@ Times in seconds, pitches in Hz, loudness in decibels below full scale. Dimensio
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,8 +105,8 @@ def sound(score: Score) -> NDArray[np.float32]:
 def _sound(note: Note, rng: np.random.Generator) -> NDArray[np.float64]:
     count = round(note.length * RATE)
     loud = _TIMBRE[note.timbre](count, note.pitch, rng)
-    loud *= 10 ** (-note.level / 20) / math.sqrt(2) / max(_rms(loud), 1e-9)
-    return loud * _fades(count)
+    gain = 10 ** (-note.level / 20) / math.sqrt(2) / max(_rms(loud), 1e-9)
+    return loud * gain * _fades(count)
 
 
 def _rms(wave_T: NDArray[np.float64]) -> float:
@@ -115,7 +116,7 @@ def _rms(wave_T: NDArray[np.float64]) -> float:
 @lru_cache(maxsize=256)
 def _fades(count: int) -> NDArray[np.float64]:
     ramp = np.minimum(np.arange(count), np.arange(count)[::-1]) / (FADE * RATE)
-    return np.minimum(1.0, ramp)
+    return np.asarray(np.minimum(1.0, ramp), dtype=np.float64)
 
 
 def _phase(count: int, pitch: float) -> NDArray[np.float64]:
@@ -152,7 +153,7 @@ def _fall(count: int, pitch: float, rng: np.random.Generator) -> NDArray[np.floa
     return _sweep(count, pitch * SWEEP, pitch)
 
 
-_TIMBRE: dict[Timbre, Any] = {
+_TIMBRE: dict[Timbre, Callable[[int, float, np.random.Generator], NDArray[np.float64]]] = {
     "beep": _beep,
     "buzz": _buzz,
     "hiss": _hiss,

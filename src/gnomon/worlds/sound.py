@@ -257,7 +257,7 @@ def overlap(rng: np.random.Generator, level: int) -> Posed:
     first, second = (replace(_note(rng, sort), length=between(rng, 40, 60) / 100) for sort in sorts)
     first = replace(first, start=between(rng, 5, 20) / 100)
     second = replace(second, start=round(first.end + (-shared if meets else shared), 2))
-    seconds = round(max(first.end, second.end) + 0.2, 2)
+    seconds = max(1.0, round(second.end + 0.2, 2))
     score = Score((first, second), seconds, seed=between(rng, 0, 2**31 - 1))
     question = f"Are {NAMES[sorts[0]]} and {NAMES[sorts[1]]} heard at the same time at some moment?"
     told = f"{sorts[0]} {first.start:g}-{first.end:g} s, {sorts[1]} {second.start:g}-"
@@ -277,7 +277,8 @@ def chord(rng: np.random.Generator, level: int) -> Posed:
     steps = [low + 3 * place for place in shuffled(rng, range(7))[:number]]
     start, length = between(rng, 5, 30) / 100, between(rng, 60, 90) / 100
     notes = [Note("beep", start, length, PITCHES[0] * SEMITONE**s, QUIET + 12) for s in steps]
-    score = Score(tuple(notes), round(start + length + 0.2, 2), seed=between(rng, 0, 2**31 - 1))
+    seconds = max(1.0, round(start + length + 0.2, 2))
+    score = Score(tuple(notes), seconds, seed=between(rng, 0, 2**31 - 1))
     hertz = ", ".join(f"{round(note.pitch)}" for note in sorted(notes, key=lambda n: n.pitch))
     question = "How many different tones sound together?"
     thought = f"tones: {hertz} Hz. total {number}."

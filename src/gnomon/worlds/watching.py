@@ -84,17 +84,19 @@ def _in_frame(pixels: NDArray[np.uint8], vivid: NDArray[np.bool_]) -> dict[str, 
     patch = labels[rows, columns]
     gaps = ((pixels[rows, columns].astype(np.int32)[:, None, :] - _PALETTE) ** 2).sum(axis=2)
     nearest = np.where(gaps.min(axis=1) < NEAR**2, gaps.argmin(axis=1), len(COLOURS))
-    sizes = np.bincount(patch, minlength=patches + 1)
     counts = np.zeros((patches + 1, len(COLOURS) + 1), dtype=np.int64)
     np.add.at(counts, (patch, nearest), 1)
     # The blurred rim of one colour can look like another: it has a small share of a patch.
-    enough = counts >= np.maximum(LEAST, SHARE * sizes)[:, None]
+    least = np.maximum(LEAST, SHARE * counts.sum(axis=1))[:, None]
     seen: dict[str, Seen] = {}
-    for number, colour in np.argwhere(enough[:, :-1]):
-        here = (patch == number) & (nearest == colour)
-        x, y = columns[here], rows[here]
-        box = float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
-        seen[_NAMES[colour]] = Seen(box, float(x.mean()), float(y.mean()))
+    for number, enough in enumerate(counts[:, :-1] >= least):
+        own = np.flatnonzero(enough)
+        for place, colour in enumerate(own):
+            here = patch == number
+            here[here] = gaps[here][:, own].argmin(axis=1) == place
+            x, y = columns[here], rows[here]
+            box = float(x.min()), float(y.min()), float(x.max() + 1), float(y.max() + 1)
+            seen[_NAMES[colour]] = Seen(box, float(x.mean()), float(y.mean()))
     return seen
 
 
