@@ -72,10 +72,8 @@ class WorldTask:
 
 
 _WORLDS: dict[str, str] = {
-_WORLDS: dict[str, str] = {
     "edits": "gnomon.worlds.edits",
     "jigsaw": "gnomon.worlds.jigsaw",
-}
     "motion": "gnomon.worlds.motion",
     "sound": "gnomon.worlds.sound",
     "transformation": "gnomon.worlds.transformation",
