@@ -9,7 +9,7 @@ import numpy as np
 from gnomon.records import Answer
 from gnomon.worlds.asking import mixture, shapes_of, short_name
 from gnomon.worlds.editing import inscribed_points, mask_of, scene_graph
-from gnomon.worlds.pictures import corner_of, draw_any, pixels_of, posed_on
+from gnomon.worlds.pictures import draw_any, pixels_of, posed_on
 from gnomon.worlds.reasoning import EXTREMES, RELATIONS
 from gnomon.worlds.render import box_of
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, REDRAWS, Placed, Scene, pick
@@ -67,10 +67,9 @@ def _outermost(scene: Scene) -> list[tuple[Placed, str]]:
 
 def seen_mask(question: Posed) -> bool:
     """Whether the pixels with ink in the cell are the mask, and the expression means that cell."""
-    cell = re.search(r"\. .*? ([a-d]\d)\. box", question.thought)
     (picture,) = pixels_of(question)
     paper = picture[0, 0]
-    x, y = corner_of(cell[1] if cell else "a1")
+    x, y = (corner // CELL * CELL for corner in question.facts["box"][:2])
     wide = CELL * (2 if " word " in question.text else 1)
     inked = np.zeros(picture.shape[:2], dtype=bool)
     part = picture[y : y + CELL, x : x + wide].astype(int)

@@ -120,7 +120,7 @@ def _fades(count: int) -> NDArray[np.float64]:
 
 
 def _phase(count: int, pitch: float) -> NDArray[np.float64]:
-    return 2 * np.pi * pitch / RATE * np.arange(count)
+    return np.asarray(2 * np.pi * pitch / RATE * np.arange(count), dtype=np.float64)
 
 
 def _beep(count: int, pitch: float, rng: np.random.Generator) -> NDArray[np.float64]:
