@@ -27,7 +27,7 @@ def test_no_more_than_the_limit_is_read(tmp_path: Path):
 
 @pytest.mark.parametrize("path", ["../a", "/etc/passwd", "http://host/a.mp4"])
 def test_a_path_out_of_the_root_is_refused_by_its_kind(tmp_path: Path, path: str):
-    with pytest.raises(BadRecord, match="^video "):
+    with pytest.raises(BadRecord, match=r"^video "):
         read_bytes(Media("video", path=Path(path)), tmp_path, 9)
 
 

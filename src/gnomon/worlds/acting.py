@@ -28,7 +28,8 @@ def touch(rng: np.random.Generator, level: int) -> Posed:
     gap = 0 if meets else between(rng, CLEAR, (24, 20, 18, 16, 14)[level - 1])
     cast = draw_cast(rng, 2 + others, ("circle", "square"))
     pair, end = _facing(rng, (cast[0], cast[1]), gap, upright)
-    steps = shuffled(rng, [(2 + other, "move") for other in range(others)])
+    other_steps: list[Step] = [(2 + other, "move") for other in range(others)]
+    steps = shuffled(rng, other_steps)
     place = between(rng, 0, others)
     script: list[Step] = [*steps[:place], (0, "move"), *steps[place:]]
     film = draw_film(rng, (*pair, *cast[2:]), script, upright=upright, ends={place: end})

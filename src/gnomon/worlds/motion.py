@@ -15,7 +15,7 @@ import numpy as np
 from gnomon.records import Answer
 from gnomon.worlds.acting import next_action, seen_next, seen_touch, touch
 from gnomon.worlds.choosing import listed, optional
-from gnomon.worlds.film import DIRECTIONS, WHATS, What, draw_cast, draw_film
+from gnomon.worlds.film import DIRECTIONS, WHATS, Step, What, draw_cast, draw_film
 from gnomon.worlds.footage import (
     ACTORS,
     EVENTS,
@@ -58,12 +58,14 @@ def _seen_order(question: Posed, watched: Watched) -> bool:
     return tuple(bare(lines[n - 1]) for n in question.answer.value) == tuple(told)
 
 
+def _each_moves(actors: int) -> list[Step]:
+    return [(actor, "move") for actor in range(actors)]
+
+
 def first_mover(rng: np.random.Generator, level: int) -> Posed:
     """Which of 2 to 4 shapes moves first, by letter."""
     actors = (2, 2, 3, 3, 4)[level - 1]
-    film = draw_film(
-        rng, draw_cast(rng, actors), shuffled(rng, [(a, "move") for a in range(actors)])
-    )
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
     names = [actor.name for actor in film.actors]
     right = names[film.events[0].actor]
     answer = optional(rng, right, [name for name in names if name != right])
@@ -80,8 +82,7 @@ def _seen_first(question: Posed, watched: Watched) -> bool:
 def direction(rng: np.random.Generator, level: int) -> Posed:
     """Which way a shape moves while others move too."""
     actors = ACTORS[level - 1]
-    steps = shuffled(rng, [(a, "move") for a in range(actors)])
-    film = draw_film(rng, draw_cast(rng, actors), steps)
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
     event = pick(rng, film.events)
     name = film.actors[event.actor].name
     words = ", ".join(DIRECTIONS[False] + DIRECTIONS[True])
@@ -131,9 +132,8 @@ def how_many(rng: np.random.Generator, level: int) -> Posed:
 
 def _seen_number(question: Posed, watched: Watched) -> bool:
     verb = question.text.split("shapes ")[1].split()[0]
-    return question.answer.value == len(
-        {h.colour for h in watched.happened if h.what.startswith(verb)}
-    )
+    seen = {h.colour for h in watched.happened if h.what.startswith(verb)}
+    return bool(question.answer.value == len(seen))
 
 
 def narrate(rng: np.random.Generator, level: int) -> Posed:

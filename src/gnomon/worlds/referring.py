@@ -92,7 +92,7 @@ def _refers(question: Posed, column: int, row: int) -> bool:
         return group == [cell]
     ends = {"leftmost": (0, 1), "rightmost": (0, -1), "topmost": (1, 1), "bottommost": (1, -1)}
     place, sign = ends[words[0]]
-    return min(group, key=lambda c: sign * ord(c[place])) == cell
+    return bool(min(group, key=lambda c: sign * ord(c[place])) == cell)
 
 
 def related(rng: np.random.Generator, level: int) -> Posed:

@@ -101,7 +101,7 @@ def count(rng: np.random.Generator, level: int) -> Posed:
 
 
 def _heard_count(question: Posed, heard: tuple[Heard, ...]) -> bool:
-    return question.answer.value == sum(one.timbre == "beep" for one in heard)
+    return bool(question.answer.value == sum(one.timbre == "beep" for one in heard))
 
 
 def what(rng: np.random.Generator, level: int) -> Posed:
@@ -178,7 +178,7 @@ def scale(rng: np.random.Generator, level: int) -> Posed:
 
 def _heard_scale(question: Posed, heard: tuple[Heard, ...]) -> bool:
     ranks = sorted(range(len(heard)), key=lambda place: heard[place].pitch)
-    return question.answer.value == tuple(rank + 1 for rank in ranks)
+    return bool(question.answer.value == tuple(rank + 1 for rank in ranks))
 
 
 _COMPARED = (2, 2, 3, 4, 4)
@@ -288,7 +288,7 @@ def chord(rng: np.random.Generator, level: int) -> Posed:
 def _heard_chord(question: Posed) -> bool:
     wave_T = open_audio(question.show()[0])
     ((start, end),) = stretches(wave_T)
-    return len(peaks(wave_T[start:end])) == question.answer.value
+    return bool(len(peaks(wave_T[start:end])) == question.answer.value)
 
 
 def _by_ear(hear: Callable[[Posed, tuple[Heard, ...]], bool], question: Posed) -> bool:

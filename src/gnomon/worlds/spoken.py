@@ -112,7 +112,7 @@ def _confirm(question: Posed) -> bool:
     found = words(open_audio(question.show()[0]))
     voice = question.facts["voice"]
     heard = [max(range(10), key=lambda d: likeness(word, spoken(d, voice))) for word in found]
-    return question.answer.value == tuple(heard)
+    return bool(question.answer.value == tuple(heard))
 
 
 def _work(question: Posed) -> float:

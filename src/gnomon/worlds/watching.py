@@ -105,7 +105,7 @@ def _shift(one: Seen, other: Seen) -> tuple[float, float]:
 
 
 def _happenings(seen: tuple[Mapping[str, Seen], ...]) -> list[Happening]:
-    root = {colour: colour for colour in COLOURS}
+    root: dict[str, str] = {colour: colour for colour in COLOURS}
     found: list[Happening] = []
     for frame in range(1, len(seen)):
         before, after = seen[frame - 1], seen[frame]
