@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from gnomon.media.image import FORMATS, open_image, png_bytes, resolve_path
+from gnomon.media.files import resolve_path
+from gnomon.media.image import FORMATS, open_image, png_bytes
 from gnomon.records import BadRecord, Media
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 from gnomon.auxiliary.cache import Cache
 from gnomon.auxiliary.reader import Counts, ReaderError, Replies, Request
-from gnomon.media.image import MAX_BYTES, resolve_path
+from gnomon.media.files import resolve_path
+from gnomon.media.image import MAX_BYTES
 from gnomon.parts import register
 from gnomon.records import BadRecord, Media
 from gnomon.rollouts import as_png_or_jpg

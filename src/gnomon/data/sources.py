@@ -16,7 +16,7 @@ from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
 from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
 from gnomon.grading.kinds import KINDS
-from gnomon.media.image import resolve_path
+from gnomon.media.files import resolve_path
 from gnomon.parts import nearest, register
 from gnomon.records import Answer, AnswerKind, BadRecord, Media, Message, Sample
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.grading.grade import reference_text, validate_reference
-from gnomon.media.image import MAX_BYTES, resolve_path
+from gnomon.media.files import resolve_path
+from gnomon.media.image import MAX_BYTES
 from gnomon.records import Answer, BadRecord, Graded, Media, Sample
 from gnomon.rollouts import as_png_or_jpg
 

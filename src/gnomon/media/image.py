@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from gnomon.media.files import check_kind, name_of, read_bytes
 from gnomon.records import BadRecord, Media
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -62,48 +63,23 @@ def open_image(
     other one; the pixel limit is checked before decoding. Source: ours; the aspect limit is that of
     the Qwen2-VL processor.
     """
-    if media.kind != "image":
-        raise BadRecord(f"{_name(media)}: an image is needed, not {media.kind}")
-    data = _read(media, root, max_bytes)
+    check_kind(media, "image", "an")
+    data = read_bytes(media, root, max_bytes)
     try:
         with _WARNINGS, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             return _decode(data, max_pixels)
     except BadRecord as error:
-        raise BadRecord(f"{_name(media)}: {error}") from None
+        raise BadRecord(f"{name_of(media)}: {error}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise BadRecord(
-            f"{_name(media)}: more pixels than can be decoded safely; scale it down"
+            f"{name_of(media)}: more pixels than can be decoded safely; scale it down"
         ) from None
     except _FAULTS as error:
         raise BadRecord(
-            f"{_name(media)}: damaged or truncated ({error}); replace the file or drop the record"
+            f"{name_of(media)}: damaged or truncated ({error}); replace the file or drop the record"
         ) from None
-
-
-def resolve_path(path: Path, root: Path) -> Path:
-    """The real place of ``path`` under ``root``; raises `BadRecord` when it leads out of it.
-
-    Links are followed. An absolute path is accepted when it lies under ``root``. The file need not
-    exist.
-    """
-    _refuse_address(path)
-    try:
-        base, place = root.resolve(), (root / path).resolve()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise BadRecord(f"image {str(path)!r}: not a usable path ({error}); correct it") from None
-    if not place.is_relative_to(base):
-        raise BadRecord(
-            f"image {str(path)!r} lies outside the data folder {base};"
-            " move it there or set the root"
-        )
-    return place
-
-
-def _refuse_address(path: Path) -> None:
-    if str(path).startswith(("http:", "https:", "data:")):
-        raise BadRecord(f"image {str(path)[:80]!r}: not a file; download it and give its path")
 
 
 def png_bytes(image: Image.Image) -> bytes:
@@ -111,38 +87,6 @@ def png_bytes(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()
-
-
-def _name(media: Media) -> str:
-    if media.path is not None:
-        return f"image {str(media.path)!r}"
-    return f"image of {len(media.data or b'')} bytes"
-
-
-def _read(media: Media, root: Path | None, max_bytes: int) -> bytes:
-    data = _read_file(media.path, root, max_bytes) if media.path is not None else media.data
-    if not data:
-        raise BadRecord(f"{_name(media)}: empty; replace the file or drop the record")
-    if len(data) > max_bytes:
-        raise BadRecord(
-            f"{_name(media)}: over the limit of {max_bytes} bytes; scale it down or raise max_bytes"
-        )
-    return data
-
-
-def _read_file(path: Path, root: Path | None, max_bytes: int) -> bytes:
-    _refuse_address(path)
-    place = path if root is None else resolve_path(path, root)
-    try:
-        if not place.is_file():  # a pipe or a device would block or never end
-            where = "" if root is None else f" under {root}"
-            raise BadRecord(f"image {str(path)!r}: no such file{where}; check path and root")
-        with place.open("rb") as file:
-            return file.read(max_bytes + 1)
-    except BadRecord:
-        raise
-    except (OSError, ValueError) as error:
-        raise BadRecord(f"image {str(path)!r}: cannot be read ({error}); check path") from None
 
 
 def _decode(data: bytes, max_pixels: int) -> Image.Image:

@@ -23,7 +23,7 @@ def render(scene: Scene) -> Image.Image:
     size = (CELL * scene.columns, CELL * scene.rows)
     image = Image.new("RGB", size, (scene.paper, scene.paper, scene.paper))
     for item in scene.objects:
-        mask = _mask(item)
+        mask = ink_of(item)
         image.paste(item.ink, _corner(item, mask), mask)
     return image
 
@@ -39,7 +39,7 @@ def render_png(scene: Scene) -> bytes:
 
 def box_of(item: Placed) -> PixelBox:
     """The tight box x1, y1, x2, y2 of an object's drawn pixels, in pixels, x2 and y2 exclusive."""
-    mask = _mask(item)
+    mask = ink_of(item)
     x, y = _corner(item, mask)
     return x, y, x + mask.width, y + mask.height
 
@@ -55,9 +55,10 @@ def _corner(item: Placed, mask: Image.Image) -> tuple[int, int]:
     return x, CELL * item.row + (CELL - mask.height) // 2 + item.dy
 
 
-def _mask(item: Placed) -> Image.Image:
+def ink_of(item: Placed) -> Image.Image:
+    """How much ink an object lays on its box: an `L` picture, 255 where it covers all."""
     if isinstance(item.thing, Shape):
-        return _shape_mask(item.thing.kind, item.extent)
+        return shape_mask(item.thing.kind, item.extent)
     if isinstance(item.thing, Digit):
         return _digit_mask(item.thing.scan, item.extent)
     return _word_mask(item.thing.text, item.extent)
@@ -70,7 +71,8 @@ def _tight(mask: Image.Image) -> Image.Image:
 
 
 @functools.lru_cache(maxsize=256)
-def _shape_mask(kind: str, extent: int) -> Image.Image:
+def shape_mask(kind: str, extent: int) -> Image.Image:
+    """A filled shape of about ``extent`` pixels across as an `L` picture, without empty edges."""
     side = extent * OVERSAMPLE
     large = Image.new("L", (side, side))
     draw = ImageDraw.Draw(large)

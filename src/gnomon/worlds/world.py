@@ -72,9 +72,12 @@ class WorldTask:
 
 
 _WORLDS: dict[str, str] = {
+    "edits": "gnomon.worlds.edits",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
     "logic-image": "gnomon.worlds.logic.pictured",
+    "motion": "gnomon.worlds.motion",
+    "sound": "gnomon.worlds.sound",
     "transformation": "gnomon.worlds.transformation",
 }
 """World to the module whose ``TASKS`` it has."""
@@ -95,8 +98,14 @@ def tasks_of(world: str) -> Mapping[str, WorldTask]:
 
 
 def world_task(world: str, name: str) -> WorldTask:
-    """A task by name; raises `PartError` with the nearest name for an unknown one."""
+    """A task by name; raises `PartError` with the nearest name for an unknown one.
+
+    A task of the module's ``ABSENT``, which this machine cannot offer, is refused with its remedy.
+    """
     tasks = tasks_of(world)
+    absent: Mapping[str, str] = getattr(import_module(_WORLDS[world]), "ABSENT", {})
+    if name in absent:
+        raise PartError(f"task {name!r} of world {world!r} {absent[name]}")
     if name not in tasks:
         raise PartError(f"world {world!r} has no task named {name!r}{nearest(name, list(tasks))}")
     return tasks[name]

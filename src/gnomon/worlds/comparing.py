@@ -1,0 +1,184 @@
+"""Questions about several pictures: where they differ, what was changed, which shows a thing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from gnomon.records import Answer
+from gnomon.worlds.asking import mixture, shapes_of
+from gnomon.worlds.choosing import listed, optional
+from gnomon.worlds.editing import remove, swap
+from gnomon.worlds.pictures import Pixels, colour_at, draw_any, part_of, pixels_of, posed_on
+from gnomon.worlds.render import box_of
+from gnomon.worlds.scene import (
+    CELL,
+    COLOURS,
+    KINDS,
+    REDRAWS,
+    SIZES,
+    Placed,
+    Scene,
+    Shape,
+    between,
+    pick,
+    shuffled,
+)
+from gnomon.worlds.world import Posed
+
+DIFFERENT = 24
+"""Levels by which a pixel of two pictures differs, at least."""
+
+PLACES = ("the first", "the second", "the third", "the fourth", "the fifth")
+
+
+def _edited(
+    rng: np.random.Generator, scene: Scene, item: Placed, shape: Shape
+) -> tuple[Scene, str]:
+    """The scene with one change to a shape, and the change in words."""
+    what = pick(rng, ("remove", "colour", "kind", "size"))
+    name = f"the {shape.written} at {item.cell}"
+    if what == "colour":
+        value: str = pick(rng, [colour for colour in COLOURS if colour != shape.colour])
+        return swap(scene, item, "colour", value), f"{name} turned {value}"
+    if what == "kind":
+        value = pick(rng, [kind for kind in KINDS if kind != shape.kind])
+        return swap(scene, item, "kind", value), f"{name} became a {value}"
+    if what == "size":
+        value = next(size for size in SIZES if size != shape.size)
+        return swap(scene, item, "size", value), f"{name} became {value}"
+    return remove(scene, item), f"{name} was removed"
+
+
+def difference(rng: np.random.Generator, level: int) -> Posed:
+    """Two pictures with one change between them: the cell where they differ."""
+    scene = draw_any(rng, mixture(rng, level, shapes=1, fill=("shapes", "digits")))
+    item, shape = pick(rng, shapes_of(scene))
+    after, told = _edited(rng, scene, item, shape)
+    return posed_on(
+        [scene, after],
+        "In which cell do the two pictures differ?",
+        Answer("text", item.cell),
+        f"first: {scene.written}. second: {after.written}. {told}.",
+        2 * len(scene.objects),
+        edit=told,
+        box=box_of(item),
+    )
+
+
+def differences(rng: np.random.Generator, level: int) -> Posed:
+    """Two pictures: in how many cells they differ, 0 to 5."""
+    most = (1, 2, 3, 4, 5)[level - 1]
+    scene = draw_any(rng, mixture(rng, level, shapes=most, fill=("shapes", "digits")))
+    number = between(rng, 0, most)
+    after, cells = scene, []
+    for item, shape in shuffled(rng, shapes_of(scene))[:number]:
+        after, _ = _edited(rng, after, item, shape)
+        cells.append(item.cell)
+    return posed_on(
+        [scene, after],
+        "In how many cells do the two pictures differ?",
+        Answer("count", number),
+        f"first: {scene.written}. second: {after.written}. differ: {', '.join(sorted(cells))}"
+        f" total {number}.",
+        2 * len(scene.objects),
+    )
+
+
+def what_changed(rng: np.random.Generator, level: int) -> Posed:
+    """Two pictures with one change between them: what was changed, by letter."""
+    scene = draw_any(rng, mixture(rng, level, shapes=1, fill=("shapes", "digits")))
+    item, shape = pick(rng, shapes_of(scene))
+    after, told = _edited(rng, scene, item, shape)
+    others: dict[str, None] = {}
+    while len(others) < 3:
+        other, look = pick(rng, shapes_of(scene))
+        others[_edited(rng, scene, other, look)[1]] = None
+        others.pop(told, None)
+    answer = optional(rng, told, list(others))
+    return posed_on(
+        [scene, after],
+        f"What was changed from the first picture to the second?{listed(answer.options)}",
+        answer,
+        f"first: {scene.written}. second: {after.written}. {told}: {answer.value}.",
+        2 * len(scene.objects),
+        edit=told,
+        box=box_of(item),
+    )
+
+
+def _changed_cells(question: Posed) -> list[str]:
+    one, other = (picture.astype(int) for picture in pixels_of(question))
+    gap = np.abs(one - other).max(axis=2) > DIFFERENT
+    rows, columns = gap.shape[0] // CELL, gap.shape[1] // CELL
+    blocks = gap.reshape(rows, CELL, columns, CELL).sum(axis=(1, 3))
+    return [f"{chr(ord('a') + column)}{row + 1}" for row, column in np.argwhere(blocks > 0)]
+
+
+def seen_difference(question: Posed) -> bool:
+    """Whether the pixels of the two pictures differ in that cell alone."""
+    return _changed_cells(question) == [question.answer.value]
+
+
+def seen_differences(question: Posed) -> bool:
+    """Whether the pixels of the two pictures differ in so many cells."""
+    return bool(len(_changed_cells(question)) == question.answer.value)
+
+
+def seen_change(question: Posed) -> bool:
+    """Whether what the pixels show in the one cell that differs is the chosen change."""
+    (cell,) = _changed_cells(question)
+    told = question.answer.options[question.answer.value].split()
+    one, other = pixels_of(question)
+    before, after = colour_at(one, cell), colour_at(other, cell)
+    if told[5] != cell or not after:
+        return told[5] == cell and told[-1] == "removed"
+    if before != after:
+        return told[-2:] == ["turned", after]
+    grown = _extent(other, cell) - _extent(one, cell)
+    if abs(grown) > 5:
+        return told[-1] == ("large" if grown > 0 else "small")
+    return told[-1] in KINDS
+
+
+def _extent(picture: Pixels, cell: str) -> int:
+    part = part_of(picture, cell)
+    columns = np.flatnonzero((part.max(axis=2) - part.min(axis=2) > 60).any(axis=0))
+    return int(columns[-1] - columns[0] + 1)
+
+
+def which(rng: np.random.Generator, level: int) -> Posed:
+    """Which of 2 to 5 pictures holds a certain shape, by letter, in the pictures' order."""
+    number = (2, 3, 3, 4, 5)[level - 1]
+    for _ in range(REDRAWS):
+        scenes = [draw_any(rng, mixture(rng, level, shapes=2)) for _ in range(number)]
+        place = between(rng, 0, number - 1)
+        _, shape = pick(rng, shapes_of(scenes[place]))
+        words = shape.written if level > 3 else f"{shape.colour} {shape.kind}"
+        holding = [any(s.written.endswith(words) for _, s in shapes_of(one)) for one in scenes]
+        if sum(holding) == 1:
+            break
+    else:
+        raise ValueError(f"no shape is in one picture alone in {REDRAWS} draws: use fewer shapes")
+    options = dict(zip("ABCDE", PLACES[:number], strict=False))
+    letter = "ABCDE"[place]
+    told = " ".join(f"{n}. {scene.written}." for n, scene in enumerate(scenes, 1))
+    return posed_on(
+        scenes,
+        f"Which picture holds a {words}?{listed(options)}",
+        Answer("choice", letter, options),
+        f"{told} {words}: {PLACES[place]}, {letter}.",
+        sum(len(scene.objects) for scene in scenes),
+    )
+
+
+def seen_which(question: Posed) -> bool:
+    """Whether the written scenes, read anew, hold the shape in that picture alone."""
+    asked = re.search(r"holds a (.*)\?", question.text)
+    words = set(asked[1].split() if asked else ())
+    holding = [
+        any(words <= set(part.split()) for part in scene.split("; "))
+        for scene in question.facts["scenes"]
+    ]
+    return holding.count(True) == 1 and "ABCDE"[holding.index(True)] == question.answer.value

@@ -1,0 +1,164 @@
+"""The world of motion: small videos in which shapes appear, move, turn another colour and vanish.
+
+Questions of order, time, place, number and contact, and of what a plan asks for next. Times are
+seconds from the start, frame f at f / fps. ``facts``: ``video_length`` in seconds, ``fps``,
+``frames``, and ``events``, each with what it tells and its ``time``. All tasks ours, after the
+needs of Temporal-R1, SEED-Bench-R1 and OneThinker.
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from gnomon.records import Answer
+from gnomon.worlds.acting import next_action, seen_next, seen_touch, touch
+from gnomon.worlds.choosing import listed, optional
+from gnomon.worlds.film import DIRECTIONS, WHATS, Step, What, draw_cast, draw_film
+from gnomon.worlds.footage import (
+    ACTORS,
+    EVENTS,
+    bare,
+    chronicle,
+    colour_asked,
+    draw_events,
+    draw_until,
+    film_task,
+    posed,
+)
+from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.timing import moves, seen_moves, seen_track, seen_when, track, when
+from gnomon.worlds.watching import Watched
+from gnomon.worlds.world import Posed
+
+
+def order(rng: np.random.Generator, level: int) -> Posed:
+    """Events in a random order: number them as they happen. 2 to 5 events."""
+    actors, count = (2, 2, 3, 3, 4)[level - 1], (2, 3, 3, 4, 5)[level - 1]
+    film = draw_until(
+        rng,
+        lambda: draw_events(rng, actors, count),
+        lambda film: len({film.told(event) for event in film.events}) == count,
+    )
+    places = shuffled(rng, range(count))
+    lines = [f"\n{n}. The {film.told(film.events[place])}." for n, place in enumerate(places, 1)]
+    question = (
+        "Put the events in the order in which they happen. Answer with their numbers, first to"
+        f" last.{''.join(lines)}"
+    )
+    numbers = tuple(places.index(place) + 1 for place in range(count))
+    thought = f"{chronicle(film)} {' '.join(f'{n} is next.' for n in numbers)}"
+    return posed(film, question, Answer("permutation", numbers), thought, target="order")
+
+
+def _seen_order(question: Posed, watched: Watched) -> bool:
+    lines = re.findall(r"\n\d\. (.*)", question.text)
+    told = [happened.told for happened in watched.happened]
+    return tuple(bare(lines[n - 1]) for n in question.answer.value) == tuple(told)
+
+
+def _each_moves(actors: int) -> list[Step]:
+    return [(actor, "move") for actor in range(actors)]
+
+
+def first_mover(rng: np.random.Generator, level: int) -> Posed:
+    """Which of 2 to 4 shapes moves first, by letter."""
+    actors = (2, 2, 3, 3, 4)[level - 1]
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
+    names = [actor.name for actor in film.actors]
+    right = names[film.events[0].actor]
+    answer = optional(rng, right, [name for name in names if name != right])
+    question = f"Which shape moves first?{listed(answer.options)}"
+    thought = f"{chronicle(film)} {right} is first: {answer.value}."
+    return posed(film, question, answer, thought, target="first")
+
+
+def _seen_first(question: Posed, watched: Watched) -> bool:
+    first = next(h for h in watched.happened if h.what == "moves")
+    return question.answer.options[question.answer.value].startswith(first.colour)
+
+
+def direction(rng: np.random.Generator, level: int) -> Posed:
+    """Which way a shape moves while others move too."""
+    actors = ACTORS[level - 1]
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
+    event = pick(rng, film.events)
+    name = film.actors[event.actor].name
+    words = ", ".join(DIRECTIONS[False] + DIRECTIONS[True])
+    question = f"Which way does the {name} move: {words.replace(', down', ' or down')}?"
+    return posed(film, question, Answer("choice", event.detail), chronicle(film), target=name)
+
+
+def _seen_direction(question: Posed, watched: Watched) -> bool:
+    colour = colour_asked(question.text)
+    (found,) = [h for h in watched.happened if (h.colour, h.what) == (colour, "moves")]
+    return bool(found.detail == question.answer.value)
+
+
+def new_colour(rng: np.random.Generator, level: int) -> Posed:
+    """Which colour a shape turns while other things happen."""
+    actors = ACTORS[level - 1]
+    film = draw_until(
+        rng,
+        lambda: draw_events(rng, actors, EVENTS[level - 1], ("move", "recolour", "vanish")),
+        lambda film: any(event.what == "recolour" for event in film.events),
+    )
+    event = pick(rng, [event for event in film.events if event.what == "recolour"])
+    name = film.actors[event.actor].name
+    question = f"Which colour does the {name} turn?"
+    return posed(film, question, Answer("choice", event.detail), chronicle(film), target=name)
+
+
+def _seen_colour(question: Posed, watched: Watched) -> bool:
+    colour = colour_asked(question.text)
+    (found,) = [h for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
+    return bool(found.detail == question.answer.value)
+
+
+def how_many(rng: np.random.Generator, level: int) -> Posed:
+    """How many shapes appear, vanish, or move in the whole video."""
+    actors = ACTORS[level - 1]
+    verb: What = pick(rng, ("appear", "vanish", "move"))
+    others: list[What] = [what for what in WHATS if what not in (verb, "recolour")]
+    doing = between(rng, 0, actors)
+    script = [(a, verb if a < doing else pick(rng, others)) for a in range(actors)]
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, script))
+    names = {actor.name for actor in film.actors[:doing]}
+    question = f"How many shapes {verb} in the video?"
+    thought = f"{chronicle(film)} {verb}: {', '.join(sorted(names)) or 'none'}. total {len(names)}."
+    return posed(film, question, Answer("count", len(names)), thought, target=verb)
+
+
+def _seen_number(question: Posed, watched: Watched) -> bool:
+    verb = question.text.split("shapes ")[1].split()[0]
+    seen = {h.colour for h in watched.happened if h.what.startswith(verb)}
+    return bool(question.answer.value == len(seen))
+
+
+def narrate(rng: np.random.Generator, level: int) -> Posed:
+    """All that happens, in order, as text."""
+    film = draw_events(rng, ACTORS[level - 1], EVENTS[level - 1])
+    told = "; ".join(film.told(event) for event in film.events)
+    question = "Say what happens in the video, in order."
+    return posed(film, question, Answer("text", told), chronicle(film), target="narrate")
+
+
+def _seen_story(question: Posed, watched: Watched) -> bool:
+    told = [bare(part) for part in str(question.answer.value).split("; ")]
+    return told == [happened.told for happened in watched.happened]
+
+
+TASKS = (
+    film_task("narrate", "single", narrate, _seen_story),
+    film_task("direction", "single", direction, _seen_direction),
+    film_task("new-colour", "single", new_colour, _seen_colour),
+    film_task("touch", "single", touch, seen_touch),
+    film_task("when", "single", when, seen_when),
+    film_task("moves", "single", moves, seen_moves),
+    film_task("track", "single", track, seen_track),
+    film_task("order", "multi", order, _seen_order),
+    film_task("first-mover", "multi", first_mover, _seen_first),
+    film_task("how-many", "multi", how_many, _seen_number),
+    film_task("next-action", "multi", next_action, seen_next),
+)

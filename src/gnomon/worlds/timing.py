@@ -1,0 +1,155 @@
+"""Questions of when and where in a film: one span, several spans, a track of boxes."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from gnomon.grading.geometry import span_iou, spans_iou
+from gnomon.records import Answer
+from gnomon.worlds.film import Film, Step, draw_cast, draw_film
+from gnomon.worlds.footage import (
+    ACTORS,
+    EVENTS,
+    chronicle,
+    clock,
+    colour_asked,
+    draw_events,
+    draw_until,
+    posed,
+)
+from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.watching import Watched
+from gnomon.worlds.world import Posed
+
+BLUR = 4
+"""Pixels by which a side that is seen can miss the drawn one: compression dims thin tips."""
+
+
+def when(rng: np.random.Generator, level: int) -> Posed:
+    """When a shape moves, can be seen, or has its second colour: one span of seconds."""
+    film = draw_until(
+        rng,
+        lambda: draw_events(rng, ACTORS[level - 1], EVENTS[level - 1]),
+        lambda film: bool(_spans_asked(film)),
+    )
+    question, span, why = pick(rng, _spans_asked(film))
+    question += " Give start and end in seconds."
+    shares = [end / film.seconds for end in span]
+    return posed(
+        film,
+        question,
+        Answer("span", span),
+        f"{chronicle(film)} {why} {clock(span)}.",
+        target=question,
+        facts={"solution": shares},
+    )
+
+
+def _spans_asked(film: Film) -> list[tuple[str, tuple[float, float], str]]:
+    asked = []
+    for number, actor in enumerate(film.actors):
+        events = [event for event in film.events if event.actor == number]
+        moves = [event for event in events if event.what == "move"]
+        if len(moves) == 1:
+            text = f"When does the {actor.name} move?"
+            asked.append((text, film.span(moves[0]), f"{actor.name} moves"))
+        if any(event.what in ("appear", "vanish") for event in events):
+            text = f"From when to when can the {actor.name} be seen?"
+            asked.append((text, _shown(film, number), f"{actor.name} is seen"))
+        turned = next((event.detail for event in events if event.what == "recolour"), "")
+        if turned:
+            text = f"From when to when is the {actor.shape.kind} that is {actor.shape.colour} first"
+            asked.append(
+                (f"{text} {turned}?", _shown(film, number, turned), f"{actor.name} is {turned}")
+            )
+    return asked
+
+
+def _shown(film: Film, actor: int, colour: str = "") -> tuple[float, float]:
+    frames = [
+        frame
+        for frame, state in enumerate(film.states[actor])
+        if state is not None and colour in ("", state.colour)
+    ]
+    return frames[0] / film.fps, (frames[-1] + 1) / film.fps
+
+
+def seen_when(question: Posed, watched: Watched) -> bool:
+    """Whether the span is the one that is seen."""
+    return span_iou(question.answer.value, _span_watched(question.text, watched)) > 0.99
+
+
+def _span_watched(text: str, watched: Watched) -> tuple[float, float]:
+    turned = re.search(r"that is (\w+) first (\w+)\?", text)
+    colour = turned[1] if turned else colour_asked(text)
+    if text.removeprefix("<image>").startswith("When"):
+        (move,) = [h for h in watched.happened if (h.colour, h.what) == (colour, "moves")]
+        return move.start / watched.fps, move.end / watched.fps
+    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
+    colours = {turned[2]} if turned else {colour, *turns}
+    frames = [frame for frame, seen in enumerate(watched.seen) if colours & seen.keys()]
+    return frames[0] / watched.fps, (frames[-1] + 1) / watched.fps
+
+
+def moves(rng: np.random.Generator, level: int) -> Posed:
+    """Every time span in which a shape moves: 1 to 3 of them, others move in between."""
+    count, actors = (1, 2, 2, 3, 3)[level - 1], (1, 2, 3, 3, 4)[level - 1]
+    others = min(actors - 1, EVENTS[-1] - count)
+    steps: list[Step] = [(0, "move")] * count
+    steps += [(1 + between(rng, 0, actors - 2), "move") for _ in range(others)]
+    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, steps))
+    name = film.actors[0].name
+    spans = tuple(film.span(event) for event in film.events if event.actor == 0)
+    question = f"In which time spans does the {name} move? Give all, in seconds."
+    thought = f"{chronicle(film)} {name} moves {', '.join(map(clock, spans))}."
+    return posed(film, question, Answer("spans", spans), thought, target="moves")
+
+
+def seen_moves(question: Posed, watched: Watched) -> bool:
+    """Whether the spans are those in which that colour is seen to move."""
+    colour = colour_asked(question.text)
+    spans = [
+        (h.start / watched.fps, h.end / watched.fps)
+        for h in watched.happened
+        if (h.colour, h.what) == (colour, "moves")
+    ]
+    return len(spans) == len(question.answer.value) and (
+        spans_iou(spans, question.answer.value) > 0.99
+    )
+
+
+def track(rng: np.random.Generator, level: int) -> Posed:
+    """The box of a shape in every frame in which it can be seen, frames numbered from 1."""
+    film = draw_until(
+        rng, lambda: draw_events(rng, ACTORS[level - 1], EVENTS[level - 1]), lambda film: True
+    )
+    number = between(rng, 0, len(film.actors) - 1)
+    boxes = {str(f + 1): box for f in range(film.frames) if (box := film.box(number, f))}
+    name = film.actors[number].name
+    question = (
+        f"Track the {name}: give its box in each frame in which it can be seen. The frames are"
+        f" numbered from 1 to {film.frames}."
+    )
+    first = next(iter(boxes))
+    thought = f"{chronicle(film)} {name} is first seen in frame {first} at {list(boxes[first])}."
+    return posed(film, question, Answer("track", boxes), thought, target=name)
+
+
+def seen_track(question: Posed, watched: Watched) -> bool:
+    """Whether the boxes are those of that shape's pixels, in the same frames."""
+    colour = colour_asked(question.text)
+    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
+    boxes = {
+        str(number): seen[name].box
+        for number, seen in enumerate(watched.seen, 1)
+        for name in (colour, *turns)
+        if name in seen
+    }
+    drawn = question.answer.value
+    return boxes.keys() == drawn.keys() and all(
+        abs(side - other) <= BLUR
+        for number, box in boxes.items()
+        for side, other in zip(box, drawn[number], strict=True)
+    )

@@ -1,0 +1,109 @@
+"""What the tasks of motion keep beyond what every task keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from gnomon.records import Answer
+from gnomon.worlds.choosing import listed, optional
+from gnomon.worlds.motion import TASKS
+from gnomon.worlds.world import LEVELS, Posed, world_task
+
+NAMES = [task.name for task in TASKS]
+
+
+def drawn(name: str, count: int, level: int = 3) -> list[Posed]:
+    task = world_task("motion", name)
+    return [task.pose(np.random.default_rng([5, i]), level) for i in range(count)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_length_is_the_true_one(name):
+    for question in drawn(name, 10):
+        facts = question.facts
+        assert facts["video_length"] == facts["frames"] / facts["fps"]
+        assert 8 <= facts["frames"] <= 16 and 1 < facts["video_length"] <= 8
+
+
+@pytest.mark.parametrize("name", ["when", "moves"])
+def test_spans_lie_inside_the_video(name):
+    for level in LEVELS:
+        for question in drawn(name, 20, level):
+            value = question.answer.value
+            for start, end in [value] if name == "when" else value:
+                assert 0 <= start < end <= question.facts["video_length"]
+
+
+def test_the_solution_is_the_span_as_shares_of_the_length():
+    for question in drawn("when", 20):
+        seconds = [share * question.facts["video_length"] for share in question.facts["solution"]]
+        assert seconds == pytest.approx(question.answer.value)
+
+
+def test_every_kind_of_moment_is_asked_for():
+    starts = {question.text.split()[0] for question in drawn("when", 40)}
+    assert {"<image>When", "<image>From"} <= starts
+
+
+def test_a_track_has_the_frames_in_which_the_shape_is_seen():
+    counts = {len(question.answer.value) for question in drawn("track", 40, 5)}
+    assert max(counts) == 16 and min(counts) < 16
+
+
+def test_the_plan_has_four_options_with_one_next_action():
+    for level in LEVELS:
+        for question in drawn("next-action", 20, level):
+            options = question.answer.options
+            right = options[question.answer.value]
+            assert len(options) == len(set(options.values())) >= 3
+            assert right not in question.facts["negative_answers"]
+            assert set(options.values()) <= {right, *question.facts["negative_answers"]}
+
+
+def test_touch_is_as_often_yes_as_no():
+    yes = sum(question.answer.value for question in drawn("touch", 200))
+    assert 70 <= yes <= 130
+
+
+def test_the_right_letter_is_not_always_the_same():
+    for name in ("first-mover", "next-action"):
+        assert len({question.answer.value for question in drawn(name, 40, 5)}) == 4
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("direction", Answer("choice", "nowhere")),
+        ("how-many", Answer("count", 9)),
+        ("when", Answer("span", (0.0, 0.125))),
+        ("order", Answer("permutation", (1, 2, 4))),
+        ("narrate", Answer("text", "nothing happens")),
+        ("track", Answer("track", {"1": (0, 0, 5, 5)})),
+        ("moves", Answer("spans", ((0.0, 0.1),))),
+        ("new-colour", Answer("choice", "grey")),
+    ],
+)
+def test_a_wrong_answer_is_not_confirmed(name, value):
+    (question,) = drawn(name, 1)
+    if name == "order":
+        value = Answer("permutation", tuple(reversed(question.answer.value)))
+    wrong = dataclasses.replace(question, answer=value)
+    assert not world_task("motion", name).confirm(wrong)
+
+
+def test_the_other_answer_to_touch_is_not_confirmed():
+    for question in drawn("touch", 3):
+        answer = Answer("yes-no", not question.answer.value)
+        wrong = dataclasses.replace(question, answer=answer)
+        assert not world_task("motion", "touch").confirm(wrong)
+
+
+def test_options_keep_the_right_text_under_its_letter():
+    answer = optional(np.random.default_rng(0), "right", ["a", "b", "c", "d"])
+    assert answer.options[answer.value] == "right"
+    assert list(answer.options) == ["A", "B", "C", "D"]
+    assert "d" not in answer.options.values()
+    assert listed({"A": "x", "B": "y"}) == "\nA. x\nB. y"
