@@ -115,8 +115,8 @@ def test_references_of_every_kind_can_stand_in_a_file(tmp_path: Path) -> None:
     rows = []
     for answer, right, _ in EXAMPLES:
         text = reference_text(answer)
-        if answer.kind == "route":
-            text = answer.value  # an object of the file
+        if answer.kind in ("route", "puzzle"):
+            text = answer.value  # objects of the file
         elif answer.kind == "parts":
             text = json.dumps(
                 {"a": {"kind": "integer", "value": 5}, "b": {"kind": "yes-no", "value": "yes"}}
