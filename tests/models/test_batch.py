@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.formats.plain import direct
-from gnomon.models.batch import FILLED, Batch, in_parts, make_batch
+from gnomon.models import batch as batches
+from gnomon.models.batch import FILLED, STRIP, STRIPS, Batch, in_parts, make_batch, strips
 from gnomon.models.encode import Encoded, Encoder, feature_count
 from gnomon.records import Media, Message, Sample
 
@@ -102,12 +104,17 @@ def test_the_first_token_of_a_response_is_predicted_by_the_end_of_its_prompt() -
     assert batch.sources_K[batch.targets_K == 7].tolist() == [4]
 
 
-@given(FORESTS)
-def test_every_token_sees_its_own_row_up_to_itself_and_nothing_else(rows: list[Encoded]) -> None:
-    batch = plain(rows)
+@given(FORESTS, st.integers(1, 8))
+def test_every_token_sees_its_own_row_up_to_itself_and_nothing_else(
+    rows: list[Encoded], strip: int
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches, "STRIP", strip)
+        batch = plain(rows)
     outputs = []
     for box in batch.rectangles:
         width = box.queries_RT.shape[1]
+        assert box.queries_RT.numel()
         hidden = box.hidden_RTU
         if hidden is None:
             hidden = torch.ones(width, width).bool().triu(1).expand(len(box.queries_RT), -1, -1)
@@ -116,6 +123,25 @@ def test_every_token_sees_its_own_row_up_to_itself_and_nothing_else(rows: list[E
     for places in batch.rows:
         for number, token in enumerate(places.tolist()):
             assert outputs[int(batch.order_M[token])] == places[: number + 1].tolist()
+
+
+@given(st.integers(1, 3000))
+def test_strips_lie_end_to_end(width: int) -> None:
+    cut = strips(width)
+    assert (cut[0][0], cut[-1][1]) == (0, width)
+    assert all(one[1] == other[0] for one, other in itertools.pairwise(cut))
+    assert len(cut) <= STRIPS
+    assert len(cut) == 1 or min(last - first for first, last in cut) >= STRIP
+
+
+@given(st.integers(1, 2000), st.integers(512, 6000))
+def test_attention_of_rows_that_share_is_never_much_more_than_that_of_whole_rows(
+    shared: int, own: int
+) -> None:
+    pairs = sum((last - first) * (shared + last) for first, last in strips(own))
+    whole = (shared + own) * (shared + own + 1) / 2
+    assert pairs <= 1.251 * whole
+    assert own > 2 * shared or pairs <= 1.001 * whole
 
 
 @given(FORESTS)

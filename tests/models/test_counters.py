@@ -27,7 +27,7 @@ Paint = Callable[..., Media]
 G, T = 4, 6
 RED, BLUE = 6 * 4, 4 * 8
 """Patches of 14 pixels in the two images."""
-CALLS = 641
+CALLS = 475
 """Of functions, for one token of all rows in a decoder of two layers."""
 
 
@@ -107,6 +107,20 @@ def test_recomputing_layers_forwards_no_token_more_and_encodes_no_patch_more(
     assert counts == Counts(RED + BLUE, sum(map(len, unique_runs(rows))))
 
 
+def test_with_a_frozen_tower_training_encodes_no_patch_in_any_epoch(
+    endless: Policy, prompts: list[Encoded]
+) -> None:
+    endless.freeze(["vision"])
+    with counting(endless) as counts:
+        rows = write(endless, prompts, G, T)
+    assert counts.patches == RED + BLUE
+    unique = sum(map(len, unique_runs(rows)))
+    with counting(endless) as counts:
+        for _ in range(2):
+            train(endless, rows)
+    assert counts == Counts(0, 2 * unique)
+
+
 def test_text_alone_encodes_nothing(endless: Policy, prompts: list[Encoded]) -> None:
     with counting(endless) as counts:
         rows = write(endless, prompts[2:], G, T)
@@ -179,6 +193,18 @@ def test_a_whole_step_encodes_each_image_once_to_write_and_once_to_train(
     assert values["reuse"] == ROLLOUTS
     assert 1 / ROLLOUTS < values["useful"] < 1
     assert len(context.run.rollouts()) == ROWS
+
+
+@pytest.mark.usefixtures("fixed_reward")
+def test_a_whole_step_with_a_frozen_tower_encodes_each_image_once(
+    fresh_policy: Policy, tiny_folder: Path, tmp_path: Path
+) -> None:
+    fresh_policy.freeze(["vision"])
+    stage = stage_of(data=Use("microworld", tasks=["count"], modality="image"))
+    context = open_context(stage, fresh_policy, tiny_folder, tmp_path)
+    with counting(fresh_policy) as context.counts:
+        values = one_step(stage, context)
+    assert values["reuse"] == 2 * ROLLOUTS  # two passes of plain rows, one of ours
 
 
 # What a decoded token costs

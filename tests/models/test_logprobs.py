@@ -10,7 +10,7 @@ from gnomon.formats.plain import direct
 from gnomon.models import logprobs
 from gnomon.models.batch import Batch
 from gnomon.models.encode import Encoded, Encoder
-from gnomon.models.logprobs import by_row, score_tokens
+from gnomon.models.logprobs import by_row, score_tokens, spans
 from gnomon.models.policy import Policy
 from gnomon.records import Media, Message, Sample
 
@@ -61,6 +61,7 @@ def test_scores_equal_the_full_log_softmax(
     assert scores.logp.dtype == torch.float32
 
 
+@pytest.mark.parametrize("kept", [0, 2**25])
 @pytest.mark.parametrize("entropy", [False, True])
 @pytest.mark.parametrize("chunk", [1, 3, 8])
 def test_chunks_change_neither_values_nor_gradients(
@@ -69,16 +70,64 @@ def test_chunks_change_neither_values_nor_gradients(
     monkeypatch: pytest.MonkeyPatch,
     chunk: int,
     entropy: bool,
+    kept: int,
 ) -> None:
     batch = fresh_policy.batch(rows)
-    logp, spread = naive(fresh_policy, batch)
+    logp, spread = naive(fresh_policy, batch, 0.7)
     expected = gradient(fresh_policy, logp.sum() + (0.3 * spread.sum() if entropy else 0.0))
     monkeypatch.setattr(logprobs, "CHUNK", chunk)
-    scores = score_tokens(fresh_policy, batch, entropy=entropy)
+    monkeypatch.setattr(logprobs, "KEPT", kept)
+    scores = score_tokens(fresh_policy, batch, temperature=0.7, entropy=entropy)
     torch.testing.assert_close(scores.logp, logp, atol=1e-5, rtol=0)
     torch.testing.assert_close(scores.entropy, spread, atol=1e-5, rtol=1e-5)
     found = gradient(fresh_policy, scores.logp.sum() + 0.3 * scores.entropy.sum())
     assert (found - expected).norm() / expected.norm() < 1e-5
+
+
+@pytest.mark.parametrize("entropy", [False, True])
+@pytest.mark.parametrize("frozen", [[], ["head"], ["vision", "language"]])
+def test_a_written_out_gradient_is_that_of_calling_the_head(
+    fresh_policy: Policy, rows: list[Encoded], entropy: bool, frozen: list[str]
+) -> None:
+    fresh_policy.freeze(frozen)
+    if len(frozen) > 1:
+        untie(fresh_policy)
+    found = weighted_gradient(fresh_policy, rows, entropy)
+    fresh_policy.core.lm_head.register_forward_hook(lambda *_: None)
+    called = weighted_gradient(fresh_policy, rows, entropy)
+    assert (found - called).norm() / called.norm() < 1e-5
+
+
+def test_a_written_out_gradient_in_bfloat16_is_near_that_of_calling_the_head(
+    fresh_policy: Policy, rows: list[Encoded]
+) -> None:
+    exact = weighted_gradient(fresh_policy, rows, entropy=True)
+    fresh_policy.mixed_precision = True
+    found = weighted_gradient(fresh_policy, rows, entropy=True)
+    fresh_policy.core.lm_head.register_forward_hook(lambda *_: None)
+    called = weighted_gradient(fresh_policy, rows, entropy=True)
+    assert (found - called).norm() < (called - exact).norm()
+
+
+def weighted_gradient(policy: Policy, rows: list[Encoded], entropy: bool) -> Tensor:
+    """Gradient of a sum in which every token counts differently."""
+    scores = score_tokens(policy, policy.batch(rows), temperature=1.3, entropy=entropy)
+    weights = torch.linspace(-1, 2, len(scores.logp))
+    loss = (weights * scores.logp).sum()
+    return gradient(policy, loss + (weights.flip(0) * scores.entropy).sum() if entropy else loss)
+
+
+def untie(policy: Policy) -> None:
+    """Give the head a weight of its own, so that it alone is trained."""
+    policy.core.lm_head.weight = torch.nn.Parameter(policy.core.lm_head.weight.detach().clone())
+
+
+@pytest.mark.parametrize("count", [1, 128, 700])
+@pytest.mark.parametrize("vocabulary", [8, 2048, 152_000])
+def test_chunks_cover_every_position_once(count: int, vocabulary: int) -> None:
+    for cuda in (False, True):
+        covered = [place for span in spans(count, vocabulary, cuda) for place in range(count)[span]]
+        assert covered == list(range(count))
 
 
 def test_the_entropy_has_a_gradient_only_when_asked(

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gnomon.formats.plain import direct
+from gnomon.models import batch as batches
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.load import load_policy
 from gnomon.models.policy import Policy
@@ -139,9 +140,14 @@ def test_sharing_what_rows_continue_gives_the_scores_of_whole_rows(
     torch.testing.assert_close(torch.cat(shared), torch.cat(apart), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("strip", [1, 3, 128])
 def test_sharing_what_rows_continue_gives_the_gradients_of_whole_rows(
-    fresh_policy: Policy, continued: list[Encoded]
+    fresh_policy: Policy,
+    continued: list[Encoded],
+    monkeypatch: pytest.MonkeyPatch,
+    strip: int,
 ) -> None:
+    monkeypatch.setattr(batches, "STRIP", strip)
     fresh_policy.core.double()
     shared = gradients(fresh_policy, continued)
     apart = gradients(fresh_policy, [whole(row) for row in continued])

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
@@ -62,3 +62,13 @@ def rotate(x_MAD: Tensor, cos_M1D: Tensor, sin_M1D: Tensor) -> Tensor:
     """Rotary embedding (arXiv 2104.09864) with the two halves of a head as pairs."""
     one, two = x_MAD.chunk(2, dim=-1)
     return x_MAD * cos_M1D + torch.cat((-two, one), dim=-1) * sin_M1D
+
+
+def untouched(module: Any) -> bool:
+    """Whether calling ``module`` is one product with its weight, plus its bias, and nothing else.
+
+    Adapters, quantised and sharded weights, and hooks, which may change what comes out, are more.
+    """
+    if type(module) is not nn.Linear or type(module.weight) is not nn.Parameter:
+        return False
+    return not (module._forward_hooks or module._forward_pre_hooks)

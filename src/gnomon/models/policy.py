@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from gnomon.models.attention import KERNELS, Kernel, attend_within
 from gnomon.models.batch import Batch, make_batch
 from gnomon.models.decoder import Attend, run_layers
 from gnomon.models.encode import Encoded, Picture
+from gnomon.models.features import FeatureCache, stands_still
 
 PARTS = {
     "vision": "model.visual.",
@@ -40,7 +41,8 @@ class Policy:
 
     ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in
     it. ``mixed_precision`` runs the forward passes in bfloat16 and keeps the weights in float32;
-    ``recompute`` keeps no activations inside layers (see `checkpoint_activations`).
+    ``recompute`` keeps no activations inside layers (see `checkpoint_activations`). ``encoded`` are
+    the features of images, which are kept while no weight of the vision tower is trained.
     """
 
     model: Any
@@ -48,6 +50,7 @@ class Policy:
     processor: Any
     mixed_precision: bool = False
     recompute: bool = False
+    encoded: FeatureCache = field(default_factory=FeatureCache, repr=False, compare=False)
 
     @property
     def device(self) -> torch.device:
@@ -88,7 +91,18 @@ class Policy:
         return made.to(self.device)
 
     def features(self, pictures: Sequence[Picture]) -> Tensor:
-        """Image features [F, H] of ``pictures``, one vision forward for all of them."""
+        """Image features [F, H] of ``pictures``, one vision forward for all of them.
+
+        While the whole tower is frozen, its connector included, each picture is encoded once for
+        all rollouts, micro-batches and epochs. A frozen tower under a trained connector is run
+        again, because what is kept is what comes out of the connector.
+        """
+        if stands_still(self.core.model.visual):
+            return self.encoded.of(pictures, self.core.model.visual, self._encode)
+        self.encoded.forget()
+        return self._encode(pictures)
+
+    def _encode(self, pictures: Sequence[Picture]) -> Tensor:
         patches = torch.cat([picture.patches_PD for picture in pictures]).to(self.device)
         grids = torch.tensor([picture.grid for picture in pictures], device=self.device)
         with self.precision():
@@ -142,6 +156,19 @@ class Policy:
             if name.startswith(prefixes):
                 parameter.requires_grad_(False)
 
+    def share_vision(self, other: Policy) -> bool:
+        """Use ``other``'s vision tower, and what it has encoded, where both are frozen and equal.
+
+        So a reference model encodes nothing that the policy has encoded, and holds no second tower.
+        Returns whether it does.
+        """
+        mine, theirs = self.core.model.visual, other.core.model.visual
+        same = self.mixed_precision == other.mixed_precision
+        if not (same and stands_still(mine) and stands_still(theirs) and _equal(mine, theirs)):
+            return False
+        self.core.model.visual, self.encoded = theirs, other.encoded
+        return True
+
     def checkpoint_activations(self) -> None:
         """Keep no activations inside layers and compute them again in the backward pass."""
         self.recompute = True
@@ -156,3 +183,9 @@ class Policy:
             for name, parameter in self.model.named_parameters()
             if parameter.requires_grad
         }
+
+
+def _equal(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two modules have the same weights, bit by bit."""
+    mine, theirs = dict(one.named_parameters()), dict(other.named_parameters())
+    return mine.keys() == theirs.keys() and all(mine[k].equal(theirs[k]) for k in mine)

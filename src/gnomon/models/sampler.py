@@ -9,19 +9,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import compress
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from gnomon.models.attention import attend_within, gather
 from gnomon.models.cache import GridCache, Prefix
-from gnomon.models.encode import ROPE_AXES, Encoded
+from gnomon.models.encode import Encoded
+from gnomon.models.fused import writer
 from gnomon.models.policy import Policy
+from gnomon.models.threads import at_most, threads_for
 from gnomon.records import Rollout, StopReason
 
+Array = NDArray[Any]
 SPARE = 4
 """Ended lines are given new prompts when they are one in so many, because each prefill costs."""
 CANDIDATES = 64
@@ -99,7 +103,11 @@ def stream(
 
 
 class _Writing:
-    """The grid of rows that are being written, and the prompts that wait for a line of it."""
+    """The grid of rows that are being written, and the prompts that wait for a line of it.
+
+    The weights' device holds the logits and the cache, and is waited for once a token, when the
+    chosen tokens come over; all that only decides who goes on is NumPy's.
+    """
 
     def __init__(
         self,
@@ -110,10 +118,15 @@ class _Writing:
         generator: torch.Generator,
     ) -> None:
         self.policy, self.prompts, self.count, self.settings = policy, prompts, count, settings
+        self.limit = max(settings.max_new_tokens, 1)
         self.seeds = torch.randint(2**62, (len(prompts),), generator=generator,
                                    device=generator.device).tolist()  # fmt: skip
         self.barrier_V = _barrier(policy)
-        self.ends = torch.tensor(policy.end_token_ids, device=policy.device)
+        self.ends_V = np.zeros(len(self.barrier_V), dtype=np.bool_)
+        self.ends_V[list(policy.end_token_ids)] = True
+        self.embed = policy.core.get_input_embeddings()
+        last = max(prompt.next_position for prompt in prompts) + self.limit
+        self.write = writer(policy, last)
         self.rollouts: dict[int, Rollout] = {}
         # Prompts of like length are prefilled together, to pad little; the longest come last.
         self.waiting = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
@@ -132,181 +145,164 @@ class _Writing:
     def steps(self) -> Iterator[None]:
         """Write one token of every live row at a time, until all have ended."""
         while True:
-            tokens_N = self.choose()
+            with at_most(self.threads):
+                tokens_N = self.choose()
             yield
-            live = self.live_lines()
-            idle = [line for line, goes_on in enumerate(live) if not goes_on]
-            if any(live):
+            live_B = self.live_lines()
+            idle = np.flatnonzero(~live_B).tolist()
+            if live_B.any():
                 if not self.waiting:
                     tokens_N = self.compact(tokens_N)
-                self.advance(tokens_N, max(compress(self.age, self.live_lines())))
+                with at_most(self.threads):
+                    self.advance(tokens_N)
             elif not self.waiting:
                 break
-            if self.waiting and len(idle) * SPARE >= len(live):
+            if self.waiting and len(idle) * SPARE >= len(live_B):
                 self.refill(idle)
 
     def take(self, most: int) -> list[int]:
         """The next prompts that wait, at most so many."""
         return [self.waiting.pop() for _ in range(min(most, len(self.waiting)))]
 
-    @property
-    def lines(self) -> int:
-        """Number of lines of the grid."""
-        return len(self.row_N) // self.cache.rows_per_line
+    def live_lines(self) -> Array:
+        """Whether each line [B] has a row that has not ended."""
+        live_BG = self.live_N.reshape(-1, self.cache.rows_per_line)
+        return np.asarray(live_BG.any(1))
 
-    def live_lines(self) -> list[bool]:
-        """Whether each line has a row that has not ended."""
-        live: list[bool] = self.live_N.view(self.lines, -1).any(1).tolist()
-        return live
+    @property
+    def place_N(self) -> Array:
+        """Place in its response of the token that each row writes next; ended rows stay put."""
+        age_N = self.cache.age_B.repeat(self.cache.rows_per_line)
+        return np.minimum(age_N, self.limit - 1)
 
     def open(self, prompts: list[int]) -> None:
         """Begin the grid with a line for each of ``prompts``."""
-        limit = max(self.settings.max_new_tokens, 1)
         logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
-        self.cache = GridCache(prefix, self.count, limit)
+        self.cache = GridCache(prefix, self.count, self.limit)
         self.logits_NV = logits_BV.repeat_interleave(self.count, 0)
         rows = len(self.logits_NV)
-        device = self.policy.device
         self.row_N = self.rows_of(prompts)
-        self.live_N = torch.ones(rows, dtype=torch.bool, device=device)
-        self.slot_N = torch.arange(rows, device=device)
+        self.live_N = np.ones(rows, dtype=np.bool_)
         self.start_N = self.starts_of(prompts)
         self.uniform_NT = self.uniform_of(prompts)
-        self.tokens_NT = torch.zeros(rows, limit, dtype=torch.long, device=device)
-        self.logp_NT = torch.zeros(rows, limit, device=device)
-        self.age = [0] * len(prompts)
+        self.threads = threads_for(self.policy, rows)
+        self.tokens_NT = np.zeros((rows, self.limit), dtype=np.int64)
+        self.logp_NT = np.zeros((rows, self.limit), dtype=np.float32)
 
-    def rows_of(self, prompts: list[int]) -> list[int]:
+    def rows_of(self, prompts: list[int]) -> Array:
         """Number of each row of ``prompts`` among all rows that are asked for."""
-        return [i * self.count + member for i in prompts for member in range(self.count)]
+        return (np.array(prompts)[:, None] * self.count + np.arange(self.count)).reshape(-1)
 
-    def starts_of(self, prompts: list[int]) -> Tensor:
+    def starts_of(self, prompts: list[int]) -> Array:
         """Position of the first written token of each row."""
-        starts = [self.prompts[i].next_position for i in prompts for _ in range(self.count)]
-        return torch.tensor(starts, device=self.policy.device)
+        return np.array([self.prompts[i].next_position for i in prompts]).repeat(self.count)
 
-    def uniform_of(self, prompts: list[int]) -> Tensor:
+    def uniform_of(self, prompts: list[int]) -> Array:
         """Uniform numbers [N, T] that decide each token of each row of ``prompts``."""
-        shape = (self.count, max(self.settings.max_new_tokens, 1))
+        shape = (self.count, self.limit)
         if self.settings.temperature == 0:
-            return torch.zeros(len(prompts) * self.count, 1, device=self.policy.device)
+            return np.zeros((len(prompts) * self.count, 1), dtype=np.float32)
         drawn = [np.random.Generator(np.random.Philox(self.seeds[i])).random(shape, np.float32)
                  for i in prompts]  # fmt: skip
-        return torch.from_numpy(np.concatenate(drawn)).to(self.policy.device)
+        return np.concatenate(drawn)
 
     def choose(self) -> Tensor:
         """The next token of every row, ended ones too; notes those of rows that go on."""
-        place_N = self.cache.length_N
-        logp_NV = (self.logits_NV / self.settings.scale).log_softmax(-1)
+        place_N, every_N = self.place_N, np.arange(len(self.live_N))
+        scale = self.settings.scale
+        logp_NV = (self.logits_NV if scale == 1 else self.logits_NV / scale).log_softmax(-1)
         allowed_NV = logp_NV + self.barrier_V
         if self.settings.temperature == 0:
             tokens_N = allowed_NV.argmax(-1)
         else:
             cut_NV = truncate(allowed_NV, self.settings.top_p, self.settings.top_k)
-            tokens_N = draw(cut_NV, self.uniform_NT[self.slot_N, place_N])
-        live, slots = self.live_N, self.slot_N[self.live_N]
-        self.tokens_NT[slots, place_N[live]] = tokens_N[live]
+            tokens_N = draw(cut_NV, self.moved(self.uniform_NT[every_N, place_N]))
         chosen_N = logp_NV.gather(-1, tokens_N[:, None]).squeeze(-1)
-        self.logp_NT[slots, place_N[live]] = chosen_N[live]
-        self.note_ended(tokens_N)
+        self.tokens_NT[every_N, place_N] = tokens_N.cpu().numpy()
+        self.logp_NT[every_N, place_N] = chosen_N.cpu().numpy()
+        self.note_ended(place_N, self.tokens_NT[every_N, place_N])
         return tokens_N
 
-    def note_ended(self, tokens_N: Tensor) -> None:
+    def moved(self, values_N: Array) -> Tensor:
+        """``values_N`` where the weights are, without waiting for what is being computed there."""
+        return torch.from_numpy(values_N).to(self.policy.device, non_blocking=True)
+
+    def note_ended(self, place_N: Array, tokens_N: Array) -> None:
         """Store the rows that their last token ended, and mark them."""
-        ended_N = torch.isin(tokens_N, self.ends)
-        over_N = self.cache.length_N + 1 >= self.settings.max_new_tokens
-        done_N = ended_N | over_N | self.stopped()
-        for slot in (done_N & self.live_N).nonzero().squeeze(1).tolist():
-            count = int(self.cache.length_N[slot]) + 1
+        ended_N = self.ends_V[tokens_N]
+        done_N = ended_N | (place_N + 1 >= self.settings.max_new_tokens)
+        if self.settings.stop:
+            stopped = [on and self.holds_stop(slot) for slot, on in enumerate(self.live_N.tolist())]
+            done_N |= np.array(stopped)
+        for slot in np.flatnonzero(done_N & self.live_N).tolist():
+            count = int(place_N[slot]) + 1
             reason: StopReason = "length"
-            if bool(ended_N[slot]):
+            if ended_N[slot]:
                 reason = "end"
-            elif self.holds_stop(slot):
+            elif self.settings.stop and self.holds_stop(slot):
                 reason = "stop"
             ids = tuple(self.tokens_NT[slot, :count].tolist())
             text = self.policy.processor.tokenizer.decode(ids, skip_special_tokens=True)
             logp = tuple(self.logp_NT[slot, :count].tolist())
-            self.rollouts[self.row_N[slot]] = Rollout(ids, logp, text, reason)
-        self.live_N = self.live_N & ~done_N
-
-    def stopped(self) -> Tensor:
-        """Which rows have just completed a stop string."""
-        if not self.settings.stop:
-            return torch.zeros_like(self.live_N)
-        found = [live and self.holds_stop(slot) for slot, live in enumerate(self.live_N.tolist())]
-        return torch.tensor(found, device=self.policy.device)
+            self.rollouts[int(self.row_N[slot])] = Rollout(ids, logp, text, reason)
+        self.live_N &= ~done_N
 
     def holds_stop(self, slot: int) -> bool:
         """Whether the last token of a row completed a stop string."""
         stop = self.settings.stop
-        if not stop:
-            return False
         # A token is at least a byte, so a string that the last token completes starts in this tail.
-        end = int(self.cache.length_N[slot]) + 1
+        end = int(self.place_N[slot]) + 1
         start = max(0, end - max(len(word.encode()) for word in stop))
         tail = self.tokens_NT[slot, start:end].tolist()
         text = self.policy.processor.tokenizer.decode(tail, skip_special_tokens=True)
         return any(word in text for word in stop)
 
-    def advance(self, tokens_N: Tensor, longest: int) -> None:
-        """Run the new tokens through the model; live rows have at most ``longest`` before them."""
-        self.cache.open_step(longest)
-        position_N = self.start_N + self.cache.length_N
-        embeds = self.policy.core.get_input_embeddings()(tokens_N)
-        positions = position_N.expand(ROPE_AXES, -1)
-        hidden = self.policy.forward(embeds, positions, self.cache.attend)
-        self.logits_NV = self.policy.logits(hidden)
-        self.cache.length_N += self.live_N
-        self.age = [age + 1 for age in self.age]
+    def advance(self, tokens_N: Tensor) -> None:
+        """Run the new tokens through the model."""
+        self.cache.open_step(int(self.cache.age_B[self.live_lines()].max()))
+        positions_N = self.moved(self.start_N + self.place_N)
+        self.logits_NV = self.write(self.embed(tokens_N), positions_N, self.cache.attend)
+        self.cache.close_step()
 
     def refill(self, idle: list[int]) -> None:
         """Give the lines that have ended to prompts that wait."""
         prompts = self.take(len(idle))
-        lines = torch.tensor(idle[: len(prompts)], device=self.policy.device)
+        lines = idle[: len(prompts)]
         logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
-        rows = (
-            lines[:, None] * self.count + torch.arange(self.count, device=lines.device)
-        ).flatten()
-        self.cache.replace(lines, rows, prefix)
-        self.logits_NV[rows] = logits_BV.repeat_interleave(self.count, 0)
-        for slot, row in zip(rows.tolist(), self.rows_of(prompts), strict=True):
-            self.row_N[slot] = row
+        self.cache.replace(lines, prefix)
+        rows = (np.array(lines)[:, None] * self.count + np.arange(self.count)).reshape(-1)
+        self.logits_NV[self.moved(rows)] = logits_BV.repeat_interleave(self.count, 0)
+        self.row_N[rows] = self.rows_of(prompts)
         self.start_N[rows] = self.starts_of(prompts)
         self.uniform_NT[rows] = self.uniform_of(prompts)
         self.live_N[rows] = True
-        for line in idle[: len(prompts)]:
-            self.age[line] = 0
 
     def compact(self, tokens_N: Tensor) -> Tensor:
         """Once half of the grid has ended, keep what is live; the tokens of what is kept."""
-        live_BG = self.live_N.view(self.lines, -1)
+        live_BG = self.live_N.reshape(-1, self.cache.rows_per_line)
         count_B = live_BG.sum(1)
-        # Asked every step, so no line is looked at in Python before it is sure.
-        lines, width = torch.stack([(count_B > 0).sum(), count_B.max()]).tolist()
-        if 2 * lines * width > len(tokens_N):
+        width = int(count_B.max())
+        if 2 * int((count_B > 0).sum()) * width > len(tokens_N):
             return tokens_N
-        kept = [(line, [g for g, on in enumerate(row) if on])
-                for line, row in enumerate(live_BG.tolist()) if any(row)]  # fmt: skip
+        kept = [(line, np.flatnonzero(live_BG[line]).tolist()) for line in np.flatnonzero(count_B)]
         # A line with fewer rows than the widest repeats its first as an ended one.
         old = self.cache.rows_per_line
-        slots = [line * old + g for line, ms in kept for g in [*ms, *ms[:1] * (width - len(ms))]]
-        live_N = [place < len(ms) for _, ms in kept for place in range(width)]
-        rows = torch.tensor(slots, device=self.policy.device)
-        self.cache.narrow(torch.tensor([line for line, _ in kept], device=rows.device), rows)
-        self.age = [self.age[line] for line, _ in kept]
-        self.row_N = [self.row_N[slot] for slot in slots]
-        self.live_N = torch.tensor(live_N, device=rows.device)
-        self.slot_N = self.slot_N[: len(rows)]
-        self.start_N, self.uniform_NT = self.start_N[rows], self.uniform_NT[rows]
-        self.tokens_NT, self.logp_NT = self.tokens_NT[rows], self.logp_NT[rows]
-        return tokens_N[rows]
+        slots = [
+            int(line) * old + g for line, ms in kept for g in [*ms, *ms[:1] * (width - len(ms))]
+        ]
+        self.cache.narrow([int(line) for line, _ in kept], slots)
+        self.live_N = np.array([place < len(ms) for _, ms in kept for place in range(width)])
+        self.row_N, self.start_N = self.row_N[slots], self.start_N[slots]
+        self.uniform_NT = self.uniform_NT[slots]
+        self.tokens_NT, self.logp_NT = self.tokens_NT[slots], self.logp_NT[slots]
+        return tokens_N[self.moved(np.array(slots))]
 
 
 def prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Prefix]:
     """Next-token logits [B, V] of prompts, and their keys and values."""
     batch = policy.batch(prompts)
     index_BS = pad_sequence(list(batch.rows), batch_first=True).to(policy.device)
-    length_B = torch.tensor([len(places) for places in batch.rows], device=policy.device)
+    lengths = [len(places) for places in batch.rows]
     within = attend_within(batch, policy.kernel)
     keys, values = [], []
 
@@ -316,8 +312,8 @@ def prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Prefix]
         return within(layer, q_MAD, k_MKD, v_MKD)
 
     hidden_MH = policy.forward(policy.embed(batch), batch.positions, attend)
-    last_B = index_BS.gather(1, length_B[:, None] - 1).squeeze(1)
-    return policy.logits(hidden_MH[last_B]), Prefix(keys, values, length_B)
+    last_B = torch.stack([places[-1] for places in batch.rows]).to(policy.device)
+    return policy.logits(hidden_MH[last_B]), Prefix(keys, values, lengths)
 
 
 def _barrier(policy: Policy) -> Tensor:
@@ -336,8 +332,8 @@ def draw(logits_NV: Tensor, uniform_N: Tensor) -> Tensor:
     """
     mass_NV = logits_NV.softmax(-1).cumsum(-1)
     # A number so close to 1 that its product rounds to the whole mass would pass the last token.
-    mark_N = uniform_N.clamp(max=1 - 1e-6) * mass_NV[:, -1]
-    return (mass_NV <= mark_N[:, None]).sum(-1)
+    mark_N1 = uniform_N[:, None].clamp(max=1 - 1e-6) * mass_NV[:, -1:]
+    return torch.searchsorted(mass_NV, mark_N1, right=True).squeeze(-1)
 
 
 def truncate(logits_NV: Tensor, top_p: float, top_k: int) -> Tensor:

@@ -1,5 +1,14 @@
 """Score whole rows without a gradient, some at a time.
 
+What a rollout has computed is used again where that changes nothing. Its log-probabilities are the
+old ones of an exactly on-policy step, so that such a step makes no forward pass for them (see
+`gnomon.rl.experience.facts`); features of images are, while the vision tower is frozen (see
+`gnomon.models.features`). Its keys and values are not. The training pass needs them with their
+gradients: the loss depends on the weights through the keys and values of every earlier token too,
+and taking them from the rollout as constants would drop that part of the gradient. What has no
+gradient to lose has other weights (a reference), other images (corrupted ones), or is asked for
+because the trainer is to compute it itself (corrections of the engine's mismatch).
+
 Dimension suffixes: N rows, T trained tokens of the row that has most.
 """
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gnomon.models.batch import strips
 from gnomon.models.logprobs import CHUNK
 from gnomon.scale.shape import Parameters, Shape, Trained
 
@@ -80,12 +81,18 @@ class Load:
     @property
     def keys(self) -> int:
         """Places that the tokens look at, summed over the runs."""
-        return self.held + (self.rows * self.shared if self.shared else 0)
+        if not self.shared:
+            return self.held
+        looked_at = sum(self.shared + last for _, last in strips(self.tokens))
+        return self.held - self.rows * self.tokens + self.rows * looked_at
 
     @property
     def masked(self) -> int:
         """Entries of the masks of rows that continue a prompt."""
-        return self.rows * self.tokens * (self.shared + self.tokens) if self.shared else 0
+        if not self.shared:
+            return 0
+        cut = strips(self.tokens)
+        return self.rows * sum((last - first) * (self.shared + last) for first, last in cut)
 
     @property
     def _prompts(self) -> int:
@@ -201,7 +208,7 @@ def estimate_memory(
         saved=saved_bytes(shape, load, setup, trained),
         working=_working(shape, load, setup, trained),
         copies=_copies(shape, trained, setup, keep=not setup.checkpointing),
-        rollout_copies=_copies(shape, trained, setup, keep=False),
+        rollout_copies=_prepared(shape, trained, load, setup),
         logits=logit_bytes(shape, load),
         gathered=_gathered(shape, setup),
         kv_cache=_cache(shape, load, setup),
@@ -308,6 +315,15 @@ def _copies(shape: Shape, trained: Trained, setup: Setup, *, keep: bool) -> int:
     if not setup.lora:
         return BFLOAT16 * trained.parameters
     return BFLOAT16 * shape.layer * (shape.layers if keep else 1)
+
+
+def _prepared(shape: Shape, trained: Trained, load: Load, setup: Setup) -> int:
+    """Weights as writing prepares them once a rollout (`gnomon.models.fused`): a copy of the layers
+    in float32; in bfloat16 what autocast would make.
+    """
+    if setup.bfloat16 or setup.gpus > 1 or not load.decoding:
+        return _copies(shape, trained, setup, keep=False)
+    return FLOAT32 * shape.layer * shape.layers
 
 
 def _gathered(shape: Shape, setup: Setup) -> int:
