@@ -41,6 +41,7 @@ from gnomon.blocks import (
     UseRegulariser,
     UseResampler,
     UseReward,
+    UseSampler,
     UseSchedule,
     UseSource,
     UseWeight,
@@ -79,6 +80,7 @@ __all__ = [
     "Stage",
     "Use",
     "Value",
+    "Verification",
     "build",
     "code",
     "make_recipe",
@@ -138,6 +140,19 @@ class Sampling(Block):
     top_k: Whole = Field(0, ge=0)
     stop: tuple[str, ...] = ()
     chunk: Count = 128
+
+
+class Verification(Block):
+    """How rollouts are verified: each in one of ``threads``, and within ``seconds`` by the clock.
+
+    With ``overlap`` one is verified as soon as it has ended, while others are still being written;
+    verdicts and rewards are the same without. What takes longer than its time is left out of
+    training, with the outcome timeout. Symbolic comparisons have shorter limits of their own.
+    """
+
+    overlap: bool = True
+    threads: Count = 4
+    seconds: Number = Field(60.0, gt=0)
 
 
 class Reward(Block):
@@ -271,7 +286,9 @@ class Reinforce(Stage):
     prompts: Count
     rollouts: Count
     sampling: Sampling
+    sampler: UseSampler = Use("own")  # type: ignore[valid-type]
     grader: UseGrader = Use("strict")  # type: ignore[valid-type]
+    verification: Verification = Field(default_factory=lambda: Verification())
     rewards: tuple[Reward, ...]
     combine: UseCombination = Use("sum")  # type: ignore[valid-type]
     demonstrations: Demonstrations | None = None

@@ -14,7 +14,7 @@ import numpy as np
 
 from gnomon.auxiliary.reader import Reader, ReaderError, summary_of
 from gnomon.parts import BoundPart
-from gnomon.records import Graded, Group
+from gnomon.records import Graded, Group, Sample
 
 
 class RewardError(RuntimeError):
@@ -50,8 +50,9 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
     """The same graded groups with the score of every term and the combined reward of every rollout.
 
     A term that takes ``groups`` is called once, with all groups that it applies to; every other
-    term once per rollout. A score is None where the term does not apply; a rollout without any
-    score gets the reward NaN, which is to be left out of training. Raises `RewardError` when
+    term once per rollout, unless `score_alone` has scored the rollout by it before. A score is None
+    where the term does not apply; a rollout without any score gets the reward NaN, which is to be
+    left out of training. Raises `RewardError` when
     a term raises, gives no finite number, or gives the wrong number of scores, and when the
     combined reward is infinite; ValueError for two terms of one name. The scores of a term with a
     scope are kept beside the reward and do not enter it.
@@ -77,6 +78,22 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
         )
         for g, group in enumerate(groups)
     ]
+
+
+def score_alone(sample: Sample, member: Graded, terms: Sequence[Term]) -> Graded:
+    """A rollout with its scores by the terms that look at one rollout at a time.
+
+    What `score` gives it by these terms, in any order and thread. Raises `RewardError` as it does.
+    """
+    alone = [term for term in terms if "groups" not in term.part.part.inputs]
+    group = Group(sample, (member,))
+    return dataclasses.replace(
+        member,
+        scores={
+            term.name: _member_score(term, group, member) if term.applies(group) else None
+            for term in alone
+        },
+    )
 
 
 def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
@@ -133,10 +150,14 @@ def _present(group: Group, name: str) -> list[float]:
 
 def _term_scores(term: Term, groups: Sequence[Group]) -> Scores:
     if "groups" in term.part.part.inputs:
-        return _batch_scores(term, groups)
+        return batch_scores(term, groups)
     return [
         [
-            _member_score(term, group, member) if term.applies(group) else None
+            member.scores[term.name]
+            if term.name in member.scores
+            else _member_score(term, group, member)
+            if term.applies(group)
+            else None
             for member in group.members
         ]
         for group in groups
@@ -157,7 +178,8 @@ def _member_score(term: Term, group: Group, member: Graded) -> float | None:
     return _number(term, sample.id, _call(term, inputs, f"sample {sample.id!r}"))
 
 
-def _batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
+def batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
+    """Scores of every rollout by a term that takes ``groups``; errors as of `score`."""
     wanted = set(term.part.part.inputs)
     if not wanted <= {"groups", "ask"}:
         raise RewardError(

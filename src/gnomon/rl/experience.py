@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gnomon.models.encode import Encoded
 from gnomon.parts import BoundPart
-from gnomon.records import Graded, Group
+from gnomon.records import Graded, Group, Outcome
 from gnomon.rewards.score import Term
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.critic import Targets
@@ -140,8 +140,10 @@ def without_undecided(group: Group) -> Group:
 
 
 def undecided(group: Group, member: Graded) -> bool:
-    """Whether the grader failed; without a reference there is nothing to grade."""
-    return group.sample.answer is not None and not member.verdict.graded
+    """Whether the grader failed; without a reference there is nothing to grade, but time can run
+    out on a reward term."""
+    late = member.verdict.outcome is Outcome.TIMEOUT
+    return (group.sample.answer is not None or late) and not member.verdict.graded
 
 
 def trained_logp(member: Graded) -> Tensor:
