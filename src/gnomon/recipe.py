@@ -75,6 +75,7 @@ __all__ = [
     "RewardKl",
     "Sampling",
     "Scale",
+    "Scope",
     "Sft",
     "Sourced",
     "Stage",
@@ -155,16 +156,36 @@ class Verification(Block):
     seconds: Number = Field(60.0, gt=0)
 
 
+class Scope(Block):
+    """The tokens that a term's credit goes to; the name of a section alone stands for its span.
+
+    ``section`` is that of a tag in the stage's format, such as ``think``, ``boxed`` or
+    ``everything``. ``reach``: the content of the section (``span``), or all tokens from the first
+    one up to its end (``prefix``, arXiv 2506.21277).
+    """
+
+    section: str
+    reach: Literal["span", "prefix"] = "span"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, values: Any) -> Any:
+        return {"section": values} if isinstance(values, str) else values
+
+
 class Reward(Block):
     """One reward term: its part, its weight, and the tasks that it applies to (None: all).
 
-    ``reader`` is the second model of a term that asks one (`gnomon parts reader`).
+    ``reader`` is the second model of a term that asks one (`gnomon parts reader`). With a ``scope``
+    the term stays out of the reward: the stage's estimator turns its scores into advantages of
+    their own, which go, times the weight, to the tokens of a section alone.
     """
 
     part: UseReward  # type: ignore[valid-type]
     weight: Number
     tasks: tuple[str, ...] | None = None
     reader: UseReader | None = None  # type: ignore[valid-type]
+    scope: Scope | None = None
 
     @model_validator(mode="after")
     def _check_reader(self) -> Reward:

@@ -1,4 +1,4 @@
-"""Rollouts are verified while others are still being written, and nothing of it shows in numbers."""
+"""Rollouts are verified while others are still being written; no number shows anything of it."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_a_term_that_fails_stops_the_step_with_its_name():
         raise ValueError("no such column")
 
     term = Term("broken", part("reward", "broken"))
-    with pytest.raises(RewardError, match="'broken' failed on sample 'a'.*no such column"):
+    with pytest.raises(RewardError, match=r"'broken' failed on sample 'a'.*no such column"):
         verified(objective("strict", term), WRITTEN)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from gnomon.auxiliary.reader import Reader, ReaderError, summary_of
 from gnomon.parts import BoundPart
 from gnomon.records import Graded, Group, Sample
+from gnomon.rewards.scope import Scope
 
 
 class RewardError(RuntimeError):
@@ -26,8 +27,8 @@ class Term:
     """One reward term: name in the scores, part, weight, and tasks it applies to (None: all).
 
     ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`. A term with a
-    ``scope``, the name of a section, stays out of the combined reward: its credit goes to the
-    tokens up to the end of that section, see `gnomon.rewards.scope`.
+    ``scope`` stays out of the combined reward: its credit goes to the tokens of a section, see
+    `gnomon.rewards.scope`.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Term:
     weight: float = 1.0
     applies_to: tuple[str, ...] | None = None
     ask: Reader | None = None
-    scope: str = ""
+    scope: Scope | None = None
 
     def applies(self, group: Group) -> bool:
         """Whether the term scores the rollouts of this group's task."""
@@ -61,7 +62,7 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
     if len(set(names)) < len(names):
         raise ValueError(f"reward terms need different names: {', '.join(names)}")
     table = [_term_scores(term, groups) for term in terms]
-    whole = [place for place, term in enumerate(terms) if not term.scope]
+    whole = [place for place, term in enumerate(terms) if term.scope is None]
     chosen = [table[place] for place in whole], [terms[place] for place in whole]
     rewards = _combined(*chosen, combine, groups)
     return [

@@ -8,6 +8,7 @@ from typing import Any
 
 from gnomon.parts import BoundPart
 from gnomon.recipe import Regulariser, Reinforce, Reward, Use, build
+from gnomon.rewards.scope import Scope
 from gnomon.rewards.score import Term
 from gnomon.rl.backend import RolloutBackend
 from gnomon.stages.context import StageContext
@@ -107,7 +108,8 @@ def _reward_kl(stage: Reinforce) -> tuple[BoundPart, BoundPart] | None:
 def _term(reward: Reward, context: StageContext) -> Term:
     made = build("reward", reward.part)
     ask = build("reader", reward.reader).supply(_known(context)) if reward.reader else None
-    return Term(reward.part.part, made, reward.weight, reward.tasks, ask)
+    scope = None if reward.scope is None else Scope(reward.scope.section, reward.scope.reach)
+    return Term(reward.part.part, made, reward.weight, reward.tasks, ask, scope)
 
 
 def _known(context: StageContext) -> dict[str, Any]:

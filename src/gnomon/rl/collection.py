@@ -6,6 +6,7 @@ Dimension suffixes: N rollouts of the step, T trained tokens of the longest resp
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from gnomon.rl.demonstrations import demonstrations_of, write_groups
 from gnomon.rl.experience import Facts, undecided, weighted, without_undecided
 from gnomon.rl.masking import corrupted
 from gnomon.rl.returns import row_means
+from gnomon.rl.scopes import Scoped, scoped_terms, token_advantages
 from gnomon.rl.scoring import score_rows
 from gnomon.rl.verifying import Verifying
 from gnomon.stages.context import Prepared, StageContext
@@ -146,15 +148,37 @@ def charge(
     measure(context, "reward_kl", float(value_NT.sum()), float(known["mask"].sum()))
 
 
+def scopes_of(
+    objective: Objective, context: StageContext, groups: Sequence[Group], known: Facts
+) -> tuple[Scoped, ...]:
+    """The terms whose credit goes to some of the tokens, with their scores and tokens."""
+    decode = functools.partial(context.policy.processor.tokenizer.decode, skip_special_tokens=True)
+    return scoped_terms(groups, objective.terms, decode, known["mask"].shape[1])
+
+
 def weigh(
     objective: Objective, context: StageContext, known: Facts
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
     """Advantages with their weights, and the weights of the regularisers.
 
-    ``known`` takes one advantage for each rollout.
+    ``known`` takes one advantage for each rollout. Where terms have a scope, which ``known`` holds
+    under "scoped", advantages are [N, T].
     """
     memory = context.remembered("advantage")
     advantages = objective.advantage.supply(known | {"memory": memory})
+
+    def estimate(term: Scoped) -> Tensor:
+        scores_N = torch.where(known["rewards"].isfinite(), term.scores_N, math.nan)
+        own = {
+            "rewards": scores_N,
+            "scores": scores_N[None],
+            "weights": torch.ones(1),
+            "memory": context.remembered(f"advantage.{term.name}"),
+        }
+        credit_N: Tensor = objective.advantage.supply(known | own)
+        return credit_N
+
+    advantages = token_advantages(advantages, known["scoped"], estimate)
     known["advantages"] = row_means(advantages, known["mask"])
     factors = [
         part.supply(known | {"memory": context.remembered(f"weights.{number}.{part.part.name}")})

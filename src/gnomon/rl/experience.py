@@ -68,7 +68,11 @@ class Experience:
 
 
 def facts(groups: Sequence[Group], terms: Sequence[Term]) -> Facts:
-    """What is known of graded groups before any advantage is made."""
+    """What is known of graded groups before any advantage is made.
+
+    Terms with a scope are no part of ``scores`` and ``weights``: see `gnomon.rl.scopes`.
+    """
+    terms = [term for term in terms if term.scope is None]
     members = [member for group in groups for member in group.members]
     tasks = [group.sample.task for group in groups for _ in group.members]
     sizes = torch.tensor([len(group.members) for group in groups])
