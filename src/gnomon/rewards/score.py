@@ -86,15 +86,13 @@ def score_alone(sample: Sample, member: Graded, terms: Sequence[Term]) -> Graded
 
     What `score` gives it by these terms, in any order and thread. Raises `RewardError` as it does.
     """
-    alone = [term for term in terms if "groups" not in term.part.part.inputs]
-    group = Group(sample, (member,))
-    return dataclasses.replace(
-        member,
-        scores={
-            term.name: _member_score(term, group, member) if term.applies(group) else None
-            for term in alone
-        },
-    )
+    group, inputs = Group(sample, (member,)), _inputs(sample, member)
+    scores = {
+        term.name: _member_score(term, sample, inputs) if term.applies(group) else None
+        for term in terms
+        if "groups" not in term.part.part.inputs
+    }
+    return Graded(member.rollout, member.verdict, scores, member.reward)
 
 
 def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
@@ -156,7 +154,7 @@ def _term_scores(term: Term, groups: Sequence[Group]) -> Scores:
         [
             member.scores[term.name]
             if term.name in member.scores
-            else _member_score(term, group, member)
+            else _member_score(term, group.sample, _inputs(group.sample, member))
             if term.applies(group)
             else None
             for member in group.members
@@ -165,9 +163,9 @@ def _term_scores(term: Term, groups: Sequence[Group]) -> Scores:
     ]
 
 
-def _member_score(term: Term, group: Group, member: Graded) -> float | None:
-    sample = group.sample
-    inputs = {
+def _inputs(sample: Sample, member: Graded) -> dict[str, Any]:
+    """What a term can be given about one rollout."""
+    return {
         "response": member.rollout.text,
         "length": len(member.rollout.token_ids),
         "verdict": member.verdict,
@@ -176,7 +174,10 @@ def _member_score(term: Term, group: Group, member: Graded) -> float | None:
         "sample": sample,
         "stop": member.rollout.stop,
     }
-    return _number(term, sample.id, _call(term, inputs, f"sample {sample.id!r}"))
+
+
+def _member_score(term: Term, sample: Sample, inputs: dict[str, Any]) -> float | None:
+    return _number(term, sample.id, _call(term, inputs, sample))
 
 
 def batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
@@ -215,12 +216,13 @@ def _rows(term: Term, groups: Sequence[Group]) -> Sequence[Sequence[Any]]:
     return rows
 
 
-def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
+def _call(term: Term, inputs: dict[str, Any], place: str | Sample) -> Any:
     try:
         return term.part.supply(inputs)
     except ReaderError as error:
         raise RewardError(f"reward term {term.name!r}: {error}") from error
     except (ValueError, TypeError, ZeroDivisionError) as error:
+        place = place if isinstance(place, str) else f"sample {place.id!r}"
         raise RewardError(
             f"reward term {term.name!r} failed on {place}: {type(error).__name__}: {error}; "
             f"correct {term.part.part.name!r} or let the term apply only to tasks it can score"
@@ -228,8 +230,8 @@ def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
 
 
 def _number(term: Term, sample: str, value: Any) -> float | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is float and math.isfinite(value)):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, Real | np.bool_) and math.isfinite(float(value)):
         return float(value)
     raise RewardError(

@@ -65,7 +65,7 @@ class Meter:
         largest = float(size.max()) if count else 0.0
         self.largest["mismatch"] = max(self.largest.get("mismatch", 0.0), largest)
         self.add("mismatch_mean", float(size.sum()), count)
-        self.add("mismatch_kl", float((torch.expm1(lr) - lr).sum()), count)
+        self.add("mismatch_kl", float((torch.expm1(lr) - lr).clamp(min=0).sum()), count)
         self.add("mismatch_outside", float((size > FAR).sum()), count)
 
     def means(self) -> dict[str, float]:
