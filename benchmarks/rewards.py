@@ -15,9 +15,9 @@ import time
 from typing import Any
 
 from gnomon.grading.respond import grade_response
-from gnomon.parts import load_kind, part
+from gnomon.parts import PartError, load_kind, part
 from gnomon.records import Answer, Graded, Group, Message, Outcome, Rollout, Sample, Verdict
-from gnomon.rewards.score import Term, score, score_alone
+from gnomon.rewards.score import RewardError, Term, score, score_alone
 
 GROUPS, MEMBERS, WORDS = 64, 8, 230
 TYPICAL: dict[str, dict[str, Any]] = {
@@ -42,6 +42,7 @@ FREE = {"trl", "verl", "mask-iou", "render-match"}
 SETTINGS: dict[str, dict[str, Any]] = {
     "length-ramp": {"budget": 300},
     "soft-overlong": {"limit": 400, "buffer": 100},
+    "cosine-length": {"limit": 400},
     "interval": {"column": "span"},
     "typed-answer": {"system": "visionary"},
     "grounding": {"column": "track", "task": "track_task"},
@@ -125,7 +126,12 @@ def main() -> None:
         print(f"grading and {' + '.join(mix)}: {mixed(groups, mix):.1f} ms")
     parts = load_kind("reward")
     names = [n for n, p in parts.items() if "ask" not in p.inputs and n not in FREE]
-    costs = {name: cost(groups, name) for name in names}
+    costs = {}
+    for name in names:
+        try:
+            costs[name] = cost(groups, name)
+        except (PartError, RewardError) as error:
+            print(f"{name:22} left out: {error}")
     for name, value in sorted(costs.items(), key=lambda item: -item[1]):
         print(f"{name:22} {value:8.1f} ms")
 

@@ -220,7 +220,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.foreign",
     ),
     "reader": ("gnomon.auxiliary.local", "gnomon.auxiliary.endpoint"),
-    "sampler": ("gnomon.rl.backend",),
+    "sampler": ("gnomon.rl.backend", "gnomon.rl.vllm"),
     "combination": ("gnomon.rewards.combine",),
     "advantage": (
         "gnomon.rl.advantages",

@@ -136,7 +136,7 @@ def test_without_a_scope_advantages_stay_one_number_for_each_rollout() -> None:
 SCORES = st.lists(st.floats(-5, 5, width=32), min_size=4, max_size=4)
 
 
-@given(SCORES, SCORES, st.floats(0.1, 3, width=32))
+@given(SCORES, SCORES, st.floats(0.125, 3, width=32))
 def test_a_scope_that_is_everything_is_the_plain_sum_of_rewards(
     one: list[float], other: list[float], weight: float
 ) -> None:
@@ -210,7 +210,7 @@ def test_credit_reaches_the_tokens_in_scope_alone(
     experience = collected(stage, open_stage(stage))
     assert experience.advantages.shape == experience.mask_NT.shape
     for row, credit in zip(experience.advantages, CREDIT, strict=True):
-        assert set(row.tolist()) <= {0.0, pytest.approx(credit)}
+        assert all(value in (0.0, pytest.approx(credit)) for value in row.tolist())
         assert row[0] == pytest.approx(credit)
         assert row[-1] == 0.0
     assert experience.rewards_N.tolist() == [0.0] * ROWS

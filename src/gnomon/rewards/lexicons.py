@@ -11,7 +11,7 @@ import functools
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from gnomon.parts import register
@@ -22,7 +22,7 @@ _DOTS = re.compile(r"\.{2,}")
 _CRITIC_BORDER = re.compile(r"[.!?] [A-Z0-9]")
 _BORDER = re.compile(r"[.!?]\s+")
 _ODD = re.compile("[\u0130\u0131\u017f\u212a]")
-"""Letters outside of ASCII that are the same as i, s or k in any case, which lowering them loses."""
+"""Letters that are the same as i, s or k in any case, which lowering them loses."""
 
 _WEIGHTS: dict[float, str] = {
     0.15: "I was mistaken|that's not right|this contradicts|I need to reconsider|I made an error",
@@ -189,7 +189,9 @@ _INSIGHTS = (
     Phrase("(?:now|then) I (?:can|see|understand)", "now i ", "then i "),
     Phrase("this (?:contradicts|confirms)", "this contradicts", "this confirms"),
     Phrase("(?:now|then) it (?:is|becomes) clear", "clear"),
-    Phrase("I missed that|I didn't notice|I overlooked", "missed that", "didn't notice", "overlook"),
+    Phrase(
+        "I missed that|I didn't notice|I overlooked", "missed that", "didn't notice", "overlooked"
+    ),
 )  # fmt: skip
 
 
@@ -329,9 +331,7 @@ def _insights(text: Folded) -> int:
     return found
 
 
-def _sentences_with(
-    phrases: Iterable[Phrase], text: Folded, starts: Sequence[int]
-) -> set[int]:
+def _sentences_with(phrases: Iterable[Phrase], text: Folded, starts: Sequence[int]) -> set[int]:
     """Numbers of the sentences that hold one of the phrases, none of which holds ``.!?``."""
     return {
         bisect_right(starts, match.start()) - 1
@@ -344,7 +344,7 @@ def _corrections(text: Folded, starts: Sequence[int]) -> int:
     """Sentences of 5 characters or more that doubt, and are put right within three; at most 3."""
     doubts = _sentences_with(_STARTERS, text, starts)
     followed = _sentences_with(_FOLLOW_UPS, text, starts) if doubts else set()
-    lengths = [end - start - 1 for start, end in zip(starts, starts[1:], strict=False)]
+    lengths = [end - start - 1 for start, end in pairwise(starts)]
     found = sum(
         lengths[place] >= 5 and not followed.isdisjoint(range(place + 1, place + 4))
         for place in doubts

@@ -20,6 +20,10 @@ from gnomon.records import Rollout
 from gnomon.stages.context import Prepared
 
 
+class BackendError(ValueError):
+    """A backend that cannot do what is asked; the message says what to do."""
+
+
 class RolloutBackend(Protocol):
     """Whatever writes responses with the weights of a policy."""
 

@@ -30,10 +30,7 @@ def refusals(recipe: Recipe) -> list[str]:
         place = f"stages.{stage.name}"
         found += [f"{place}.{line}" for line in _rates(stage)]
         if isinstance(stage, Reinforce):
-            checks = (
-                _groups, _demonstrations, _filters, _references, _images, _tasks, _critics, _scopes,
-            )  # fmt: skip
-            found += [f"{place}.{line}" for check in checks for line in check(stage)]
+            found += [f"{place}.{line}" for check in _CHECKS for line in check(stage)]
     return found
 
 
@@ -280,3 +277,16 @@ def _mixes_tokens(loss: Use) -> bool:
 
     one, other = first(1.0), first(3.0)
     return one is not None and other is not None and not torch.equal(one, other)
+
+
+def _samplers(stage: Reinforce) -> Iterator[str]:
+    """An engine that is not on this machine; a sampler tells so by its attribute ``missing``."""
+    missing = getattr(find("sampler", stage.sampler.part).function, "missing", None)
+    problem = missing() if missing is not None else ""
+    if problem:
+        yield f"sampler: {stage.sampler.part!r}: {problem}"
+
+
+_CHECKS = (
+    _groups, _demonstrations, _filters, _references, _images, _tasks, _critics, _scopes, _samplers,
+)  # fmt: skip
