@@ -37,10 +37,10 @@ class Ahead:
                 if key not in self._replies:
                     self._replies[key] = Future()
                     new[key] = request
-            replies = [self._replies[key] for key in keys]
+            awaited = [self._replies[key] for key in keys]
         if new:
             self._ask(new)
-        return [reply.result() for reply in replies]
+        return [reply.result() for reply in awaited]
 
     def early(self, requests: Sequence[Request]) -> Replies:
         """The same, until the reader raises: it is not tried again then before its real turn."""
@@ -58,8 +58,8 @@ class Ahead:
         except BaseException as error:
             with self._lock:
                 failed = [self._replies.pop(key) for key in new]
-            for reply in failed:
-                reply.set_exception(error)
+            for awaited in failed:
+                awaited.set_exception(error)
             raise
         for key, reply in zip(new, replies, strict=True):
             self._replies[key].set_result(reply)

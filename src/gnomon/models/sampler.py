@@ -234,7 +234,7 @@ class _Writing:
             row, rollout = self.row_N[slot], Rollout(ids, logp, text, reason)
             self.rollouts[row] = rollout
             if self.on_ended is not None:
-                self.on_ended(*divmod(row, self.count), rollout)
+                self.on_ended(row // self.count, row % self.count, rollout)
         self.live_N = self.live_N & ~done_N
 
     def stopped(self) -> Tensor:

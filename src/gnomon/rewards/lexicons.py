@@ -256,6 +256,8 @@ def self_critique(response: str) -> float:
 def _one_blank(text: str) -> str:
     """The text with one blank for each run of whitespace, and one dot for each run of dots."""
     words = " ".join(text.split())
+    if not words:
+        return text[:1] and " "
     text = f"{' ' * text[:1].isspace()}{words}{' ' * text[-1:].isspace()}"
     return _DOTS.sub(".", text) if ".." in text else text
 

@@ -9,7 +9,9 @@ Written for vLLM 0.11 and later; the calls that are used are all in `Engine`.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,7 +79,8 @@ class VllmSampler:
     ) -> None:
         self.policy, self.root, self.options = policy, root, dict(options)
         self.max_model_len = max_model_len
-        self._folder = tempfile.TemporaryDirectory(prefix="gnomon-vllm-")
+        self._folder = Path(tempfile.mkdtemp(prefix="gnomon-vllm-"))
+        weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         self._engine: Engine | None = None
         self._mode = ""
         self._version: int | None = None
@@ -86,7 +89,7 @@ class VllmSampler:
         """Write the policy's weights, adapters merged, where the engine reads them, once each."""
         if version == self._version:
             return
-        save_policy(self.policy, Path(self._folder.name))
+        save_policy(self.policy, self._folder)
         if self._engine is not None:
             self._engine.reload()
         self._version = version
@@ -120,7 +123,7 @@ class VllmSampler:
             sizes = self.policy.processor.image_processor.size
             pixels = {"min_pixels": sizes["shortest_edge"], "max_pixels": sizes["longest_edge"]}
             self._engine = Engine(
-                Path(self._folder.name),
+                self._folder,
                 {
                     "logprobs_mode": self._mode,
                     "max_model_len": self.max_model_len,
@@ -233,7 +236,7 @@ def vllm(
     dtype: str = "bfloat16",
     eager: bool = False,
 ) -> RolloutBackend:
-    """vLLM in the run's own process, beside the trainer on the same GPU.
+    """The engine vLLM in the run's own process, beside the trainer on the same GPU.
 
     ``gpu_memory`` is the share of the GPU's memory that the engine takes, ``max_model_len`` the
     tokens of prompt and response together. Its probabilities are not the trainer's: the mismatch is
