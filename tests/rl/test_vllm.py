@@ -74,6 +74,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
             seen.calls.append("reset_prefix_cache")
 
         def add_request(self, name: str, prompt: Any, params: SamplingParams) -> None:
+            assert params.output_kind == "final only"
             seen.asked.append((prompt, vars(params)))
             self.waiting.append((name, prompt, params))
 
@@ -92,7 +93,10 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
     module = ModuleType("vllm")
     module.__spec__ = importlib.machinery.ModuleSpec("vllm", None)
     vars(module).update(LLM=LLM, SamplingParams=SamplingParams)
+    kinds = ModuleType("vllm.sampling_params")
+    vars(kinds).update(RequestOutputKind=SimpleNamespace(FINAL_ONLY="final only"))
     monkeypatch.setitem(sys.modules, "vllm", module)
+    monkeypatch.setitem(sys.modules, "vllm.sampling_params", kinds)
     yield seen
 
 

@@ -4,11 +4,13 @@ The engine has weights of its own, in a folder that it was opened with. After ev
 written there again and the engine reads them anew, so that it never writes with old ones. It is
 given unexpanded prompts (one placeholder an image) with the pictures, a seed for every response,
 and what no response may hold; it gives back token ids with the log-probabilities that it computed.
-Written for vLLM 0.11 and later; the calls that are used are all in `Engine`.
+Written for vLLM 0.11 and later, of which those from 0.20 on fit this package's torch; all calls into
+it are in `Engine`.
 """
 
 from __future__ import annotations
 
+import functools
 import shutil
 import tempfile
 import weakref
@@ -41,8 +43,10 @@ class Engine:
 
     def __init__(self, model: Path, settings: Mapping[str, Any]) -> None:
         from vllm import LLM, SamplingParams
+        from vllm.sampling_params import RequestOutputKind
 
-        self._params = SamplingParams
+        # Otherwise every token of every response would come as an output of its own.
+        self._params = functools.partial(SamplingParams, output_kind=RequestOutputKind.FINAL_ONLY)
         self._llm = LLM(model=str(model), **settings)
         self._numbers = iter(range(2**62))
 
@@ -241,7 +245,7 @@ def vllm(
     ``gpu_memory`` is the share of the GPU's memory that the engine takes, ``max_model_len`` the
     tokens of prompt and response together. Its probabilities are not the trainer's: the mismatch is
     logged, and ``corrections`` of the stage, such as ``truncate``, make up for it. Needs the extra
-    ``vllm`` (0.11 or later) and a GPU. Source: arXiv 2309.06180.
+    ``vllm`` and a GPU. Source: arXiv 2309.06180.
     """
     problem = missing()
     if problem:
