@@ -4,8 +4,8 @@ The engine has weights of its own, in a folder that it was opened with. After ev
 written there again and the engine reads them anew, so that it never writes with old ones. It is
 given unexpanded prompts (one placeholder an image) with the pictures, a seed for every response,
 and what no response may hold; it gives back token ids with the log-probabilities that it computed.
-Written for vLLM 0.11 and later, of which those from 0.20 on fit this package's torch; all calls into
-it are in `Engine`.
+Written for vLLM 0.11 and later, of which those from 0.20 on fit this package's torch; all calls
+into it are in `Engine`.
 """
 
 from __future__ import annotations
