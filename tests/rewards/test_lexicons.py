@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,7 +16,7 @@ from gnomon.rewards.lexicons import (
     sentences_of,
     without_tag_spaces,
 )
-from gnomon.rewards.repetition import _lowered, repetition
+from gnomon.rewards.repetition import _lowered, _phrase_copies, repetition
 from gnomon.rewards.terms import length_ramp, revisual_format
 
 RESPONSE = (
@@ -301,3 +302,10 @@ def test_texts_are_cleaned_and_cut_as_by_the_released_patterns(text: str) -> Non
         assert lexicons._one_blank(text) == blanks
     low = [letter.lower() if len(letter.lower()) == 1 else letter for letter in text]
     assert _lowered(text) == "".join(low)
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=200), st.integers(1, 40))
+def test_copies_of_phrases_are_counted_up_to_the_full_penalty(words: list[str], other: int) -> None:
+    words = [*words, *map(str, range(other)), *words[:9]]
+    runs = Counter(zip(*(words[start:] for start in range(5)), strict=False))
+    assert min(6, _phrase_copies(words)) == min(6, sum(runs.values()) - len(runs))

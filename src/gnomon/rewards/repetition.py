@@ -7,13 +7,15 @@ cubic time; the counts below are the same, up to the number at which the penalty
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from gnomon.parts import register
 from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
 
 # Two circles, or one "maybe" circle, make the full penalty of 0.2.
 _FULL = 2
+# Six copies of phrases make the full penalty of 0.3; so many are taken at a time.
+_ENOUGH, _AT_ONCE = 6, 64
 _BUT = re.compile(r"\sbut\s+(?:wait|actually|maybe|perhaps)")
 _BUT_WAIT = re.compile(r"\sbut\s+(?:wait|actually)")
 _SO_MAYBE = re.compile(r"\sso\s+maybe(?=\s)")
@@ -49,15 +51,27 @@ def repetition(response: str) -> float:
     text = without_tag_spaces(response)
     words = text.split()
     sentences = sentences_of(text)
-    phrases = set(zip(*(words[start:] for start in range(5)), strict=False))
     copies = len(sentences) - len(set(sentences))
     lowered = _lowered(text)
     circles = 0.2 if _circles(lowered) >= _FULL else 0.1 * _circles(lowered)
     if circles < 0.2 and _maybe_circle(lowered):
         circles = 0.2
     penalty = min(0.5, 0.1 * copies)
-    penalty += min(0.3, 0.05 * (max(0, len(words) - 4) - len(phrases))) + circles
+    penalty += min(0.3, 0.05 * _phrase_copies(words)) + circles
     return round(max(0.0, 1.0 - penalty), 12)
+
+
+def _phrase_copies(words: Sequence[str]) -> int:
+    """Extra copies of runs of five words; from `_ENOUGH` on any number that is not less."""
+    phrases: set[tuple[str, ...]] = set()
+    count, copies = len(words) - 4, 0
+    for start in range(0, count, _AT_ONCE):
+        runs = (words[place : place + _AT_ONCE] for place in range(start, start + 5))
+        phrases.update(zip(*runs, strict=False))
+        copies = min(start + _AT_ONCE, count) - len(phrases)
+        if copies >= _ENOUGH:
+            break
+    return copies
 
 
 def _lowered(text: str) -> str:
