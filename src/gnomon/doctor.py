@@ -47,7 +47,7 @@ class Extra(NamedTuple):
 EXTRAS = (
     Extra("av", "reading video", "pip install av"),
     Extra("soundfile", "reading sound", "pip install soundfile"),
-    Extra("vllm", "rollouts with vLLM on a GPU", "pip install vllm"),
+    Extra("vllm", "rollouts with vLLM on a GPU", "pip install 'gnomon[vllm]'"),
     Extra("verl", "very large runs with verl", "pip install verl"),
 )
 

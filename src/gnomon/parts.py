@@ -74,6 +74,11 @@ INPUTS: dict[str, dict[str, str]] = {
         "parent": "the folder of the model that the stage started from",
         "root": "the folder that image paths may not leave, or None",
     },
+    "sampler": {
+        "policy": "the Policy that is being trained",
+        "parent": "the folder of the model that the stage started from",
+        "root": "the folder that image paths may not leave, or None",
+    },
     "combination": {
         "scores": "[terms, N] scores, NaN where a term does not apply",
         "weights": "[terms] the weights",
@@ -215,6 +220,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.foreign",
     ),
     "reader": ("gnomon.auxiliary.local", "gnomon.auxiliary.endpoint"),
+    "sampler": ("gnomon.rl.backend", "gnomon.rl.vllm"),
     "combination": ("gnomon.rewards.combine",),
     "advantage": (
         "gnomon.rl.advantages",

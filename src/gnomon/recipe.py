@@ -41,6 +41,7 @@ from gnomon.blocks import (
     UseRegulariser,
     UseResampler,
     UseReward,
+    UseSampler,
     UseSchedule,
     UseSource,
     UseWeight,
@@ -74,11 +75,13 @@ __all__ = [
     "RewardKl",
     "Sampling",
     "Scale",
+    "Scope",
     "Sft",
     "Sourced",
     "Stage",
     "Use",
     "Value",
+    "Verification",
     "build",
     "code",
     "make_recipe",
@@ -140,16 +143,49 @@ class Sampling(Block):
     chunk: Count = 128
 
 
+class Verification(Block):
+    """How rollouts are verified: each in one of ``threads``, and within ``seconds`` by the clock.
+
+    With ``overlap`` one is verified as soon as it has ended, while others are still being written;
+    verdicts and rewards are the same without. What takes longer than its time is left out of
+    training, with the outcome timeout. Symbolic comparisons have shorter limits of their own.
+    """
+
+    overlap: bool = True
+    threads: Count = 4
+    seconds: Number = Field(60.0, gt=0)
+
+
+class Scope(Block):
+    """The tokens that a term's credit goes to; the name of a section alone stands for its span.
+
+    ``section`` is that of a tag in the stage's format, such as ``think``, ``boxed`` or
+    ``everything``. ``reach``: the content of the section (``span``), or all tokens from the first
+    one up to its end (``prefix``, arXiv 2506.21277).
+    """
+
+    section: str
+    reach: Literal["span", "prefix"] = "span"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, values: Any) -> Any:
+        return {"section": values} if isinstance(values, str) else values
+
+
 class Reward(Block):
     """One reward term: its part, its weight, and the tasks that it applies to (None: all).
 
-    ``reader`` is the second model of a term that asks one (`gnomon parts reader`).
+    ``reader`` is the second model of a term that asks one (`gnomon parts reader`). With a ``scope``
+    the term stays out of the reward: the stage's estimator turns its scores into advantages of
+    their own, which go, times the weight, to the tokens of a section alone.
     """
 
     part: UseReward  # type: ignore[valid-type]
     weight: Number
     tasks: tuple[str, ...] | None = None
     reader: UseReader | None = None  # type: ignore[valid-type]
+    scope: Scope | None = None
 
     @model_validator(mode="after")
     def _check_reader(self) -> Reward:
@@ -271,7 +307,9 @@ class Reinforce(Stage):
     prompts: Count
     rollouts: Count
     sampling: Sampling
+    sampler: UseSampler = Use("own")  # type: ignore[valid-type]
     grader: UseGrader = Use("strict")  # type: ignore[valid-type]
+    verification: Verification = Field(default_factory=lambda: Verification())
     rewards: tuple[Reward, ...]
     combine: UseCombination = Use("sum")  # type: ignore[valid-type]
     demonstrations: Demonstrations | None = None

@@ -81,9 +81,10 @@ class Run:
         step: int,
         seconds: Mapping[str, float],
         tokens_per_second: float | None = None,
+        memory: float | None = None,
     ) -> None:
-        """Append to ``timings.jsonl`` what each phase of a step took."""
-        values = {"seconds": seconds, "tokens_per_second": tokens_per_second}
+        """Append to ``timings.jsonl`` what each phase of a step took, and the memory in GB."""
+        values = {"seconds": seconds, "tokens_per_second": tokens_per_second, "memory": memory}
         append_line(self.path / "timings.jsonl", json_line(stage, index, step, values))
 
     def skip(self, stage: str, index: int, step: int, place: str, id: str, reason: str) -> None:

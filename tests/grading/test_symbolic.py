@@ -289,3 +289,10 @@ def test_processor_time_grows_with_work_and_falls_back_to_the_clock() -> None:
     while processor_seconds(os.getpid()) == before:
         sum(range(1000))
     assert processor_seconds(2**30) == pytest.approx(time.monotonic(), abs=5)
+
+
+@given(st.fractions(), st.fractions(), st.sampled_from([0.0, 1e-6, 0.05, 0.5, 1.0]))
+def test_numbers_agree_as_exact_fractions_do(one: Fraction, other: Fraction, room: float) -> None:
+    plain = abs(one - other) <= Fraction(room) * abs(other)
+    assert numbers_agree(one, other, room) == plain
+    assert numbers_agree(other, other, room)

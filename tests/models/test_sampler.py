@@ -308,6 +308,25 @@ def test_prompts_that_wait_take_the_lines_of_those_that_ended(
     assert sum(shape[0] == 4 for shape in rows) < in_turn
 
 
+def test_each_response_is_told_once_as_soon_as_it_has_ended(
+    tiny_policy: Policy, prompts: list[Encoded]
+) -> None:
+    told: dict[tuple[int, int], Rollout] = {}
+    places: list[int] = []
+
+    def note(prompt: int, member: int, rollout: Rollout) -> None:
+        assert (prompt, member) not in told
+        told[prompt, member] = rollout
+        places.append(len(rollout.token_ids))
+
+    with biased(tiny_policy, tiny_policy.end_token_ids, 3.0):
+        settings = SamplingSettings(16, chunk=64)
+        answers = sample(tiny_policy, prompts, 3, settings, seeded(), note)
+    assert told == {(p, m): r for p, rows in enumerate(answers) for m, r in enumerate(rows)}
+    assert places == sorted(places)
+    assert len(set(places)) > 1
+
+
 def test_a_row_is_the_same_whatever_is_written_beside_it(
     tiny_policy: Policy, prompts: list[Encoded]
 ) -> None:

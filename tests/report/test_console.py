@@ -269,6 +269,26 @@ def test_a_line_says_what_a_step_cost() -> None:
     assert "reused" not in other
 
 
+def test_every_step_of_reinforcement_learning_gets_one_line() -> None:
+    """Rollout, verifying and training seconds, speed, useful tokens, encoder reuse, memory."""
+    console, clock = plain_console(300), Clock()
+    costs = {"tokens_per_second": 900.0, "useful": 0.3, "reuse": 8.0, "memory": 1.2}
+    with RichWatcher(console, clock) as watcher:
+        watcher.started("rl", 200)
+        for done in range(1, 4):
+            for phase in ("rollout", "grade", "update"):
+                watcher.phase(phase)
+                clock.now += 1
+            watcher.advanced(done, costs)
+    lines = written(console).splitlines()[1:]
+    assert [line.split(",")[0] for line in lines] == ["rl: 1/200", "rl: 2/200", "rl: 3/200"]
+    assert all(
+        "rollout 1.0 s, grade 1.0 s, update 1.0 s, 900 tokens/s, 30% of plain rows' tokens, "
+        "images reused 8.0x, peak 1.20 GB" in line
+        for line in lines
+    )
+
+
 def test_seconds_measured_by_the_stage_are_preferred() -> None:
     console, clock = plain_console(200), Clock()
     with RichWatcher(console, clock) as watcher:

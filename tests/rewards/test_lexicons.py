@@ -2,19 +2,21 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gnomon.parts import part
+from gnomon.rewards import lexicons
 from gnomon.rewards.lexicons import (
     image_revisit,
     self_critique,
     sentences_of,
     without_tag_spaces,
 )
-from gnomon.rewards.repetition import repetition
+from gnomon.rewards.repetition import _lowered, _phrase_copies, repetition
 from gnomon.rewards.terms import length_ramp, revisual_format
 
 RESPONSE = (
@@ -256,3 +258,54 @@ def test_whitespace_next_to_marks_is_deleted_and_other_whitespace_stays(text: st
     runs = re.sub(r"(?<=[<>/])\s+", "", text)
     expected = re.sub(r"\s+(?=[<>/])", "", runs)
     assert without_tag_spaces(text) == expected
+
+
+# -- fast paths -----------------------------------------------------------------------------------
+
+FRAGMENTS = (
+    "I was mistaken", "that's not right", "Wait, ", "but ", "Maybe", "so maybe ", "the image shows",
+    "The figure ", "let me check", "This is incorrect", "the correct answer is ", "actually, the ",
+    "we must", "I missed that", "Now it is clear", "looking at the image again", "double-check",
+    "upon closer inspection", "wait. The image", "the error was that ", " ", "  ", "\n", "\t", ". ",
+    "! ", "..", "<think>", "</think>", " / ", "A", "_", "\u0130", "\u0131", "\u017f", "\u212a",
+    "\u03a3", "\u00e9", "\u65e5", "\u00a0", "\x1c", "hmm, I'm not sure", "I notice that ",
+)  # fmt: skip
+TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=10).map("".join)
+PHRASES = (
+    *lexicons._STARTERS, *lexicons._FOLLOW_UPS, *lexicons._REFERENCES, *lexicons._RELOOKS,
+    *lexicons._INSIGHTS,
+)  # fmt: skip
+
+
+@given(TEXTS)
+def test_a_phrase_is_found_where_its_pattern_is_in_any_case(text: str) -> None:
+    folded = lexicons.fold(text)
+    for phrase in PHRASES:
+        wanted = [match.span() for match in re.finditer(phrase.pattern, text, re.IGNORECASE)]
+        assert [match.span() for match in phrase.matches(folded)] == wanted
+        assert phrase.count(folded) == len(wanted)
+
+
+@given(TEXTS, st.sampled_from(["but", "maybe", "i was mistaken", "let me check"]))
+def test_a_cue_is_a_whole_word_as_for_a_pattern_with_borders(text: str, cue: str) -> None:
+    wanted = [match.start() for match in re.finditer(rf"\b{cue}\b", text.lower())]
+    assert list(lexicons._whole_words(cue, text.lower())) == wanted
+
+
+@given(TEXTS)
+def test_texts_are_cleaned_and_cut_as_by_the_released_patterns(text: str) -> None:
+    spaces = r"(?<=[<>/])\s++|(?<!\s)\s++(?=[<>/])"
+    assert lexicons.without_tag_spaces(text) == re.sub(spaces, "", text)
+    assert lexicons.sentences_of(text) == re.split(r"(?<=[.!?])\s+", text)
+    if text:
+        blanks = re.sub(r"\.{2,}", ".", re.sub(r"\s+", " ", text))
+        assert lexicons._one_blank(text) == blanks
+    low = [letter.lower() if len(letter.lower()) == 1 else letter for letter in text]
+    assert _lowered(text) == "".join(low)
+
+
+@given(st.lists(st.sampled_from("abcd"), max_size=200), st.integers(1, 40))
+def test_copies_of_phrases_are_counted_up_to_the_full_penalty(words: list[str], other: int) -> None:
+    words = [*words, *map(str, range(other)), *words[:9]]
+    runs = Counter(zip(*(words[start:] for start in range(5)), strict=False))
+    assert min(6, _phrase_copies(words)) == min(6, sum(runs.values()) - len(runs))

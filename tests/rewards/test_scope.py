@@ -1,104 +1,119 @@
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.parts import part
 from gnomon.records import Graded, Group, Outcome, Rollout, Sample, Verdict
-from gnomon.rewards.scope import (
-    centred,
-    ids_before,
-    scoped_credit,
-    section_end,
-    token_advantages,
-    tokens_before,
-)
+from gnomon.rewards.scope import BOXED, EVERYTHING, Scope, TokenPlaces
 from gnomon.rewards.score import Term, score
-
-IDS = [7, 1, 1, 8, 5, 2, 2, 6, 9]
-OTHER = [7, 1, 8, 5, 2, 6, 3, 3, 3]
-
-
-def test_the_worked_masks_are_prefixes_up_to_the_closing_tag() -> None:
-    assert (ids_before(IDS, 7, 8), ids_before(IDS, 5, 6)) == (3, 7)
-
-
-def test_the_worked_token_advantages_of_humanomni() -> None:
-    groups = [0, 0]
-    scoped = [
-        (centred([0.8, 0.4], groups), [ids_before(ids, 7, 8) for ids in (IDS, OTHER)]),
-        (centred([1.0, 0.2], groups), [ids_before(ids, 5, 6) for ids in (IDS, OTHER)]),
-    ]
-    found = token_advantages(centred([2.0, 1.0], groups), scoped, len(IDS))
-    assert found[0].tolist() == pytest.approx([1.1, 1.1, 1.1, 0.9, 0.9, 0.9, 0.9, 0.5, 0.5])
-    wanted = [-1.1, -1.1, -0.9, -0.9, -0.9, -0.5, -0.5, -0.5, -0.5]
-    assert found[1].tolist() == pytest.approx(wanted)
 
 
 @pytest.mark.parametrize(
-    ("text", "end"),
+    ("text", "prefix", "span"),
     [
-        ("so <think>ab</think>", 12),
-        ("<think></think>", 0),
-        ("<think>ab", 0),
-        ("ab</think>", 0),
-        ("</think><think>a</think>", 16),
+        ("so <think>ab</think>", (0, 12), (10, 12)),
+        ("<think></think>", (0, 0), (0, 0)),
+        ("<think>ab", (0, 0), (0, 0)),
+        ("ab</think>", (0, 0), (0, 0)),
+        ("</think><think>a</think>", (0, 16), (15, 16)),
+        ("<think>a<think>b</think>c</think>", (0, 16), (7, 16)),
     ],
 )
-def test_a_section_ends_before_its_closing_tag(text: str, end: int) -> None:
-    assert section_end(text, "think") == end
+def test_a_section_lies_between_the_first_opening_and_the_first_closing_after_it(
+    text: str, prefix: tuple[int, int], span: tuple[int, int]
+) -> None:
+    assert Scope("think", "prefix").span(text) == prefix
+    assert Scope("think").span(text) == span
 
 
-def test_missing_or_empty_tags_scope_nothing() -> None:
-    assert ids_before([1, 8], 7, 8) == ids_before([7, 1], 7, 8) == ids_before([7, 8], 7, 8) == 0
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (r"so \boxed{1} or \boxed{\frac{1}{2}}.", r"\frac{1}{2}"),
+        (r"\boxed{1", ""),
+        (r"\boxed{}", ""),
+        ("1", ""),
+    ],
+)
+def test_of_several_boxes_the_content_of_the_last_counts(text: str, content: str) -> None:
+    start, end = Scope(BOXED).span(text)
+    assert text[start:end] == content
 
 
-@given(st.lists(st.sampled_from(["a", "bc", "def", "é"]), max_size=12), st.integers(0, 30))
-def test_tokens_before_an_edge_are_those_that_end_by_it(pieces: list[str], end: int) -> None:
-    def decode(ids: object) -> str:
-        return "".join(pieces[i] for i in ids)  # type: ignore[attr-defined]
-
-    found = tokens_before(decode, range(len(pieces)), end)
-    lengths = np.cumsum([len(piece) for piece in pieces])
-    assert found == int((lengths <= end).sum())
+def test_everything_is_the_whole_text() -> None:
+    assert Scope(EVERYTHING).span("ab") == (0, 2)
 
 
-def test_a_score_that_does_not_apply_has_no_credit() -> None:
-    nan = float("nan")
-    assert centred([1.0, nan, 3.0], [0, 0, 0]).tolist() == [-1.0, 0.0, 1.0]
-    assert centred([nan], [0]).tolist() == [0.0]
+PIECES = ["a", "bc", "def", "é", "", "\n"]
 
 
-PIECES = ["<think>", "a", "</think>", " Step 1: Next,"]
+def decode(ids: Sequence[int]) -> str:
+    return "".join(PIECES[i] for i in ids)
 
 
-def decode(ids: object) -> str:
-    return "".join(PIECES[i] for i in ids)  # type: ignore[attr-defined]
+@given(st.lists(st.integers(0, len(PIECES) - 1), max_size=12), st.integers(0, 20), st.data())
+def test_the_tokens_of_a_span_are_those_that_lie_wholly_in_it(
+    ids: list[int], start: int, data: st.DataObject
+) -> None:
+    text = decode(ids)
+    end = data.draw(st.integers(start, 24))
+    first, last = TokenPlaces(decode).within(ids, text, (start, end))
+    edges = [len(decode(ids[:count])) for count in range(len(ids) + 1)]
+    inside = [k for k in range(len(ids)) if start <= edges[k] and edges[k + 1] <= end > start]
+    assert list(range(first, last)) == inside
 
 
-def rollout(*ids: int) -> Graded:
-    made = Rollout(ids, (0.0,) * len(ids), decode(ids), "end")
-    return Graded(made, Verdict(Outcome.CORRECT, 1.0))
+BYTES = ["é".encode()[:1], "é".encode()[1:], b"a", "日".encode()[:2], "日".encode()[2:]]
 
 
-def test_a_scoped_term_credits_its_section_and_stays_out_of_the_reward() -> None:
-    groups = [Group(Sample("s", ()), (rollout(0, 1, 1, 2, 3), rollout(0, 1, 2), rollout(3, 1)))]
+def decode_bytes(ids: Sequence[int]) -> str:
+    return b"".join(BYTES[i] for i in ids).decode(errors="replace")
+
+
+def test_a_character_that_is_divided_over_tokens_is_found_like_any_other() -> None:
+    ids = [2, 0, 1, 2, 3, 4, 2]
+    text = decode_bytes(ids)
+    assert text == "aéa日a"
+    places = TokenPlaces(decode_bytes)
+    assert places.within(ids, text, (1, 2)) == (1, 3)
+    assert places.within(ids, text, (0, 3)) == (0, 4)
+    assert places.within(ids, text, (3, 4)) == (4, 6)
+
+
+def test_a_token_across_an_edge_is_outside() -> None:
+    assert TokenPlaces(decode).within([0, 2, 0], "adefa", (0, 3)) == (0, 1)
+    assert TokenPlaces(decode).within([2], "def", (1, 2)) == (0, 0)
+
+
+def test_a_real_tokenizer_gives_the_same_places_as_decoding_every_prefix(
+    tiny_policy: object,
+) -> None:
+    tokenizer = tiny_policy.processor.tokenizer  # type: ignore[attr-defined]
+    text = "<think> There are två circles, 日本. </think> \\boxed{3}"
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+
+    def read(ids: Sequence[int]) -> str:
+        return str(tokenizer.decode(ids, skip_special_tokens=True))
+
+    whole = read(ids)
+    span = Scope("think").span(whole)
+    first, last = TokenPlaces(read).within(ids, whole, span)
+    edges = [len(read(ids[:count])) for count in range(len(ids) + 1)]
+    inside = [k for k in range(len(ids)) if span[0] <= edges[k] and edges[k + 1] <= span[1]]
+    assert list(range(first, last)) == inside
+    assert "circles" in read(ids[first:last])
+
+
+def test_a_scoped_term_stays_out_of_the_reward() -> None:
+    made = Graded(Rollout((1,), (0.0,), "Step 1: Next,", "end"), Verdict(Outcome.CORRECT, 1.0))
     terms = [
         Term("accuracy", part("reward", "accuracy")),
-        Term("step-markers", part("reward", "step-markers", enough=2), weight=3.0, scope="think"),
+        Term("steps", part("reward", "step-markers", enough=2), weight=3.0, scope=Scope("think")),
     ]
-    done = score(groups, terms, part("combination", "sum"))
-    assert [member.reward for member in done[0].members] == [1.0, 1.0, 1.0]
-    [(credit, tokens)] = scoped_credit(done, terms, decode)
-    assert tokens.tolist() == [3, 2, 0]
-    assert credit.tolist() == pytest.approx([1, -2, 1])
-    found = token_advantages([0.0, 0.0, 0.0], [(credit, tokens)], 5)
-    assert found[0].tolist() == pytest.approx([1, 1, 1, 0, 0])
-    assert found[2].tolist() == [0.0] * 5
-
-
-def test_terms_without_a_scope_give_no_token_credit() -> None:
-    terms = [Term("accuracy", part("reward", "accuracy"))]
-    assert scoped_credit([Group(Sample("s", ()), (rollout(1),))], terms, decode) == []
+    [group] = score([Group(Sample("s", ()), (made,))], terms, part("combination", "sum"))
+    assert group.members[0].reward == 1.0
+    assert group.members[0].scores == {"accuracy": 1.0, "steps": 1.0}

@@ -71,7 +71,14 @@ def test_a_failure_of_the_grader_takes_the_reward_away():
 
 def test_without_a_reference_nothing_is_undecided():
     asked = Sample("s", (Message("user", "?"),))
-    assert not undecided(Group(asked, (member(LATE),)), member(LATE))
+    nothing = member(Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0))
+    assert not undecided(Group(asked, (nothing,)), nothing)
+
+
+def test_what_was_not_verified_in_time_is_undecided_without_a_reference_as_well():
+    """Its time ran out on a reward term, and a rollout without that score has no fair reward."""
+    asked = Sample("s", (Message("user", "?"),))
+    assert undecided(Group(asked, (member(LATE),)), member(LATE))
 
 
 def test_a_rollout_counts_when_every_filter_keeps_it():

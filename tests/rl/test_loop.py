@@ -14,7 +14,17 @@ from torch import Tensor
 
 import rl_steps
 from gnomon.parts import forget, register
-from gnomon.recipe import Lora, Model, Optimizer, Regulariser, Reinforce, Reward, Sampling, Use
+from gnomon.recipe import (
+    Lora,
+    Model,
+    Optimizer,
+    Regulariser,
+    Reinforce,
+    Reward,
+    Sampling,
+    Use,
+    Verification,
+)
 from gnomon.records import Answer, Group, Outcome, Verdict
 from gnomon.rl.loop import Objective, collect
 from gnomon.rl.losses import per_token
@@ -285,6 +295,7 @@ def test_a_timeout_of_the_grader_is_never_a_zero(open_stage: Open) -> None:
     """Not in the reward, though another term scored the rollout; nor in the accuracy."""
     stage = stage_of(
         grader=Use("hesitant"),
+        verification=Verification(overlap=False, threads=1),  # one rollout after the other
         rewards=(
             Reward(part=Use("accuracy"), weight=0.9),
             Reward(part=Use("length-ramp", budget=4), weight=0.1),

@@ -69,7 +69,7 @@ class Pace:
 
 @dataclass
 class EndpointReader:
-    """A reader that asks an endpoint.
+    """A reader that asks an endpoint, from any thread and several of them at once.
 
     A request is tried again, after a growing wait, when the connection or the server failed; the
     server's Retry-After is kept. None when that never helped or the request itself was refused.
@@ -85,16 +85,18 @@ class EndpointReader:
     _client: Any = None
     _reached: bool = False
     _problem: str = ""
+    beside_decoding = True
 
     def __post_init__(self) -> None:
         self._pace = Pace(self.settings.per_minute, self.sleep)
+        self._slots = threading.BoundedSemaphore(max(1, self.settings.concurrency))
 
     def __call__(self, requests: Sequence[Request]) -> Replies:
         """Replies by index."""
         if not requests:
             return []
         self._client = self._client or _client(self.settings)
-        with ThreadPoolExecutor(max(1, self.settings.concurrency)) as pool:
+        with ThreadPoolExecutor(min(len(requests), max(1, self.settings.concurrency))) as pool:
             replies = list(pool.map(self._reply, requests))
         failed = sum(reply is None for reply in replies)
         self.counts.add(asked=len(requests), failed=failed)
@@ -112,7 +114,8 @@ class EndpointReader:
         if known is not None:
             self.counts.add(cached=1)
             return known
-        reply = self._ask(request)
+        with self._slots:
+            reply = self._ask(request)
         if reply is not None:
             self.cache.put(key, reply)
         return reply

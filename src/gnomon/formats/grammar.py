@@ -69,9 +69,16 @@ class Format:
         """Name and version, as results store it."""
         return f"{self.name}/{self.version}"
 
+    def fits(self, text: str) -> bool:
+        """Whether the text is well formed: what `parse` finds, without reading the sections."""
+        grammar = getattr(self.parse, "__self__", None)
+        if isinstance(grammar, Grammar):
+            return not grammar.problem(text)
+        return self.parse(text).well_formed
+
     def score(self, text: str) -> float:
         """The format score: 1 for a well formed text, else 0."""
-        return float(self.parse(text).well_formed)
+        return float(self.fits(text))
 
 
 @dataclass(frozen=True)

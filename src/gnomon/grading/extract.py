@@ -96,6 +96,8 @@ def read_fraction(text: str, *, whole: bool = True) -> Fraction | None:
     (Fraction(2001, 2), Fraction(1, 2), None)
     """
     if whole:
+        if len(text) <= MAX_NUMBER_CHARS and text.isascii() and text.isdigit():
+            return Fraction(int(text))  # most answers are
         return _exact(_clean_number(text)) if len(text) <= 2 * MAX_NUMBER_CHARS else None
     return next(_numbers_from_the_end(text), None)
 

@@ -285,4 +285,7 @@ def _as_latex(text: str) -> str:
 
 def numbers_agree(one: Fraction, other: Fraction, tolerance: float = 0.0) -> bool:
     """Whether two exact values differ by at most ``tolerance`` times the absolute second value."""
-    return abs(one - other) <= Fraction(tolerance) * abs(other)
+    # In whole numbers, which is exact too and several times faster than with fractions.
+    units, per = tolerance.as_integer_ratio()
+    gap = abs(one.numerator * other.denominator - other.numerator * one.denominator)
+    return gap * per <= units * abs(other.numerator) * one.denominator

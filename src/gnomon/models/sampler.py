@@ -7,7 +7,7 @@ ended takes the next prompt. V is the vocabulary.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ SPARE = 4
 """Ended lines are given new prompts when they are one in so many, because each prefill costs."""
 CANDIDATES = 64
 """Tokens that nucleus sampling looks at before it sorts the whole vocabulary."""
+Ended = Callable[[int, int, Rollout], None]
+"""Is told of each response as soon as it has ended: number of its prompt, of the response, it."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,9 @@ def sample(
     count: int,
     settings: SamplingSettings,
     generator: torch.Generator,
+    on_ended: Ended | None = None,
 ) -> list[list[Rollout]]:
-    """Write ``count`` responses to each prompt.
+    """Write ``count`` responses to each prompt; ``on_ended`` is told of each while others go on.
 
     Log-probabilities are those of the tempered distribution in float32, before top-p and top-k cut
     it, which is what the policy ratio needs. Tokens that only a prompt may hold (image
@@ -77,7 +80,7 @@ def sample(
     training = policy.model.training
     policy.model.eval()
     try:
-        return _Writing(policy, prompts, count, settings, generator).run()
+        return _Writing(policy, prompts, count, settings, generator, on_ended).run()
     finally:
         policy.model.train(training)
 
@@ -116,9 +119,10 @@ class _Writing:
         count: int,
         settings: SamplingSettings,
         generator: torch.Generator,
+        on_ended: Ended | None = None,
     ) -> None:
         self.policy, self.prompts, self.count, self.settings = policy, prompts, count, settings
-        self.limit = max(settings.max_new_tokens, 1)
+        self.limit, self.on_ended = max(settings.max_new_tokens, 1), on_ended
         self.seeds = torch.randint(2**62, (len(prompts),), generator=generator,
                                    device=generator.device).tolist()  # fmt: skip
         self.barrier_V = _barrier(policy)
@@ -244,7 +248,10 @@ class _Writing:
             ids = tuple(self.tokens_NT[slot, :count].tolist())
             text = self.policy.processor.tokenizer.decode(ids, skip_special_tokens=True)
             logp = tuple(self.logp_NT[slot, :count].tolist())
-            self.rollouts[int(self.row_N[slot])] = Rollout(ids, logp, text, reason)
+            row, rollout = int(self.row_N[slot]), Rollout(ids, logp, text, reason)
+            self.rollouts[row] = rollout
+            if self.on_ended is not None:
+                self.on_ended(row // self.count, row % self.count, rollout)
         self.live_N &= ~done_N
 
     def holds_stop(self, slot: int) -> bool:

@@ -1,15 +1,14 @@
 """HumanOmniV2: a summary of the context first; judges of the context and of the logic.
 
-arXiv 2506.21277, and the released code HumanMLLM/HumanOmniV2. Left out: the credit of the judged
-terms on the tokens that they judge (`gnomon.rewards.scope` has it, no stage takes it yet, so they
-are added to the reward of the whole response, centred in the group), sound and video, the
-supervised stage, the filter before each stage, the second stage on general data. The model is not
-supported yet: the dry run says so.
+arXiv 2506.21277, and the released code HumanMLLM/HumanOmniV2. Each judged term is centred in its
+group and credited on the tokens up to the end of the section that it judges. Left out: sound and
+video, the supervised stage, the filter before each stage, the second stage on general data. The
+model is not supported yet: the dry run says so.
 """
 
 from __future__ import annotations
 
-from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours, paper
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Scope, Use, code, ours, paper
 from gnomon.recipes.rewarded import data, judge, kl, layout, rl, variant
 
 
@@ -25,8 +24,8 @@ def humanomni_v2(scale: Scale) -> Recipe:
             rewards=(
                 Reward(part=typed, weight=paper(1.0)),
                 Reward(part=Use("format-match", format="context-think-answer"), weight=paper(1.0)),
-                Reward(part=Use("context-coverage"), weight=paper(1.0), reader=reader),
-                Reward(part=Use("logic-judgement"), weight=paper(1.0), reader=reader),
+                _judged("context-coverage", "context", reader),
+                _judged("logic-judgement", "think", reader),
             ),
             advantage=Use("dr-grpo"),
         ),
@@ -49,3 +48,8 @@ def humanomni_v2(scale: Scale) -> Recipe:
             "model.path": "Qwen/Qwen2.5-Omni-7B",
         },
     )
+
+
+def _judged(name: str, section: str, reader: Use) -> Reward:
+    scope = Scope(section=section, reach=paper("prefix"))
+    return Reward(part=Use(name), weight=paper(1.0), reader=reader, scope=scope)

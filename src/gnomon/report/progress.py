@@ -34,6 +34,8 @@ COSTS: dict[str, Callable[[float], str]] = {
 REFRESHES_PER_SECOND = 4
 LINES = 10
 """Without a terminal, a line is printed whenever another of so many parts of the steps is done."""
+LONG = frozenset({"rollout", "update"})
+"""A step with all these phases, one of reinforcement learning, is printed always: it takes long."""
 
 
 @dataclass
@@ -103,7 +105,7 @@ class RichWatcher(Watcher):
 
     On a terminal: a bar per work with its numbers, elapsed and remaining time, and below it the
     phase timing. Elsewhere: one plain line when work starts and ends and about every tenth of its
-    steps, without control codes.
+    steps, each step of reinforcement learning, without control codes.
     """
 
     def __init__(
@@ -155,7 +157,7 @@ class RichWatcher(Watcher):
         if self.bars is not None and work.bar is not None:
             self.bars.update(work.bar, completed=done, numbers=work.numbers)
             self._show_phases(work)
-        elif _tenths(work) > before and done < work.total:
+        elif (_tenths(work) > before or work.last.keys() >= LONG) and done < work.total:
             self._line(_progress_line(work, self.clock()))
 
     def finished(self, summary: str = "") -> None:

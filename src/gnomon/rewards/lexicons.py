@@ -7,18 +7,22 @@ bounded gaps, so time is linear.
 
 from __future__ import annotations
 
+import functools
 import re
 from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from gnomon.parts import register
 
-_SPACES = re.compile(r"\s+")
-# From the start of a run only, and never given back, so that long runs cost linear time.
-_TAG_SPACES = re.compile(r"(?<=[<>/])\s++|(?<!\s)\s++(?=[<>/])")
+_MARK = re.compile("([<>/])")
 _DOTS = re.compile(r"\.{2,}")
-_CRITIC_SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+# A border is looked for by its mark, which is rare, and not by what stands before every blank.
+_CRITIC_BORDER = re.compile(r"[.!?] [A-Z0-9]")
+_BORDER = re.compile(r"[.!?]\s+")
+_ODD = re.compile("[\u0130\u0131\u017f\u212a]")
+"""Letters that are the same as i, s or k in any case, which lowering them loses."""
 
 _WEIGHTS: dict[float, str] = {
     0.15: "I was mistaken|that's not right|this contradicts|I need to reconsider|I made an error",
@@ -36,80 +40,159 @@ _WEIGHTS: dict[float, str] = {
     0.03: "perhaps|maybe",
     0.02: "I think",
 }
-# The literal is looked for first: most cues are in no text, and that is found out much faster.
-_CUES = [
-    (cue.lower(), re.compile(rf"\b{re.escape(cue.lower())}\b"), weight)
-    for weight, cues in _WEIGHTS.items()
-    for cue in cues.split("|")
-]
+_CUES = [(cue.lower(), weight) for weight, cues in _WEIGHTS.items() for cue in cues.split("|")]
 
 
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+class Folded(NamedTuple):
+    """A text, its lower-case form, and whether it holds letters that this form loses."""
+
+    text: str
+    lowered: str
+    odd: bool
+
+
+def fold(text: str) -> Folded:
+    """The text ready for `Phrase`."""
+    return Folded(text, text.lower(), not text.isascii() and _ODD.search(text) is not None)
+
+
+class Phrase:
+    """A pattern in any case; each of its matches holds one of the literals ``needs``.
+
+    Looking for these first, in the lower-case text, finds out at once that most phrases are in no
+    text; only a text with odd letters is searched as it is.
+    """
+
+    def __init__(self, pattern: str, *needs: str) -> None:
+        self.pattern, self.needs = pattern, needs
+        self._lowered, self._any_case = re.compile(pattern.lower()), re.compile(pattern, re.I)
+
+    def matches(self, text: Folded) -> Iterator[re.Match[str]]:
+        """Its matches, one after the other; their places are those in the text."""
+        if text.odd:
+            return self._any_case.finditer(text.text)
+        for need in self.needs:
+            if need in text.lowered:
+                return self._lowered.finditer(text.lowered)
+        return iter(())
+
+    def count(self, text: Folded) -> int:
+        """How many matches do not overlap."""
+        if not text.odd and self.needs == (self.pattern,):
+            return text.lowered.count(self.pattern)
+        return len(list(self.matches(text)))
 
 
 _RECHECK = "(?:reconsider|recalculate|rethink|revise|check|verify|double-check)"
 _OPENER = "(?:wait|hold on|hmm|actually|but|however),?"
 _RIGHT = "(?:right|correct|accurate)"
-_STARTER = _any(
-    "(?:that|this|it|the result) (?:is|seems|appears to be) "
-    "(?:incorrect|wrong|mistaken|an error|a mistake|flawed)",
-    "(?:I|we) (?:made|committed) (?:an error|a mistake|a miscalculation)",
-    "(?:I|we) (?:was|were) (?:wrong|mistaken|incorrect|in error)",
-    "(?:wait|hold on|actually|however|but|oh),? (?:that|this|it) (?:doesn't|does not) "
-    f"(?:seem|look|appear) {_RIGHT}",
-    f"(?:let me|let's|let us|I should|I need to) {_RECHECK}",
-    "(?:let's|let us) try again",
-    f"{_OPENER} (?:I'm|I am) (?:not sure|uncertain|unsure|confused|doubtful)",
-    f"{_OPENER} (?:this|that|it) (?:might|may|could) (?:not )?be {_RIGHT}",
-)
-_FOLLOW_UP = _any(
-    "(?:a|the) correct (?:answer|solution|approach|calculation|value|result) (?:is|should be)",
-    "(?:I|we) should (?:have|instead) (?:calculated|computed|determined|found|used)",
-    "(?:actually|in fact|instead|rather),? (?:the|we|I) (?:should|need to|must|have to)",
-    "(?:after|upon) (?:reconsideration|recalculation|checking|verifying),? "
-    "(?:I|we) (?:see|realize|find|determine)",
-    "(?:now|so|therefore|thus),? (?:the|a) (?:correct|accurate|proper|right) "
-    "(?:approach|calculation|solution|answer)",
-    "(?:the|a) (?:error|mistake|issue|problem|flaw) (?:was|is) (?:that|because|due to)",
-    "(?:I|we) (?:missed|overlooked|forgot|didn't consider|failed to account for)",
-    "(?:this|that) (?:leads to|gives|results in|produces) (?:a|the) "
-    "(?:correct|better|accurate|improved|proper)",
-)
+_STARTERS = (
+    Phrase(
+        "(?:that|this|it|the result) (?:is|seems|appears to be) "
+        "(?:incorrect|wrong|mistaken|an error|a mistake|flawed)",
+        "incorrect", "wrong", "mistaken", "an error", "a mistake", "flawed",
+    ),
+    Phrase(
+        "(?:I|we) (?:made|committed) (?:an error|a mistake|a miscalculation)",
+        "an error", "a mistake", "a miscalculation",
+    ),
+    Phrase(
+        "(?:I|we) (?:was|were) (?:wrong|mistaken|incorrect|in error)",
+        "wrong", "mistaken", "incorrect", "in error",
+    ),
+    Phrase(
+        "(?:wait|hold on|actually|however|but|oh),? (?:that|this|it) (?:doesn't|does not) "
+        f"(?:seem|look|appear) {_RIGHT}",
+        "doesn't", "does not",
+    ),
+    Phrase(
+        f"(?:let me|let's|let us|I should|I need to) {_RECHECK}",
+        "let me", "let's", "let us", "i should", "i need to",
+    ),
+    Phrase("(?:let's|let us) try again", "try again"),
+    Phrase(
+        f"{_OPENER} (?:I'm|I am) (?:not sure|uncertain|unsure|confused|doubtful)",
+        "i'm", "i am",
+    ),
+    Phrase(
+        f"{_OPENER} (?:this|that|it) (?:might|may|could) (?:not )?be {_RIGHT}",
+        "might", "may", "could",
+    ),
+)  # fmt: skip
+_FOLLOW_UPS = (
+    Phrase(
+        "(?:a|the) correct (?:answer|solution|approach|calculation|value|result) "
+        "(?:is|should be)",
+        "correct",
+    ),
+    Phrase(
+        "(?:I|we) should (?:have|instead) (?:calculated|computed|determined|found|used)", "should"
+    ),
+    Phrase(
+        "(?:actually|in fact|instead|rather),? (?:the|we|I) (?:should|need to|must|have to)",
+        "actually", "in fact", "instead", "rather",
+    ),
+    Phrase(
+        "(?:after|upon) (?:reconsideration|recalculation|checking|verifying),? "
+        "(?:I|we) (?:see|realize|find|determine)",
+        "reconsideration", "recalculation", "checking", "verifying",
+    ),
+    Phrase(
+        "(?:now|so|therefore|thus),? (?:the|a) (?:correct|accurate|proper|right) "
+        "(?:approach|calculation|solution|answer)",
+        "correct", "accurate", "proper", "right",
+    ),
+    Phrase(
+        "(?:the|a) (?:error|mistake|issue|problem|flaw) (?:was|is) (?:that|because|due to)",
+        "error", "mistake", "issue", "problem", "flaw",
+    ),
+    Phrase(
+        "(?:I|we) (?:missed|overlooked|forgot|didn't consider|failed to account for)",
+        "missed", "overlooked", "forgot", "didn't consider", "failed to account for",
+    ),
+    Phrase(
+        "(?:this|that) (?:leads to|gives|results in|produces) (?:a|the) "
+        "(?:correct|better|accurate|improved|proper)",
+        "leads to", "gives", "results in", "produces",
+    ),
+)  # fmt: skip
 
 _PICTURE = "(?:image|figure|diagram)"
-_REFERENCES = [
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
+_REFERENCES = tuple(
+    Phrase(phrase, phrase)
+    for phrase in (
         "the image shows", "the image illustrates", "the image depicts", "according to the image",
         "in the image", "from the image", "the diagram", "the figure", "as shown", "is displayed",
     )
-]  # fmt: skip
-_RELOOK_PATTERNS = (
-    "looking (?:at|back at) the image again",
-    "upon (?:further|closer) inspection",
-    f"revisiting the {_PICTURE}",
-    "taking another look",
-    f"on second thought.{{1,30}}{_PICTURE}",
-    f"wait.{{1,30}}{_PICTURE}",
-    f"but.{{1,30}}{_PICTURE}",
-    f"checking the {_PICTURE} again",
-    f"let me look at the {_PICTURE} again",
-    f"the {_PICTURE}.{{1,30}}shows",
-    f"no, the {_PICTURE}",
-    f"if I look at the {_PICTURE} more carefully",
+)  # fmt: skip
+_RELOOKS = (
+    Phrase("looking (?:at|back at) the image again", "looking "),
+    Phrase("upon (?:further|closer) inspection", "inspection"),
+    Phrase(f"revisiting the {_PICTURE}", "revisiting"),
+    Phrase("taking another look", "taking another look"),
+    Phrase(f"on second thought.{{1,30}}{_PICTURE}", "on second thought"),
+    Phrase(f"wait.{{1,30}}{_PICTURE}", "wait"),
+    Phrase(f"but.{{1,30}}{_PICTURE}", "but"),
+    Phrase(f"checking the {_PICTURE} again", "checking the"),
+    Phrase(f"let me look at the {_PICTURE} again", "let me look"),
+    Phrase(f"the {_PICTURE}.{{1,30}}shows", "shows"),
+    Phrase(f"no, the {_PICTURE}", "no, the"),
+    Phrase(f"if I look at the {_PICTURE} more carefully", "more carefully"),
 )
-_RELOOKS = [re.compile(pattern, re.IGNORECASE) for pattern in _RELOOK_PATTERNS]
-_RELOOK = _any(*_RELOOK_PATTERNS)
-_INSIGHT = _any(
-    "I (?:see|notice|realize|observe) that",
-    "actually|in fact|contrary to|unlike what I thought",
-    "I was (?:wrong|mistaken|incorrect)",
-    "(?:now|then) I (?:can|see|understand)",
-    "this (?:contradicts|confirms)",
-    "(?:now|then) it (?:is|becomes) clear",
-    "I missed that|I didn't notice|I overlooked",
-)
+_INSIGHTS = (
+    Phrase("I (?:see|notice|realize|observe) that", "that"),
+    Phrase(
+        "actually|in fact|contrary to|unlike what I thought",
+        "actually", "in fact", "contrary to", "unlike what i thought",
+    ),
+    Phrase("I was (?:wrong|mistaken|incorrect)", "wrong", "mistaken", "incorrect"),
+    Phrase("(?:now|then) I (?:can|see|understand)", "now i ", "then i "),
+    Phrase("this (?:contradicts|confirms)", "this contradicts", "this confirms"),
+    Phrase("(?:now|then) it (?:is|becomes) clear", "clear"),
+    Phrase(
+        "I missed that|I didn't notice|I overlooked", "missed that", "didn't notice", "overlooked"
+    ),
+)  # fmt: skip
 
 
 def without_tag_spaces(text: str) -> str:
@@ -118,7 +201,17 @@ def without_tag_spaces(text: str) -> str:
     >>> without_tag_spaces("<think> 1 / 2 < / think >")
     '<think>1/2</think>'
     """
-    return _TAG_SPACES.sub("", text)
+    return _without_tag_spaces(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _without_tag_spaces(text: str) -> str:
+    # All terms of a mix ask for the same few texts at a time.
+    first, *rest = _MARK.split(text)
+    if not rest:
+        return text
+    inner = [piece.strip() for piece in rest[:-1]]
+    return "".join([first.rstrip(), *inner, rest[-1].lstrip()])
 
 
 def sentences_of(text: str) -> list[str]:
@@ -127,7 +220,11 @@ def sentences_of(text: str) -> list[str]:
     >>> sentences_of("It is 4. But wait!")
     ['It is 4.', 'But wait!']
     """
-    return _SENTENCE.split(text)
+    starts, ends = [0], []
+    for border in _BORDER.finditer(text):
+        ends.append(border.start() + 1)
+        starts.append(border.end())
+    return [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
 
 
 @register("reward")
@@ -148,22 +245,58 @@ def self_critique(response: str) -> float:
     text = without_tag_spaces(response)
     if len(text.strip()) < 10:
         return 0.0
-    sentences = _CRITIC_SENTENCE.split(_DOTS.sub(".", _SPACES.sub(" ", text)))
-    lowered = " ".join(sentence.lower() for sentence in sentences)
-    starts = _starts([len(sentence.lower()) for sentence in sentences])
+    folded = fold(_one_blank(text))
+    starts = [0, *(border.start() + 2 for border in _CRITIC_BORDER.finditer(folded.text))]
+    keywords, early, late = _cues(folded, starts)
+    total = keywords + 0.25 * _corrections(folded, starts)
+    total += 0.1 if len(starts) >= 4 and late > early else 0.0
+    return round(min(1.0, total), 12)
+
+
+def _one_blank(text: str) -> str:
+    """The text with one blank for each run of whitespace, and one dot for each run of dots."""
+    words = " ".join(text.split())
+    if not words:
+        return text[:1] and " "
+    text = f"{' ' * text[:1].isspace()}{words}{' ' * text[-1:].isspace()}"
+    return _DOTS.sub(".", text) if ".." in text else text
+
+
+def _cues(text: Folded, starts: Sequence[int]) -> tuple[float, int, int]:
+    """What the cues add up to, and how many of them are in the two halves of the sentences."""
+    lowered = text.lowered
+    if text.odd:  # lowering has moved what comes behind
+        pieces = [text.text[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
+        starts = [0, *accumulate(len(piece.lower()) for piece in pieces[:-1])]
     keywords = 0.0
     halves = [0, 0]
-    for literal, cue, weight in _CUES:
-        if literal not in lowered:
-            continue
-        places = [bisect_right(starts, match.start()) - 1 for match in cue.finditer(lowered)]
-        if places:
-            keywords += weight * (1 + 0.5 * (len(places) - 1))
-        for place in set(places):
-            halves[place >= len(sentences) // 2] += 1
-    late = len(sentences) >= 4 and halves[1] > halves[0]
-    total = keywords + 0.25 * _corrections(sentences) + (0.1 if late else 0.0)
-    return round(min(1.0, total), 12)
+    for cue, weight in _CUES:
+        if cue in lowered:
+            places = [bisect_right(starts, place) - 1 for place in _whole_words(cue, lowered)]
+            if places:
+                keywords += weight * (1 + 0.5 * (len(places) - 1))
+            for place in set(places):
+                halves[place >= len(starts) // 2] += 1
+    return keywords, halves[0], halves[1]
+
+
+def _whole_words(cue: str, text: str) -> Iterator[int]:
+    """Where ``cue`` stands as whole words: the places of its matches between two word borders.
+
+    A regular expression that begins with a border would try every letter of the text.
+    """
+    place = text.find(cue)
+    while place >= 0:
+        end = place + len(cue)
+        if _is_word(text[place - 1 : place]) or _is_word(text[end : end + 1]):
+            end = place + 1
+        else:
+            yield place
+        place = text.find(cue, end)
+
+
+def _is_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
 
 
 @register("reward")
@@ -179,29 +312,44 @@ def image_revisit(response: str) -> float:
     >>> image_revisit("The figure shows a triangle.")
     0.5
     """
-    text = without_tag_spaces(response)
-    references = sum(len(pattern.findall(text)) for pattern in _REFERENCES)
-    relooks = sum(len(pattern.findall(text)) for pattern in _RELOOKS)
-    sentences = sentences_of(text)
-    insights = sum(
-        1
-        for one, following in pairwise(sentences)
-        if _RELOOK.search(one) and _INSIGHT.search(following)
-    )
+    folded = fold(without_tag_spaces(response))
+    references = sum(phrase.count(folded) for phrase in _REFERENCES)
+    relooks = sum(phrase.count(folded) for phrase in _RELOOKS)
+    insights = _insights(folded) if relooks else 0
     total = min(0.2 * references, 0.4) + min(0.3 * relooks, 0.3) + min(0.3 * insights, 0.3)
     return round(total, 12)
 
 
-def _starts(lengths: list[int]) -> list[int]:
-    return [0, *accumulate(length + 1 for length in lengths[:-1])]
-
-
-def _corrections(sentences: list[str]) -> int:
-    followed = [_FOLLOW_UP.search(sentence) is not None for sentence in sentences]
+def _insights(text: Folded) -> int:
+    """Sentences with an insight phrase behind one with a re-look phrase."""
+    borders = [border.span() for border in _BORDER.finditer(text.text)]
+    starts = [0, *(end for _, end in borders)]
     found = 0
-    for index, sentence in enumerate(sentences):
-        if found == 3:
-            break
-        if len(sentence) >= 5 and any(followed[index + 1 : index + 4]):
-            found += _STARTER.search(sentence) is not None
+    for place in _sentences_with(_INSIGHTS, text, starts):
+        if place:
+            start, end = starts[place - 1], borders[place - 1][0] + 1
+            before = Folded(text.text[start:end], text.lowered[start:end], text.odd)
+            found += any(phrase.count(before) for phrase in _RELOOKS)
     return found
+
+
+def _sentences_with(phrases: Iterable[Phrase], text: Folded, starts: Sequence[int]) -> set[int]:
+    """Numbers of the sentences that hold one of the phrases, none of which holds ``.!?``."""
+    return {
+        bisect_right(starts, match.start()) - 1
+        for phrase in phrases
+        for match in phrase.matches(text)
+    }
+
+
+def _corrections(text: Folded, starts: Sequence[int]) -> int:
+    """Sentences of 5 characters or more that doubt, and are put right within three; at most 3."""
+    doubts = _sentences_with(_STARTERS, text, starts)
+    followed = _sentences_with(_FOLLOW_UPS, text, starts) if doubts else set()
+    lengths = [end - start - 1 for start, end in pairwise(starts)]
+    found = sum(
+        lengths[place] >= 5 and not followed.isdisjoint(range(place + 1, place + 4))
+        for place in doubts
+        if place < len(lengths)
+    )
+    return min(3, found)

@@ -7,28 +7,30 @@ cubic time; the counts below are the same, up to the number at which the penalty
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Sequence
 
 from gnomon.parts import register
 from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
 
 # Two circles, or one "maybe" circle, make the full penalty of 0.2.
 _FULL = 2
+# Six copies of phrases make the full penalty of 0.3; so many are taken at a time.
+_ENOUGH, _AT_ONCE = 6, 64
 _BUT = re.compile(r"\sbut\s+(?:wait|actually|maybe|perhaps)")
 _BUT_WAIT = re.compile(r"\sbut\s+(?:wait|actually)")
 _SO_MAYBE = re.compile(r"\sso\s+maybe(?=\s)")
 _STOP_BUT_WAIT = re.compile(r"\.\s+but\s+(?:wait|actually)")
 _MAYBE = re.compile(r"maybe[^\S\n]+")
 _PAIRED = [
-    re.compile(pattern)
-    for pattern in (
-        "but the image (?:displays|illustrates|shows|depicts)",
-        "so maybe",
-        "wait, but",
-        "wait, maybe",
+    (re.compile(pattern), literal)
+    for pattern, literal in (
+        ("but the image (?:displays|illustrates|shows|depicts)", "but the image "),
+        ("so maybe", "so maybe"),
+        ("wait, but", "wait, but"),
+        ("wait, maybe", "wait, maybe"),
     )
 ]
+"""Phrases that come in pairs, and what each of them holds."""
 Anchor = Callable[[str, int], tuple[int, int] | None]
 
 
@@ -48,26 +50,44 @@ def repetition(response: str) -> float:
     """
     text = without_tag_spaces(response)
     words = text.split()
-    phrases = zip(*(words[start:] for start in range(5)), strict=False)
-    lowered = "".join(
-        low if len(low := character.lower()) == 1 else character for character in text
-    )
+    sentences = sentences_of(text)
+    copies = len(sentences) - len(set(sentences))
+    lowered = _lowered(text)
     circles = 0.2 if _circles(lowered) >= _FULL else 0.1 * _circles(lowered)
     if circles < 0.2 and _maybe_circle(lowered):
         circles = 0.2
-    penalty = min(0.5, 0.1 * _extra_copies(sentences_of(text)))
-    penalty += min(0.3, 0.05 * _extra_copies(phrases)) + circles
+    penalty = min(0.5, 0.1 * copies)
+    penalty += min(0.3, 0.05 * _phrase_copies(words)) + circles
     return round(max(0.0, 1.0 - penalty), 12)
 
 
-def _extra_copies(items: Iterable[Hashable]) -> int:
-    return sum(count - 1 for count in Counter(items).values())
+def _phrase_copies(words: Sequence[str]) -> int:
+    """Extra copies of runs of five words; from `_ENOUGH` on any number that is not less."""
+    phrases: set[tuple[str, ...]] = set()
+    count, copies = len(words) - 4, 0
+    for start in range(0, count, _AT_ONCE):
+        runs = (words[place : place + _AT_ONCE] for place in range(start, start + 5))
+        phrases.update(zip(*runs, strict=False))
+        copies = min(start + _AT_ONCE, count) - len(phrases)
+        if copies >= _ENOUGH:
+            break
+    return copies
+
+
+def _lowered(text: str) -> str:
+    """The text in lower case, letter by letter, so that every place stays where it is."""
+    if "\u0130" not in text and "\u03a3" not in text:
+        return text.lower()  # no other letter grows, and none but sigma depends on its place
+    return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
 def _circles(text: str) -> int:
+    if "maybe" not in text and "but" not in text:
+        return 0  # one of these is in every circle
     count = _echoes(text, _but) + _echoes(text, _so_maybe_but)
-    for opener in _PAIRED:
-        count += sum(len(opener.findall(line)) // 2 for line in text.split("\n"))
+    for opener, literal in _PAIRED:
+        if text.count(literal) > 1:
+            count += sum(len(opener.findall(line)) // 2 for line in text.split("\n"))
     return count
 
 
@@ -100,11 +120,18 @@ def _echo_length(before: str, after: str) -> int:
 
 
 def _but(text: str, cursor: int) -> tuple[int, int] | None:
-    match = _BUT.search(text, cursor)
-    return None if match is None else match.span()
+    place = text.find("but", cursor + 1)
+    while place >= 0:
+        match = _BUT.match(text, place - 1)
+        if match is not None:
+            return match.span()
+        place = text.find("but", place + 1)
+    return None
 
 
 def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
+    if "so" not in text or "maybe" not in text:
+        return None
     but = None
     for match in _SO_MAYBE.finditer(text, cursor):
         after = match.end() + 1  # one blank belongs to "maybe", another one to "but"
@@ -118,6 +145,8 @@ def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
 
 
 def _maybe_circle(text: str) -> bool:
+    if "maybe" not in text:
+        return False
     text = _MAYBE.sub("maybe ", text)
     seen_until = 0
     for stop in _STOP_BUT_WAIT.finditer(text):

@@ -1,124 +1,101 @@
-"""Token scope: the credit of a term goes to the tokens that it judges, not to the whole response.
+"""Token scope: which tokens of a response a term judges, and so which its credit goes to.
 
-HumanOmniV2 (arXiv 2506.21277) centres each judged score in its own group and adds it on the tokens
-from the first one up to, and without, the closing tag of the judged block::
-
-    A[i, t] = A_i + sum over scoped terms r of (r_i - mean(r)) x [t < end of r's section in i]
-
-Dimension suffixes: N rollouts, T tokens of the longest response.
+A scope names a section of the response. With the reach ``span`` its tokens are those of the
+section's content; with ``prefix`` they are all from the first one up to, and without, the mark that
+closes the section, as in HumanOmniV2 (arXiv 2506.21277): what was written before it has led to it.
+`gnomon.rl.scopes` makes token-level advantages of it.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from gnomon.records import Group
-from gnomon.rewards.score import Term
-
-Array = NDArray[np.float64]
+Reach = Literal["span", "prefix"]
+Decode = Callable[[Sequence[int]], str]
+EVERYTHING, BOXED = "everything", "boxed"
+_BOX = "\\boxed{"
 
 
-def section_end(text: str, tag: str) -> int:
-    """Where the closing tag of the first ``tag`` block begins, in characters; 0 without a block.
+@dataclass(frozen=True)
+class Scope:
+    r"""A section of the response: the name of a tag, `EVERYTHING`, or `BOXED` for ``\boxed{}``."""
 
-    The opening tag is its first occurrence, the closing one the first after it; 0 as well when
-    nothing stands between them.
+    section: str
+    reach: Reach = "span"
 
-    >>> section_end("<think>ab</think>", "think"), section_end("<think></think>", "think")
-    (9, 0)
+    def span(self, text: str) -> tuple[int, int]:
+        """First character and the one behind the last of what is in scope; (0, 0) for nothing.
+
+        A tag's opening is its first occurrence, its closing the first one after it; of several
+        boxes the last one counts. Nothing is in scope when a mark is missing, nor when nothing
+        stands between them. Source: arXiv 2506.21277.
+
+        >>> Scope("think").span("<think>ab</think>"), Scope("think", "prefix").span("<think>ab")
+        ((7, 9), (0, 0))
+        """
+        start, end = _content(self.section, text)
+        if end <= start:
+            return 0, 0
+        return (0 if self.reach == "prefix" else start), end
+
+
+def _content(section: str, text: str) -> tuple[int, int]:
+    if section == EVERYTHING:
+        return 0, len(text)
+    if section == BOXED:
+        start = text.rfind(_BOX) + len(_BOX)
+        return (start, _closing_brace(text, start)) if start >= len(_BOX) else (0, 0)
+    opening = text.find(f"<{section}>")
+    start = opening + len(section) + 2
+    return start, text.find(f"</{section}>", start) if opening >= 0 else -1
+
+
+def _closing_brace(text: str, start: int) -> int:
+    """Where the brace that was opened before ``start`` closes; -1 when it does not."""
+    depth = 1
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0:
+            return place
+    return -1
+
+
+class TokenPlaces:
+    """Finds the tokens of a span of text; ``decode`` is the tokenizer's, without special tokens.
+
+    Each token is decoded once and its length remembered. Where the pieces do not add up to the
+    text, as when a character is divided over tokens, prefixes are decoded instead, about
+    log2(tokens) of them for each edge.
     """
-    opening = text.find(f"<{tag}>")
-    start = opening + len(tag) + 2
-    end = text.find(f"</{tag}>", start) if opening >= 0 else -1
-    return end if end > start else 0
 
+    def __init__(self, decode: Decode) -> None:
+        self.decode = decode
+        self._piece = functools.cache(lambda token: decode([token]))
 
-def tokens_before(decode: Callable[[Sequence[int]], str], ids: Sequence[int], end: int) -> int:
-    """How many leading tokens lie wholly in the first ``end`` characters of the decoded text.
+    def within(self, ids: Sequence[int], text: str, span: tuple[int, int]) -> tuple[int, int]:
+        """First and one behind the last of the tokens that lie wholly in ``span``; (0, 0) without.
 
-    A token across the edge is not one of them. ``decode`` is called log2(len(ids)) times.
+        ``text`` is what ``ids`` decode to. A token across an edge is outside.
 
-    >>> tokens_before(lambda ids: "ab" * len(ids), [1, 2, 3], 5)
-    2
-    """
-    low, high = 0, len(ids)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if len(decode(ids[:middle])) <= end:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+        >>> TokenPlaces(lambda ids: "ab" * len(ids)).within([1, 2, 3], "ababab", (1, 5))
+        (1, 2)
+        """
+        if span[1] <= span[0]:
+            return 0, 0
+        written = self._characters(ids, text)
+        counts = range(len(ids) + 1)
+        first = bisect_left(counts, span[0], key=written)
+        last = bisect_right(counts, span[1], key=written) - 1
+        return (first, last) if last > first else (0, 0)
 
-
-def ids_before(ids: Sequence[int], opening: int, closing: int) -> int:
-    """As `section_end` for tags that are single tokens: the tokens before the closing one.
-
-    >>> ids_before([7, 1, 1, 8, 5, 2, 2, 6, 9], 7, 8), ids_before([7, 8], 7, 8)
-    (3, 0)
-    """
-    listed = list(ids)
-    start = listed.index(opening) if opening in listed else len(listed)
-    end = listed.index(closing, start) if closing in listed[start:] else 0
-    return end if end > start + 1 else 0
-
-
-def centred(scores_N: ArrayLike, groups_N: ArrayLike) -> Array:
-    """Each score less the mean of its group; 0 where it is NaN (the term does not apply).
-
-    >>> centred([1.0, 0.0, float("nan"), 5.0], [0, 0, 0, 1]).tolist()
-    [0.5, -0.5, 0.0, 0.0]
-    """
-    scores, groups = np.asarray(scores_N, np.float64), np.asarray(groups_N)
-    result = np.zeros_like(scores)
-    for group in np.unique(groups):
-        chosen = (groups == group) & ~np.isnan(scores)
-        if chosen.any():
-            result[chosen] = scores[chosen] - scores[chosen].mean()
-    return result
-
-
-def token_advantages(
-    advantages_N: ArrayLike, scoped: Sequence[tuple[ArrayLike, ArrayLike]], width: int
-) -> Array:
-    """[N, T] advantages: A_i everywhere, and B_i of each scoped term on its first tokens.
-
-    ``scoped`` holds (B [N], tokens [N]) for each term, B being its `centred` scores and tokens how
-    many leading tokens it judges in each rollout; ``width`` is T.
-
-    >>> token_advantages([0.5, -0.5], [([0.2, -0.2], [1, 0])], 2).tolist()
-    [[0.7, 0.5], [-0.5, -0.5]]
-    """
-    result = np.repeat(np.asarray(advantages_N, np.float64)[:, None], width, axis=1)
-    place_T = np.arange(width)
-    for credit_N, tokens_N in scoped:
-        inside_NT = place_T[None, :] < np.asarray(tokens_N)[:, None]
-        result += np.asarray(credit_N, np.float64)[:, None] * inside_NT
-    return result
-
-
-def scoped_credit(
-    groups: Sequence[Group], terms: Sequence[Term], decode: Callable[[Sequence[int]], str]
-) -> list[tuple[Array, NDArray[np.int64]]]:
-    """(B [N], tokens [N]) of every term with a scope: weight x centred score, and how far it goes.
-
-    ``groups`` are scored (`gnomon.rewards.score.score`), N their rollouts in order; ``decode`` is
-    the tokenizer's, special tokens left out as in `Rollout.text`. A rollout without the section, or
-    to which the term does not apply, gets no credit of it. Input of `token_advantages`.
-    """
-    rollouts = [member.rollout for group in groups for member in group.members]
-    owner_N = np.repeat(np.arange(len(groups)), [len(group.members) for group in groups])
-    credits = []
-    for term in terms:
-        if term.scope:
-            ends = [section_end(rollout.text, term.scope) for rollout in rollouts]
-            tokens_N = np.array(
-                [tokens_before(decode, r.token_ids, e) for r, e in zip(rollouts, ends, strict=True)]
-            )
-            scores = [m.scores.get(term.name) for group in groups for m in group.members]
-            known = [np.nan if value is None else value for value in scores]
-            credits.append((term.weight * centred(known, owner_N), tokens_N))
-    return credits
+    def _characters(self, ids: Sequence[int], text: str) -> Callable[[int], int]:
+        """How many characters the first tokens make."""
+        pieces = [self._piece(token) for token in ids]
+        if "".join(pieces) == text:
+            return list(itertools.accumulate(map(len, pieces), initial=0)).__getitem__
+        return lambda count: len(self.decode(ids[:count]))

@@ -14,7 +14,8 @@ import numpy as np
 
 from gnomon.auxiliary.reader import Reader, ReaderError, summary_of
 from gnomon.parts import BoundPart
-from gnomon.records import Graded, Group
+from gnomon.records import Graded, Group, Sample
+from gnomon.rewards.scope import Scope
 
 
 class RewardError(RuntimeError):
@@ -26,8 +27,8 @@ class Term:
     """One reward term: name in the scores, part, weight, and tasks it applies to (None: all).
 
     ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`. A term with a
-    ``scope``, the name of a section, stays out of the combined reward: its credit goes to the
-    tokens up to the end of that section, see `gnomon.rewards.scope`.
+    ``scope`` stays out of the combined reward: its credit goes to the tokens of a section, see
+    `gnomon.rewards.scope`.
     """
 
     name: str
@@ -35,7 +36,7 @@ class Term:
     weight: float = 1.0
     applies_to: tuple[str, ...] | None = None
     ask: Reader | None = None
-    scope: str = ""
+    scope: Scope | None = None
 
     def applies(self, group: Group) -> bool:
         """Whether the term scores the rollouts of this group's task."""
@@ -50,8 +51,9 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
     """The same graded groups with the score of every term and the combined reward of every rollout.
 
     A term that takes ``groups`` is called once, with all groups that it applies to; every other
-    term once per rollout. A score is None where the term does not apply; a rollout without any
-    score gets the reward NaN, which is to be left out of training. Raises `RewardError` when
+    term once per rollout, unless `score_alone` has scored the rollout by it before. A score is None
+    where the term does not apply; a rollout without any score gets the reward NaN, which is to be
+    left out of training. Raises `RewardError` when
     a term raises, gives no finite number, or gives the wrong number of scores, and when the
     combined reward is infinite; ValueError for two terms of one name. The scores of a term with a
     scope are kept beside the reward and do not enter it.
@@ -60,7 +62,7 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
     if len(set(names)) < len(names):
         raise ValueError(f"reward terms need different names: {', '.join(names)}")
     table = [_term_scores(term, groups) for term in terms]
-    whole = [place for place, term in enumerate(terms) if not term.scope]
+    whole = [place for place, term in enumerate(terms) if term.scope is None]
     chosen = [table[place] for place in whole], [terms[place] for place in whole]
     rewards = _combined(*chosen, combine, groups)
     return [
@@ -77,6 +79,20 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
         )
         for g, group in enumerate(groups)
     ]
+
+
+def score_alone(sample: Sample, member: Graded, terms: Sequence[Term]) -> Graded:
+    """A rollout with its scores by the terms that look at one rollout at a time.
+
+    What `score` gives it by these terms, in any order and thread. Raises `RewardError` as it does.
+    """
+    group, inputs = Group(sample, (member,)), _inputs(sample, member)
+    scores = {
+        term.name: _member_score(term, sample, inputs) if term.applies(group) else None
+        for term in terms
+        if "groups" not in term.part.part.inputs
+    }
+    return Graded(member.rollout, member.verdict, scores, member.reward)
 
 
 def term_statistics(groups: Sequence[Group]) -> dict[str, float]:
@@ -133,19 +149,23 @@ def _present(group: Group, name: str) -> list[float]:
 
 def _term_scores(term: Term, groups: Sequence[Group]) -> Scores:
     if "groups" in term.part.part.inputs:
-        return _batch_scores(term, groups)
+        return batch_scores(term, groups)
     return [
         [
-            _member_score(term, group, member) if term.applies(group) else None
+            member.scores[term.name]
+            if term.name in member.scores
+            else _member_score(term, group.sample, _inputs(group.sample, member))
+            if term.applies(group)
+            else None
             for member in group.members
         ]
         for group in groups
     ]
 
 
-def _member_score(term: Term, group: Group, member: Graded) -> float | None:
-    sample = group.sample
-    inputs = {
+def _inputs(sample: Sample, member: Graded) -> dict[str, Any]:
+    """What a term can be given about one rollout."""
+    return {
         "response": member.rollout.text,
         "length": len(member.rollout.token_ids),
         "verdict": member.verdict,
@@ -154,10 +174,14 @@ def _member_score(term: Term, group: Group, member: Graded) -> float | None:
         "sample": sample,
         "stop": member.rollout.stop,
     }
-    return _number(term, sample.id, _call(term, inputs, f"sample {sample.id!r}"))
 
 
-def _batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
+def _member_score(term: Term, sample: Sample, inputs: dict[str, Any]) -> float | None:
+    return _number(term, sample.id, _call(term, inputs, sample))
+
+
+def batch_scores(term: Term, groups: Sequence[Group]) -> Scores:
+    """Scores of every rollout by a term that takes ``groups``; errors as of `score`."""
     wanted = set(term.part.part.inputs)
     if not wanted <= {"groups", "ask"}:
         raise RewardError(
@@ -192,12 +216,13 @@ def _rows(term: Term, groups: Sequence[Group]) -> Sequence[Sequence[Any]]:
     return rows
 
 
-def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
+def _call(term: Term, inputs: dict[str, Any], place: str | Sample) -> Any:
     try:
         return term.part.supply(inputs)
     except ReaderError as error:
         raise RewardError(f"reward term {term.name!r}: {error}") from error
     except (ValueError, TypeError, ZeroDivisionError) as error:
+        place = place if isinstance(place, str) else f"sample {place.id!r}"
         raise RewardError(
             f"reward term {term.name!r} failed on {place}: {type(error).__name__}: {error}; "
             f"correct {term.part.part.name!r} or let the term apply only to tasks it can score"
@@ -205,8 +230,8 @@ def _call(term: Term, inputs: dict[str, Any], place: str) -> Any:
 
 
 def _number(term: Term, sample: str, value: Any) -> float | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is float and math.isfinite(value)):
+        return value  # type: ignore[no-any-return]
     if isinstance(value, Real | np.bool_) and math.isfinite(float(value)):
         return float(value)
     raise RewardError(

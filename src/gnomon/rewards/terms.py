@@ -80,7 +80,7 @@ def format_match(response: str, *, format: str = "think-boxed", mode: str | None
 
 def well_formed(response: str, format: str, mode: str | None = None) -> bool:
     """Whether the response is well formed in the named format; PartError for no format."""
-    return _format(format, mode).parse(response).well_formed
+    return _format(format, mode).fits(response)
 
 
 @functools.cache

@@ -8,7 +8,9 @@ from typing import Any
 
 from gnomon.parts import BoundPart
 from gnomon.recipe import Regulariser, Reinforce, Reward, Use, build
+from gnomon.rewards.scope import Scope
 from gnomon.rewards.score import Term
+from gnomon.rl.backend import RolloutBackend
 from gnomon.stages.context import StageContext
 
 
@@ -33,6 +35,7 @@ class Objective:
     """The parts of one reinforcement stage, with their settings."""
 
     style: Any
+    sampler: RolloutBackend
     grader: BoundPart
     terms: tuple[Term, ...]
     combine: BoundPart
@@ -54,6 +57,7 @@ class Objective:
         """Build every part that ``stage`` names; readers see the context's policy."""
         return cls(
             style=build("format", stage.format)(),
+            sampler=build("sampler", stage.sampler).supply(_known(context)),
             grader=build("grader", stage.grader),
             terms=tuple(_term(reward, context) for reward in stage.rewards),
             combine=build("combination", stage.combine),
@@ -103,9 +107,14 @@ def _reward_kl(stage: Reinforce) -> tuple[BoundPart, BoundPart] | None:
 
 def _term(reward: Reward, context: StageContext) -> Term:
     made = build("reward", reward.part)
-    known = {"policy": context.policy, "parent": context.parent, "root": context.encoder.root}
-    ask = build("reader", reward.reader).supply(known) if reward.reader else None
-    return Term(reward.part.part, made, reward.weight, reward.tasks, ask)
+    ask = build("reader", reward.reader).supply(_known(context)) if reward.reader else None
+    scope = None if reward.scope is None else Scope(reward.scope.section, reward.scope.reach)
+    return Term(reward.part.part, made, reward.weight, reward.tasks, ask, scope)
+
+
+def _known(context: StageContext) -> dict[str, Any]:
+    """What readers and samplers are made with."""
+    return {"policy": context.policy, "parent": context.parent, "root": context.encoder.root}
 
 
 def _penalties(stage: Reinforce) -> Iterator[Penalty]:

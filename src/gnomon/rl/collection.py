@@ -6,6 +6,7 @@ Dimension suffixes: N rollouts of the step, T trained tokens of the longest resp
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -13,21 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gnomon.grading.respond import grade_response
 from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings
 from gnomon.parts import BoundPart
 from gnomon.recipe import Reinforce
 from gnomon.records import Group, Rollout, Sample
-from gnomon.rewards.score import score
 from gnomon.rl.chosen import Objective
 from gnomon.rl.corrections import combine_corrections
 from gnomon.rl.demonstrations import demonstrations_of, write_groups
 from gnomon.rl.experience import Facts, undecided, weighted, without_undecided
 from gnomon.rl.masking import corrupted
 from gnomon.rl.returns import row_means
+from gnomon.rl.scopes import Scoped, scoped_terms, token_advantages
 from gnomon.rl.scoring import score_rows
+from gnomon.rl.verifying import Verifying
 from gnomon.stages.context import Prepared, StageContext
 from gnomon.stages.updates import step_generator
 
@@ -47,22 +48,26 @@ def roll_out(
     prepared: Sequence[Prepared],
     label: str = "",
 ) -> list[Group]:
-    """Sample, grade and score the rollouts of some questions; ``label`` tells draws apart."""
+    """Sample, grade and score the rollouts of some questions; ``label`` tells draws apart.
+
+    Each rollout is verified as soon as it has ended; the phase "grade" is what is left of that when
+    all are written.
+    """
     settings = SamplingSettings(**stage.sampling.model_dump(exclude={"origins"}))
-    with context.clock.phase("rollout"):
-        device = str(context.policy.device)
-        generator = generator_for(context, f"rollout{label}", device)
-        shown = [_demonstrated(stage, context, pair[0]) for pair in prepared]
-        written = write_groups(context.policy, prepared, shown, stage.rollouts, settings, generator)
-    with context.clock.phase("grade"):
-        graded = [
-            Group(pair[0], tuple(
-                grade_response(pair[0], rollout, objective.style, objective.grader)
-                for rollout in rollouts
-            ))
-            for pair, rollouts in zip(prepared, written, strict=True)
-        ]  # fmt: skip
-        groups = list(map(without_undecided, score(graded, objective.terms, objective.combine)))
+    samples = [sample for sample, _ in prepared]
+    verifying = Verifying(objective, samples, stage.rollouts, stage.verification)
+    with verifying.under_way():
+        with context.clock.phase("rollout"):
+            objective.sampler.hand_over(context.updater.done)
+            device = str(context.policy.device)
+            generator = generator_for(context, f"rollout{label}", device)
+            shown = [_demonstrated(stage, context, sample) for sample in samples]
+            written = write_groups(
+                objective.sampler, prepared, shown, stage.rollouts, settings, generator,
+                verifying.take,
+            )  # fmt: skip
+        with context.clock.phase("grade"):
+            groups = list(map(without_undecided, verifying.groups(written)))
     for group in groups:
         for member in group.members:
             if undecided(group, member):
@@ -143,15 +148,37 @@ def charge(
     measure(context, "reward_kl", float(value_NT.sum()), float(known["mask"].sum()))
 
 
+def scopes_of(
+    objective: Objective, context: StageContext, groups: Sequence[Group], known: Facts
+) -> tuple[Scoped, ...]:
+    """The terms whose credit goes to some of the tokens, with their scores and tokens."""
+    decode = functools.partial(context.policy.processor.tokenizer.decode, skip_special_tokens=True)
+    return scoped_terms(groups, objective.terms, decode, known["mask"].shape[1])
+
+
 def weigh(
     objective: Objective, context: StageContext, known: Facts
 ) -> tuple[Tensor, tuple[Tensor | None, ...]]:
     """Advantages with their weights, and the weights of the regularisers.
 
-    ``known`` takes one advantage for each rollout.
+    ``known`` takes one advantage for each rollout. Where terms have a scope, which ``known`` holds
+    under "scoped", advantages are [N, T].
     """
     memory = context.remembered("advantage")
     advantages = objective.advantage.supply(known | {"memory": memory})
+
+    def estimate(term: Scoped) -> Tensor:
+        scores_N = torch.where(known["rewards"].isfinite(), term.scores_N, math.nan)
+        own = {
+            "rewards": scores_N,
+            "scores": scores_N[None],
+            "weights": torch.ones(1),
+            "memory": context.remembered(f"advantage.{term.name}"),
+        }
+        credit_N: Tensor = objective.advantage.supply(known | own)
+        return credit_N
+
+    advantages = token_advantages(advantages, known["scoped"], estimate)
     known["advantages"] = row_means(advantages, known["mask"])
     factors = [
         part.supply(known | {"memory": context.remembered(f"weights.{number}.{part.part.name}")})

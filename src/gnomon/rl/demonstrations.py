@@ -11,8 +11,9 @@ from typing import Any
 import torch
 
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, sample
+from gnomon.models.sampler import Ended, SamplingSettings
 from gnomon.records import Rollout, Sample
+from gnomon.rl.backend import RolloutBackend
 from gnomon.stages.context import Prepared
 
 
@@ -33,22 +34,28 @@ def demonstrations_of(policy: Policy, sample: Sample, key: str, limit: int) -> l
 
 
 def write_groups(
-    policy: Policy,
+    backend: RolloutBackend,
     prepared: Sequence[Prepared],
     shown: Sequence[Sequence[Rollout]],
     count: int,
     settings: SamplingSettings,
     generator: torch.Generator,
+    on_ended: Ended,
 ) -> list[list[Rollout]]:
     """``count`` responses to each question: its own demonstrations, and before them the policy's.
 
-    A question without a demonstration gets ``count`` responses of the policy.
+    A question without a demonstration gets ``count`` responses of the policy. ``on_ended`` is told
+    of each of these as it ends, with its places among the questions and in the group.
     """
     written: list[list[Rollout]] = [[] for _ in prepared]
     for own in sorted({count - len(rollouts) for rollouts in shown} - {0}, reverse=True):
         places = [place for place, rollouts in enumerate(shown) if count - len(rollouts) == own]
-        prompts = [prepared[place][1] for place in places]
-        made = sample(policy, prompts, own, settings, generator)
+
+        def tell(number: int, member: int, rollout: Rollout, places: list[int] = places) -> None:
+            on_ended(places[number], member, rollout)
+
+        asked = [prepared[place] for place in places]
+        made = backend.write(asked, own, settings, generator, tell)
         for place, rollouts in zip(places, made, strict=True):
             written[place] = list(rollouts)
     return [[*own, *rest] for own, rest in zip(written, shown, strict=True)]

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from gnomon.models.encode import Encoded
 from gnomon.parts import BoundPart
-from gnomon.records import Graded, Group
+from gnomon.records import Graded, Group, Outcome
 from gnomon.rewards.score import Term
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.critic import Targets
@@ -68,7 +68,11 @@ class Experience:
 
 
 def facts(groups: Sequence[Group], terms: Sequence[Term]) -> Facts:
-    """What is known of graded groups before any advantage is made."""
+    """What is known of graded groups before any advantage is made.
+
+    Terms with a scope are no part of ``scores`` and ``weights``: see `gnomon.rl.scopes`.
+    """
+    terms = [term for term in terms if term.scope is None]
     members = [member for group in groups for member in group.members]
     tasks = [group.sample.task for group in groups for _ in group.members]
     sizes = torch.tensor([len(group.members) for group in groups])
@@ -140,8 +144,10 @@ def without_undecided(group: Group) -> Group:
 
 
 def undecided(group: Group, member: Graded) -> bool:
-    """Whether the grader failed; without a reference there is nothing to grade."""
-    return group.sample.answer is not None and not member.verdict.graded
+    """Whether the grader failed; without a reference there is nothing to grade, but time can run
+    out on a reward term."""
+    late = member.verdict.outcome is Outcome.TIMEOUT
+    return (group.sample.answer is not None or late) and not member.verdict.graded
 
 
 def trained_logp(member: Graded) -> Tensor:

@@ -44,6 +44,7 @@ from gnomon.rl.collection import (
     measure,
     roll_out,
     rows_of,
+    scopes_of,
     weigh,
 )
 from gnomon.rl.corrections import effective_share
@@ -117,6 +118,7 @@ def collect(
         groups += roll_out(stage, objective, context, further, f"-{more + 1}")
     rows, rewards_N = rows_of(prepared, groups), known["rewards"]
     known["rewards"] = torch.where(counted_N, rewards_N, math.nan)
+    known["scoped"] = scopes_of(objective, context, groups, known)
     known["greedy"] = greedy_rewards(stage, objective, context, prepared)
     importance_NT, log_mismatch_NT = correct(stage, objective, context, rows, known)
     charge(stage, objective, context, rows, known, reference)
@@ -374,6 +376,7 @@ def _aggregate(part: BoundPart, values_NT: Tensor, known: dict[str, Any], totals
 
 
 def _note_update(context: StageContext, meter: Meter, update: Update) -> None:
+    meter.updates += 1
     meter.add("loss", update.loss, 1)
     meter.add("grad_norm", update.grad_norm, 1)
     meter.add("lr", update.learning_rate, 1)

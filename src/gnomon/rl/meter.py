@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gnomon.rl.losses import CLAMP
+
+FAR = math.log(2.0)
+"""A log-ratio beyond this, either way, is a ratio outside of [0.5, 2]."""
+
 
 class Meter:
-    """Token means of one step, over all its updates."""
+    """Token means of one step, over all its ``updates``."""
 
     def __init__(self) -> None:
+        self.updates = 0
         self.sums: dict[str, float] = {}
         self.counts: dict[str, float] = {}
         self.largest: dict[str, float] = {}
@@ -37,10 +44,29 @@ class Meter:
             values["kl"] = torch.expm1(-x_NT) + x_NT
         for name, value_NT in values.items():
             self.add(name, float((value_NT.detach() * mask_NT).sum()), count)
-        own_NT = mask_NT * (1 - known["off_policy"])
-        gap = ((known["logp"].detach() - known["old_logp"]) * own_NT).abs().max()
         # Only the first update of a step sees the weights that wrote the rollouts.
-        self.largest.setdefault("mismatch", float(gap))
+        if self.updates == 0:
+            self.add_mismatch(known)
+
+    def add_mismatch(self, known: dict[str, Any]) -> None:
+        """How far what sampled was from the trainer, on the tokens of the policy's own rollouts.
+
+        Formula: lr = logp - what the sampler reported; mismatch = max |lr|, mismatch_mean =
+        mean |lr|, mismatch_kl = mean(exp(lr) - 1 - lr), mismatch_outside = share outside of
+        [ln .5, ln 2]
+
+        The KL is that from the sampler to the trainer by the estimator k3 (Schulman 2020), unbiased
+        as the sampler wrote the tokens. lr is clamped to +-20.
+        """
+        own_NT = (known["mask"] * (1 - known["off_policy"])).bool()
+        lr_NT = known["logp"].detach() - known["old_logp"] + known["log_mismatch"]
+        lr = lr_NT[own_NT].clamp(*CLAMP)
+        size, count = lr.abs(), len(lr)
+        largest = float(size.max()) if count else 0.0
+        self.largest["mismatch"] = max(self.largest.get("mismatch", 0.0), largest)
+        self.add("mismatch_mean", float(size.sum()), count)
+        self.add("mismatch_kl", float((torch.expm1(lr) - lr).clamp(min=0).sum()), count)
+        self.add("mismatch_outside", float((size > FAR).sum()), count)
 
     def means(self) -> dict[str, float]:
         """Every mean and largest value by name."""

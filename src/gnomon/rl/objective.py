@@ -12,14 +12,14 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gnomon.parts import BoundPart, part
-from gnomon.recipe import Recipe, Reinforce, build
+from gnomon.recipe import Recipe, Reinforce, Reward, build
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.corrections import combine_corrections
 from gnomon.rl.returns import row_means
@@ -141,7 +141,12 @@ def _shown(settings: Mapping[str, Any], match: re.Match[str]) -> str:
 
 def _terms(stage: Reinforce) -> Iterator[Term]:
     for reward in stage.rewards:
-        yield _term(f"rewards.{reward.part.part}", build("reward", reward.part), reward.weight)
+        term = _term(f"rewards.{reward.part.part}", build("reward", reward.part), reward.weight)
+        if reward.scope is None:
+            yield term
+        else:
+            scope = {"scope": f"{reward.scope.section} ({reward.scope.reach})"}
+            yield replace(term, settings={**term.settings, **scope})
     for place, kind, use in formulas(stage):
         yield _term(place, build(kind, use))
     if stage.value is not None:
@@ -167,7 +172,19 @@ def _in_one_line(stage: Reinforce) -> str:
     weights = "".join(f" x {use.part}" for use in stage.weights)
     cost = "" if stage.reward_kl is None else f" - returns of {stage.reward_kl.part.part}"
     drawn = "" if stage.resample is None else f", rollouts drawn by {stage.resample.part}"
-    return f"{text}, A = {stage.advantage.part}{weights}{cost}{drawn}"
+    estimate = stage.advantage.part
+    credits = "".join(_credit(reward, estimate) for reward in stage.rewards)
+    estimate = f"({estimate}{credits})" if credits else estimate
+    return f"{text}, A = {estimate}{weights}{cost}{drawn}"
+
+
+def _credit(reward: Reward, advantage: str) -> str:
+    """What a term with a scope adds to the advantage of each token."""
+    if reward.scope is None:
+        return ""
+    place = {"span": "in", "prefix": "up to the end of"}[reward.scope.reach]
+    credit = f"{reward.weight:g} {advantage}({reward.part.part})"
+    return f" + {credit} on the tokens {place} {reward.scope.section}"
 
 
 # -- conformance ----------------------------------------------------------------------------------

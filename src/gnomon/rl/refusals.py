@@ -6,16 +6,20 @@ the names of parts: a part of a user's own file is refused for the same reasons.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from gnomon.parts import find
+from gnomon.parts import find, nearest
 from gnomon.recipe import AnyStage, Recipe, Reinforce, Use, build
+from gnomon.rewards.scope import BOXED, EVERYTHING, Scope
+from gnomon.rl.survey import Survey
 from gnomon.rl.trial import made_rollouts
 
 SCHEDULE_INPUTS = {"step", "steps"}
+_TAG = re.compile(r"<([a-z_]+)>")
 REWARDS = torch.tensor([1.0, 0.0, 0.5, 0.25, 0.0, 1.0, 0.75, 0.0])
 
 
@@ -26,8 +30,7 @@ def refusals(recipe: Recipe) -> list[str]:
         place = f"stages.{stage.name}"
         found += [f"{place}.{line}" for line in _rates(stage)]
         if isinstance(stage, Reinforce):
-            checks = (_groups, _demonstrations, _filters, _references, _images, _tasks, _critics)
-            found += [f"{place}.{line}" for check in checks for line in check(stage)]
+            found += [f"{place}.{line}" for check in _CHECKS for line in check(stage)]
     return found
 
 
@@ -208,3 +211,82 @@ def _critics(stage: Reinforce) -> Iterator[str]:
             f"value.gamma={stage.value.gamma:g}: the advantage discounts by gamma={gamma:g}, and "
             "a value of other returns is no baseline for it; give both the same"
         )
+
+
+def _scopes(stage: Reinforce) -> Iterator[str]:
+    """Credit on some tokens needs a section, a reward beside it, and one advantage a rollout."""
+    scoped = [reward for reward in stage.rewards if reward.scope is not None]
+    if not scoped:
+        return
+    if len(scoped) == len(stage.rewards):
+        yield (
+            "rewards: every term has a scope, and the reward of a rollout, which filters, "
+            "resamplers and reports read, is that of the terms without one; leave one without"
+        )
+    perfect = build("format", stage.format)().render("a thought", "an answer")
+    for reward in scoped:
+        assert reward.scope is not None
+        if not any(Scope(reward.scope.section).span(perfect)):
+            known = [EVERYTHING, *_TAG.findall(perfect), *[BOXED] * ("\\boxed{" in perfect)]
+            yield (
+                f"rewards.{reward.part.part}.scope: a response in format {stage.format.part!r} has "
+                f"no section {reward.scope.section!r}{nearest(reward.scope.section, known)}"
+            )
+    yield from _credited_alone(stage)
+
+
+def _credited_alone(stage: Reinforce) -> Iterator[str]:
+    inputs = find("advantage", stage.advantage.part).inputs
+    made = _tried(stage.advantage, 4)
+    if "greedy" in inputs:
+        yield (
+            f"advantage: {stage.advantage.part!r} compares with the reward of a greedy response, "
+            "of which the terms with a scope have no part; use grpo or dr-grpo, or leave scope out"
+        )
+    if made is not None and made.ndim > 1:
+        yield (
+            f"advantage: {stage.advantage.part!r} gives every token an advantage of its own, to "
+            "which the credit of a term with a scope does not add up; use grpo or dr-grpo, or "
+            "leave scope out"
+        )
+    if _mixes_tokens(stage.loss):
+        yield (
+            f"loss: {stage.loss.part!r} takes one advantage for a whole response, so that the "
+            "credit of a term with a scope would reach all of its tokens; use ppo-clip, or leave "
+            "scope out"
+        )
+
+
+def _mixes_tokens(loss: Use) -> bool:
+    """Whether the loss of one token depends on the advantage of another."""
+    logp_NT, mask_NT = torch.full((1, 2), -0.5), torch.ones(1, 2)
+    zeros_NT = torch.zeros(1, 2)
+
+    def first(second: float) -> Tensor | None:
+        advantages_NT = torch.tensor([[1.0, second]])
+        known = {
+            "logp": logp_NT, "old_logp": logp_NT - 0.1, "advantages": advantages_NT,
+            "mask": mask_NT, "off_policy": zeros_NT, "log_mismatch": zeros_NT,
+            "survey": Survey.of(logp_NT, torch.ones(1, 2), mask_NT),
+        }  # fmt: skip
+        try:
+            loss_NT: Tensor = build("loss", loss).supply(known)[0]
+        except ValueError:
+            return None
+        return loss_NT[0, 0]
+
+    one, other = first(1.0), first(3.0)
+    return one is not None and other is not None and not torch.equal(one, other)
+
+
+def _samplers(stage: Reinforce) -> Iterator[str]:
+    """An engine that is not on this machine; a sampler tells so by its attribute ``missing``."""
+    missing = getattr(find("sampler", stage.sampler.part).function, "missing", None)
+    problem = missing() if missing is not None else ""
+    if problem:
+        yield f"sampler: {stage.sampler.part!r}: {problem}"
+
+
+_CHECKS = (
+    _groups, _demonstrations, _filters, _references, _images, _tasks, _critics, _scopes, _samplers,
+)  # fmt: skip

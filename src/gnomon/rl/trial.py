@@ -141,7 +141,8 @@ def _shown(value: Any) -> str:
 
 def _made_numbers(stage: AnyStage) -> dict[str, Any]:
     """Two groups of four rollouts of up to three tokens, on-policy, at the start of the stage."""
-    terms = len(stage.rewards) if isinstance(stage, Reinforce) else 0
+    rewards = stage.rewards if isinstance(stage, Reinforce) else ()
+    terms = sum(reward.scope is None for reward in rewards)
     groups_N = torch.arange(GROUPS).repeat_interleave(MEMBERS)
     rewards_N = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])
     mask_NT = torch.ones(ROWS, WIDTH)

@@ -86,8 +86,8 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
                 _save(context, stage, number)
         seconds = context.clock.restart()
         speed = result.tokens / sum(seconds.values())
-        run.time(stage.name, index, number, seconds, speed)
         spent = {"tokens_per_second": speed, "memory": peak_memory()}
+        run.time(stage.name, index, number, seconds, **spent)
         watcher.advanced(number, {**pick(values, *SHOWN), **seconds, **spent})
     watcher.finished()
     return run.checkpoint_path(index, stage.name, stage.steps) / MODEL
