@@ -147,11 +147,16 @@ def results_of(
     machine: str, commit: str,
 ) -> list[Result]:  # fmt: skip
     """The lines of one model from the best replies by kind and side."""
-    bandwidth, speed = next((limits for card, limits in CARDS.items() if card in machine), (None, None))
+    bandwidth, speed = next(
+        (limits for card, limits in CARDS.items() if card in machine), (None, None)
+    )
 
-    def line(what: str, unit: str, kind: str, value: Any, limit: float | None, rate: bool) -> Result:
+    def line(
+        what: str, unit: str, kind: str, value: Any, limit: float | None, rate: bool
+    ) -> Result:
         ours, peer = (
-            None if (reply := found[kind].get(side)) is None else value(reply) for side in ("ours", "peer")
+            None if (reply := found[kind].get(side)) is None else value(reply)
+            for side in ("ours", "peer")
         )
         ratio = None if not ours or not peer else ours / peer if rate else peer / ours
         return Result(f"{name} {what}", unit, ours, peer, ratio, limit, commit, machine)
@@ -181,7 +186,13 @@ def page(results: list[dict[str, Any]]) -> str:
         "allows when weights are bfloat16 and each prompt's keys are read once; MFU counts 6 FLOP a weight and token.", "",
     ]  # fmt: skip
     if not results:
-        return "\n".join([*lines, "Not measured: no GPU has run it yet. The command is `python benchmarks/gpu.py`.", ""])
+        return "\n".join(
+            [
+                *lines,
+                "Not measured: no GPU has run it yet. The command is `python benchmarks/gpu.py`.",
+                "",
+            ]
+        )
 
     def cell(value: float | None) -> str:
         return "-" if value is None else f"{value:,.3g}"
@@ -202,8 +213,14 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--sides", nargs="+", choices=("ours", "peer"), default=["ours", "peer"])
-    parser.add_argument("--peer", type=Path, default=ROOT / ".venv-trl/bin/python", help="Python that has TRL")
-    parser.add_argument("--tiny", action="store_true", help="tiny models on the CPU, to try the script; stores nothing")
+    parser.add_argument(
+        "--peer", type=Path, default=ROOT / ".venv-trl/bin/python", help="Python that has TRL"
+    )
+    parser.add_argument(
+        "--tiny",
+        action="store_true",
+        help="tiny models on the CPU, to try the script; stores nothing",
+    )
     return parser.parse_args()
 
 
@@ -227,7 +244,9 @@ def main() -> None:
 
     chosen = options()
     if not chosen.tiny and not torch.cuda.is_available():
-        sys.exit("there is no GPU here that torch can use, so nothing is measured; --tiny tries the script on the CPU")
+        sys.exit(
+            "there is no GPU here that torch can use, so nothing is measured; --tiny tries the script on the CPU"
+        )
     device = "cpu" if chosen.tiny else "cuda"
     machine = "CPU" if chosen.tiny else f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
     results = [asdict(result) for result in measure(chosen, device, machine)]

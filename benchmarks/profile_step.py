@@ -65,16 +65,8 @@ def measured(
 
         return run
 
-    def endless(*args: Any, **kwargs: Any) -> Any:
-        # A hook on the head costs the update its quick head, so it is there while tokens are drawn.
-        ours.bias_end(policy.core, policy.processor.tokenizer, setting["end_bias"])
-        try:
-            return roll_out(*args, **kwargs)
-        finally:
-            policy.core.lm_head._forward_hooks.clear()
-
     roll_out, update = loop.roll_out, Updater.step
-    loop.roll_out, Updater.step = watched("rollout", endless), watched("update", update)  # type: ignore[method-assign]
+    loop.roll_out, Updater.step = watched("rollout", roll_out), watched("update", update)  # type: ignore[method-assign]
     step = ours.stage_step(policy, str(folder), setting)
     for number in range(STEPS + 1):
         step(number)

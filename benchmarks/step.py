@@ -131,7 +131,9 @@ def opened(start: Start, setting: Setting) -> Iterator[Side]:
         side.close()
 
 
-def pairs_of(item: Item, setting: Setting, ours: Start, peer: Start, count: int, limit: float) -> list[Pair]:
+def pairs_of(
+    item: Item, setting: Setting, ours: Start, peer: Start, count: int, limit: float
+) -> list[Pair]:
     """``count`` undisturbed pairs (ours, peer), or as many as there were in `TRIES` times as many."""
     found: list[Pair] = []
     replies = _fresh_pairs if item.fresh else _warm_pairs
@@ -236,7 +238,9 @@ def commit_name() -> str:
         run = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
         return run.stdout.strip()
 
-    changed = git("status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md")
+    changed = git(
+        "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md"
+    )
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
 
 
@@ -294,7 +298,9 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--anyway", action="store_true", help="keep disturbed pairs, store nothing")
     parser.add_argument(
-        "--resume", action="store_true", help="leave out what this commit has measured on this machine"
+        "--resume",
+        action="store_true",
+        help="leave out what this commit has measured on this machine",
     )
     return parser.parse_args()
 
@@ -331,11 +337,16 @@ def main() -> None:
             folder = Path(root) / str(item.vocabulary)
             if not folder.exists():
                 make_weights(folder, item.vocabulary)
-            keys = [json.dumps([setting, item.fresh, item.vocabulary, item.steps]) for setting in item.settings]
+            keys = [
+                json.dumps([setting, item.fresh, item.vocabulary, item.steps])
+                for setting in item.settings
+            ]
             for key, setting in zip(keys, item.settings, strict=True):
                 if key not in known:
                     limit = math.inf if chosen.anyway else FOREIGN
-                    known[key] = pairs_of(item, setting, *starts(folder, chosen), chosen.pairs, limit)
+                    known[key] = pairs_of(
+                        item, setting, *starts(folder, chosen), chosen.pairs, limit
+                    )
             pairs = values_of(item, [known[key] for key in keys])
             if not pairs:
                 print(f"{item.name}: no undisturbed pair, nothing is stored", file=sys.stderr)

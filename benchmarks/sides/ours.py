@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from gnomon.models.sampler import SamplingSettings, sample  # noqa: E402
 from gnomon.parts import register  # noqa: E402
 from gnomon.recipe import Optimizer, Regulariser, Reinforce, Reward, Sampling, Sft, Use  # noqa: E402
 from gnomon.records import Answer, Group, Media, Message, Sample  # noqa: E402
+from gnomon.rl.backend import OwnSampler  # noqa: E402
 from gnomon.rl.loop import prepare_reinforce  # noqa: E402
 from gnomon.run import Run  # noqa: E402
 from gnomon.stages.context import Clock, Prepare, StageContext  # noqa: E402
@@ -38,6 +40,29 @@ UPDATES = 10_000
 def token_sum(groups: Sequence[Group]) -> list[list[float]]:
     """The sum of the token ids, modulo 7."""
     return [[score(member.rollout.token_ids) for member in group.members] for group in groups]
+
+
+@dataclass(frozen=True)
+class Biased(OwnSampler):
+    """Our sampler with the end token made likelier or impossible.
+
+    A hook on the head costs the update its quick head, so it is there while tokens are drawn only.
+    """
+
+    bias: float
+
+    def write(self, *args: Any) -> Any:
+        hook = bias_end(self.policy.core, self.policy.processor.tokenizer, self.bias)
+        try:
+            return super().write(*args)
+        finally:
+            hook.remove()
+
+
+@register("sampler")
+def biased(policy: Policy, *, bias: float) -> Biased:
+    """Our sampler, biased."""
+    return Biased(policy, bias)
 
 
 def sample_of(number: int, question: Question, answered: bool) -> Sample:
@@ -64,6 +89,7 @@ def stage_of(setting: dict[str, Any]) -> Reinforce | Sft:
         prompts=setting["prompts"],
         rollouts=setting["rollouts"],
         sampling=Sampling(max_new_tokens=setting["tokens"]),
+        sampler=Use("biased", bias=setting.get("end_bias", 0.0)),
         rewards=(Reward(part=Use("token-sum"), weight=1.0),),
         regularisers=(penalty,) if setting.get("beta") else (),
         log_rollouts_every=UPDATES,
@@ -107,6 +133,7 @@ def writing_step(policy: Policy, folder: str, setting: dict[str, Any]) -> Step:
         for i, question in enumerate(questions(setting)[: setting["prompts"]])
     ]
     settings = SamplingSettings(setting["tokens"])
+    bias_end(policy.core, policy.processor.tokenizer, setting.get("end_bias", 0.0))
 
     def run(number: int) -> dict[str, float]:
         generator = torch.Generator().manual_seed(number)
@@ -120,7 +147,6 @@ def main() -> None:
     folder, setting = arguments()
     how = {"dtype": setting.get("dtype", "float32"), "device": setting.get("device", "cpu")}
     policy = load_policy(folder, **how)
-    bias_end(policy.core, policy.processor.tokenizer, setting.get("end_bias", 0.0))
     make = writing_step if setting["kind"] == "generate" else stage_step
     step, number = make(policy, folder, setting), 0
     while LINE.wait():

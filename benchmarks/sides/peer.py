@@ -159,7 +159,9 @@ def sft(folder: str, setting: dict[str, Any]) -> None:
 def generate(folder: str, setting: dict[str, Any]) -> None:
     processor = load_processor(folder)
     dtype, device = setting.get("dtype", "float32"), setting.get("device", "cpu")
-    model = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype).to(device).eval()
+    model = (
+        Qwen2_5_VLForConditionalGeneration.from_pretrained(folder, dtype=dtype).to(device).eval()
+    )
     bias_end(model, processor.tokenizer, setting["end_bias"])
     asked = questions(setting)[: setting["prompts"]]
     chats = [

@@ -122,12 +122,11 @@ class Counter:
         }  # fmt: skip
 
 
-def bias_end(core: Any, tokenizer: Any, bias: float) -> None:
+def bias_end(core: Any, tokenizer: Any, bias: float) -> Any:
     """Make the end token likelier or, with -100, impossible to write, so that lengths are those of the setting.
 
-    Tokens that only the embeddings know cannot be written either.
-
-    Training is left alone, where a side may make logits in other ways and a changed copy would cost memory.
+    Tokens that only the embeddings know cannot be written either. Training is left alone, where a changed copy
+    of the logits would cost memory. What is returned ends it by ``remove()``.
     """
     import torch
 
@@ -136,7 +135,7 @@ def bias_end(core: Any, tokenizer: Any, bias: float) -> None:
             logits[..., tokenizer.eos_token_id] += bias
             logits[..., len(tokenizer) :] = -1e4  # finite, so that 0 x log 0 is 0
 
-    core.lm_head.register_forward_hook(add)
+    return core.lm_head.register_forward_hook(add)
 
 
 def wait_for_gpu() -> None:
