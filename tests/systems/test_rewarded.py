@@ -19,9 +19,10 @@ from gnomon.training import check
 from rl_steps import open_context, steps_of
 
 MICRO = ("rewarded", "satori-r1", "visionary-r1", "perception-r1", "racro",
-         "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1")  # fmt: skip
+         "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1",
+         "rewardmap")  # fmt: skip
 WAITING = {
-    "rewardmap": "transit maps", "acre": "lettered options", "humanomni-v2": "videos with sound",
+    "acre": "lettered options", "humanomni-v2": "videos with sound",
     "defacto": "hidden evidence", "pixelthink": "masks",
     "temporal-r1": "videos", "r1-aqa": "sounds", "ui-r1": "screens",
 }  # fmt: skip

@@ -76,6 +76,7 @@ _WORLDS: dict[str, str] = {
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
     "logic-image": "gnomon.worlds.logic.pictured",
+    "metro": "gnomon.worlds.metro",
     "motion": "gnomon.worlds.motion",
     "sound": "gnomon.worlds.sound",
     "transformation": "gnomon.worlds.transformation",
