@@ -20,11 +20,11 @@ from rl_steps import open_context, steps_of
 
 MICRO = ("rewarded", "satori-r1", "visionary-r1", "perception-r1", "racro",
          "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1",
-         "rewardmap")  # fmt: skip
+         "rewardmap", "ui-r1")  # fmt: skip
 WAITING = {
     "acre": "lettered options", "humanomni-v2": "videos with sound",
     "defacto": "hidden evidence", "pixelthink": "masks",
-    "temporal-r1": "videos", "r1-aqa": "sounds", "ui-r1": "screens",
+    "temporal-r1": "videos", "r1-aqa": "sounds",
 }  # fmt: skip
 UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B", "r1-aqa": "Qwen2-Audio-7B-Instruct"}
 SYSTEMS = (*MICRO, *WAITING)
@@ -148,10 +148,10 @@ def test_a_micro_scale_that_waits_says_for_which_world(name: str, world: str) ->
 
 
 def test_a_missing_scale_is_an_error_of_its_own() -> None:
-    from gnomon.recipes.ui_r1 import ui_r1
+    from gnomon.recipes.r1_aqa import r1_aqa
 
     with pytest.raises(ScaleError, match="--scale full"):
-        ui_r1("micro")
+        r1_aqa("micro")
 
 
 @pytest.mark.parametrize("name", MICRO)

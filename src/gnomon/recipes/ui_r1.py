@@ -2,13 +2,14 @@
 
 arXiv 2503.21620, and the released code lll6gg/UI-R1. Every record needs an ``answer`` (the gold
 action as text), for the reports. Left out: the scale from the resized to the original screen, which
-is 1 unless a record has a column ``scale``; UI-R1-E, whose bonus is ``group-budget``.
+is 1 unless a record has a column ``scale``; UI-R1-E, whose bonus is ``group-budget``. ``micro``
+asks for one step on screens of the world ``screens``.
 """
 
 from __future__ import annotations
 
 from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours, paper
-from gnomon.recipes.rewarded import QWEN_3B, data, kl, layout, rl, variant
+from gnomon.recipes.rewarded import QWEN_3B, data, in_world, kl, layout, rl, variant
 
 
 def ui_r1(scale: Scale) -> Recipe:
@@ -17,19 +18,21 @@ def ui_r1(scale: Scale) -> Recipe:
         scale,
         "ui-r1",
         "The next action on a screen from 136 examples (arXiv 2503.21620).",
-        rl(
-            rewards=(
-                Reward(part=Use("action-type"), weight=paper(1.0)),
-                Reward(part=Use("action-point"), weight=paper(1.0)),
-                Reward(part=Use("format-match", format="think-answer"), weight=paper(1.0)),
-            ),
-            advantage=Use("grpo", bias=code("unbiased"), epsilon=code(1e-4)),
-            aggregate=Use("seq-mean-token-mean"),
-            regularisers=kl(code(0.04)),
-        ),
-        world="a world of screens",
-        full={
+        {
             **layout(scale, Use("action-answer")),
+            **rl(
+                rewards=(
+                    Reward(part=Use("action-type"), weight=paper(1.0)),
+                    Reward(part=Use("action-point"), weight=paper(1.0)),
+                    Reward(part=Use("format-match", format="think-answer"), weight=paper(1.0)),
+                ),
+                advantage=Use("grpo", bias=code("unbiased"), epsilon=code(1e-4)),
+                aggregate=Use("seq-mean-token-mean"),
+                regularisers=kl(code(0.04)),
+            ),
+        },
+        micro=in_world("screens", ["act"], (1, 3)),
+        full={
             **data({"problem": "instruction", "images": "img_filename"}),
             **rl(
                 sampling=Sampling(max_new_tokens=code(256), temperature=code(1.0)),
