@@ -14,17 +14,8 @@ from gnomon.rewards.transit import (
     route_details,
     stop_list_bonus,
 )
-from gnomon.worlds.metro import (
-    EXTENTS,
-    NAMES,
-    TASKS,
-    Extent,
-    draw_metro,
-    fewest_transfers,
-    lay_out,
-    routes_from,
-    walk,
-)
+from gnomon.worlds.metro import TASKS, fewest_transfers, routes_from, walk
+from gnomon.worlds.metro_map import EXTENTS, NAMES, Extent, draw_metro, lay_out
 from gnomon.worlds.scene import COLOURS
 from gnomon.worlds.world import world_source
 

@@ -72,6 +72,7 @@ class WorldTask:
 
 
 _WORLDS: dict[str, str] = {
+    "charts": "gnomon.worlds.charts",
     "edits": "gnomon.worlds.edits",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
