@@ -6,9 +6,10 @@ import functools
 import io
 import math
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from gnomon.worlds.digits import scan_ink
+from gnomon.worlds.lettering import font
 from gnomon.worlds.scene import CELL, Digit, Placed, Scene, Shape
 
 PixelBox = tuple[int, int, int, int]
@@ -92,14 +93,9 @@ def _digit_mask(scan: int, extent: int) -> Image.Image:
 @functools.lru_cache(maxsize=16384)
 def _word_mask(text: str, extent: int) -> Image.Image:
     canvas = Image.new("L", (4 * CELL, 2 * CELL))
-    ImageDraw.Draw(canvas).text((CELL, CELL // 2), text, fill=255, font=_font(extent))
+    ImageDraw.Draw(canvas).text((CELL, CELL // 2), text, fill=255, font=font(extent))
     mask = _tight(canvas)
     return mask if mask.width <= WORD_WIDTH else _word_mask(text, extent - 1)
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
 
 
 def _star() -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
-from gnomon.rewards.visual import inside
 from gnomon.worlds.interface import (
     APPS,
     LABELS,
@@ -244,7 +243,8 @@ def goal(rng: np.random.Generator, level: int) -> Posed:
     """The next action towards a goal of several steps, given those done.
 
     In half of the questions a wrong entry was opened: either its page still shows, and the way is
-    back, or that was undone, and the step is the one that was due.
+    back, or that was undone, and the step is the one that was due. The screen of the goal decides
+    the split, whichever page shows.
     """
     screen, parts = _draw_parts(rng, level)
     steps, _ = plan_steps(screen, parts)
@@ -264,7 +264,7 @@ def goal(rng: np.random.Generator, level: int) -> Posed:
     target = step.element if step.action["action"] == "click" else None
     thought = f"{_progress(steps[:due])} Next: {step.aim}."
     posed = _acting(step.before, asked, step.action, target, thought, subgoal=step.aim, **facts)
-    return _keyed(posed, screen)
+    return replace(posed, key=screen.key)
 
 
 def _progress(steps: Sequence[Step]) -> str:
@@ -278,7 +278,7 @@ def _lost(
     page = _draw_page(rng, level, wrong.label, home)
     thought = f"This is {wrong.label}, not {home.app}: it was opened by mistake. Next: go back."
     posed = _acting(page, asked, BACK, None, thought, subgoal="go back", **facts)
-    return _keyed(posed, home)
+    return replace(posed, key=home.key)
 
 
 def _draw_page(rng: np.random.Generator, level: int, title: str, home: Screen) -> Screen:
@@ -288,14 +288,6 @@ def _draw_page(rng: np.random.Generator, level: int, title: str, home: Screen) -
         page = Screen(title, drawn.size, drawn.elements, home.accent)
         if split_of(page.key) == split_of(home.key):
             return page
-
-
-def _keyed(posed: Posed, home: Screen) -> Posed:
-    """The question under the screen its goal is about, whichever picture it shows."""
-    return Posed(
-        posed.text, posed.answer, posed.answer_text, home.key, posed.thought, posed.show,
-        posed.facts,
-    )  # fmt: skip
 
 
 # -- confirmation ---------------------------------------------------------------------------------
@@ -377,7 +369,8 @@ def _steps_of_goal(told: str, elements: Sequence[Any]) -> list[Action]:
 
 def _fits(action: Action, due: Action) -> bool:
     if due["action"] == "click" == action["action"]:
-        return inside(tuple(action["coordinate"]), due["bbox"])
+        (x, y), (x1, y1, x2, y2) = action["coordinate"], due["bbox"]
+        return bool(x1 <= x < x2 and y1 <= y < y2)
     return action == due
 
 

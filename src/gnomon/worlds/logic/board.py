@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from PIL import Image, ImageDraw, ImageFont
 
+from gnomon.worlds.lettering import font
+
 CELL = 28
 """Side of a cell in pixels; the canvas is whole cells, margins included (ours)."""
 ARROWS: Mapping[str, tuple[int, int]] = {
@@ -198,12 +200,6 @@ def _stamp(text: str, size: int, corner: bool) -> Image.Image:
 
 
 @functools.lru_cache(maxsize=4096)
-def _fitting(text: str, size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    font = _font(size)
-    wide = font.getlength(text) > CELL - 5
-    return _fitting(text, size - 1) if wide and size > 7 else font
-
-
-@functools.cache
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(size)
+def _fitting(text: str, size: int) -> ImageFont.FreeTypeFont:
+    wide = font(size).getlength(text) > CELL - 5
+    return _fitting(text, size - 1) if wide and size > 7 else font(size)
