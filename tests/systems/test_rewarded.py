@@ -28,6 +28,7 @@ WAITING = {
 }  # fmt: skip
 UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B", "r1-aqa": "Qwen2-Audio-7B-Instruct"}
 SYSTEMS = (*MICRO, *WAITING)
+CURRICULUM = ["true-false", "counting", "choice", "planning"]
 KL = "regularisers.kl.coefficient.value"
 PIXELS = Pixels(3136, 401408, 28)
 
@@ -158,7 +159,8 @@ def test_a_missing_scale_is_an_error_of_its_own() -> None:
 def test_a_micro_recipe_passes_the_check_that_comes_before_a_run(name: str) -> None:
     recipe = load_recipe(name, "micro")
     check(recipe)
-    assert [stage.name for stage in recipe.stages] == ["cold-start", "rl"]
+    steps = CURRICULUM if name == "rewardmap" else ["rl"]
+    assert [stage.name for stage in recipe.stages] == ["cold-start", *steps]
 
 
 def test_a_variant_keeps_what_it_does_not_change() -> None:
@@ -211,8 +213,15 @@ def test_a_right_answer_to_a_map_question_is_paid_from_the_records_own_column() 
 
 def test_rewardmap_goes_from_perception_to_planning() -> None:
     stages = load_recipe("rewardmap", "full").stages
-    assert [stage.name for stage in stages] == ["true-false", "counting", "choice", "planning"]
+    assert [stage.name for stage in stages] == CURRICULUM
     assert all(stage.combine.part == "scaled-sum" for stage in stages)  # type: ignore[union-attr]
+
+
+def test_rewardmap_asks_the_kinds_of_a_step_about_our_own_maps() -> None:
+    asked = [stage.data.settings["tasks"] for stage in load_recipe("rewardmap", "micro").stages[1:]]
+    assert [list(kinds) for kinds in asked] == [
+        ["TorF1", "TorF2"], ["Counting2", "Counting3"], ["Counting1"], ["planning"],
+    ]  # fmt: skip
 
 
 def test_the_fixtures_are_what_their_maker_writes(tmp_path: Path) -> None:
@@ -244,12 +253,14 @@ def test_two_steps_of_every_micro_recipe_run(
     name: str, fresh_policy: Policy, tiny_folder: Path, tmp_path: Path
 ) -> None:
     tiny = {"prompts": 2, "rollouts": 2, "updates": 1, "steps": 2, "max_tokens": 512}
-    changes: dict[str, Any] = {f"stages.rl.{key}": value for key, value in tiny.items()}
-    changes["stages.rl.sampling"] = Sampling(max_new_tokens=6)
+    recipe = load_recipe(name, "micro")
+    last = f"stages.{recipe.stages[-1].name}"
+    changes: dict[str, Any] = {f"{last}.{key}": value for key, value in tiny.items()}
+    changes[f"{last}.sampling"] = Sampling(max_new_tokens=6)
     if name == "racro":
-        changes["stages.rl.rewards.caption-success.reader.path"] = str(tiny_folder)
-        changes["stages.rl.rewards.caption-success.reader.max_new_tokens"] = 4
-    stage = override(load_recipe(name, "micro"), changes).stages[-1]
+        changes[f"{last}.rewards.caption-success.reader.path"] = str(tiny_folder)
+        changes[f"{last}.rewards.caption-success.reader.max_new_tokens"] = 4
+    stage = override(recipe, changes).stages[-1]
     context = open_context(stage, fresh_policy, tiny_folder, tmp_path)  # type: ignore[arg-type]
     results = steps_of(stage, context, 2)  # type: ignore[arg-type]
     assert len(results) == 2

@@ -3,20 +3,26 @@
 arXiv 2510.02240, and the released code fscdc/RewardMap. The four steps of the curriculum are
 stages, so that optimiser and KL reference begin anew at each. Every record needs the lines of its
 map in a column ``lines`` (name to stops), which the published ``json`` column only points to. The
-bonus for lists of stops, off in the release, is left out. ``micro`` asks all kinds of question in
-turn, in one stage, about maps of the world ``metro``.
+bonus for lists of stops, off in the release, is left out. ``micro`` goes through the same stages on
+maps of the world ``metro``, after a cold start on all of them.
 """
 
 from __future__ import annotations
 
-from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, paper, vary
+from typing import Any
+
+from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, ours, paper, vary
 from gnomon.recipes.rewarded import data, in_world, kl, layout, rl, variant
 
 STEPS = {"true-false": 125, "counting": 65, "choice": 65, "planning": 45}
 """Updates of one pass over each part of the 2,570 + 696 questions, 16 a step (ours)."""
-
-KINDS = ["TorF1", "TorF2", "Counting2", "Counting3", "Counting1", "planning"]
-"""Kinds of question in the order of the curriculum."""
+KINDS = {
+    "true-false": ["TorF1", "TorF2"],
+    "counting": ["Counting2", "Counting3"],
+    "choice": ["Counting1"],
+    "planning": ["planning"],
+}
+"""Stage to its kinds of question, from perception to planning."""
 
 
 def rewardmap(scale: Scale) -> Recipe:
@@ -37,7 +43,7 @@ def rewardmap(scale: Scale) -> Recipe:
                 combine=Use("scaled-sum"),
             ),
         },
-        micro=in_world("metro", KINDS, (1, 3)),
+        micro=in_world("metro", [kind for kinds in KINDS.values() for kind in kinds], (1, 3)),
         full={
             **data({"problem": "question", "images": "figure"}, "integer"),
             **rl(
@@ -53,15 +59,18 @@ def rewardmap(scale: Scale) -> Recipe:
             "model.image_pixels": code((3136, 128450560)),
         },
     )
-    return recipe if scale == "micro" else _curriculum(recipe)
+    return _curriculum(recipe)
 
 
 def _curriculum(recipe: Recipe) -> Recipe:
-    """One stage for each step, easy questions first."""
-    stages = [
-        stage.model_copy(update={"name": name, "steps": steps})
-        for stage in recipe.stages
-        for name, steps in STEPS.items()
-    ]
-    paths = {f"stages.{name}.data.path": f"data/rewardmap/{name}.parquet" for name in STEPS}
-    return vary(recipe, {"stages": stages, **paths})
+    """One stage for each step instead of the last stage, easy questions first."""
+    *before, last = recipe.stages
+    stages = [last.model_copy(update={"name": name}) for name in KINDS]
+    settings: dict[str, Any] = {"stages": [*before, *stages]}
+    for name, kinds in KINDS.items():
+        if recipe.scale == "micro":
+            told = {"steps": ours(15), "data.tasks": kinds}
+        else:
+            told = {"steps": STEPS[name], "data.path": f"data/rewardmap/{name}.parquet"}
+        settings |= {f"stages.{name}.{place}": value for place, value in told.items()}
+    return vary(recipe, settings)
