@@ -69,9 +69,9 @@ def test_a_parser_never_raises_and_says_why_a_text_is_not_well_formed(
 @pytest.mark.parametrize("style", FORMATS, ids=lambda style: style.name)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_text_is_parsed_in_linear_time(style: Format, name: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     style.parse(HOSTILE[name])
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 def test_direct_renders_the_answer_alone_and_asks_for_nothing() -> None:

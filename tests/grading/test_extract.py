@@ -70,9 +70,9 @@ def test_no_reader_raises_on_any_text(name: str, whole: bool, text: str) -> None
 @pytest.mark.parametrize("hostile", HOSTILE)
 @pytest.mark.parametrize("name", READERS)
 def test_every_reader_is_fast_on_hostile_text(name: str, hostile: str, whole: bool) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     READERS[name](HOSTILE[hostile], whole=whole)
-    assert time.perf_counter() - start < 1.0
+    assert time.process_time() - start < 1.0
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -88,9 +88,9 @@ def test_an_unreadable_answer_is_typed_and_says_what_was_sought(kind: Any, text:
 
 
 def test_an_answer_beyond_a_megabyte_is_not_read() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert outcome("5" + " " * 2_000_000, "integer", 5) is Outcome.UNPARSEABLE_ANSWER
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(

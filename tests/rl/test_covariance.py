@@ -62,6 +62,14 @@ def test_kl_cov_adds_a_penalty_on_the_tokens_of_top_covariance():
     torch.testing.assert_close(loss[~chosen], free[~chosen])
 
 
+def test_rounding_of_equal_weights_chooses_no_sign_of_the_penalty():
+    old = OLD[:, :2]
+    logp = (old + 1e-7).requires_grad_()
+    loss, _ = kl_cov(logp, old, ADVANTAGES, MASK[:, :2], share=1.0, coefficient=100.0)
+    (found,) = torch.autograd.grad(loss.sum(), logp)
+    torch.testing.assert_close(found, -ADVANTAGES[:, None].expand(2, 2))
+
+
 def test_kl_cov_does_not_clip():
     loss, _ = kl_cov(
         torch.tensor([[0.0]]), torch.tensor([[-1.0]]), torch.tensor([1.0]), MASK[:1, :1]

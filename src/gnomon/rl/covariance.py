@@ -14,6 +14,9 @@ from gnomon.parts import register
 from gnomon.rl.losses import CLAMP, Loss, clipped, masked_log_ratio, per_token
 from gnomon.rl.survey import Survey
 
+ROUNDING = 1e-5
+"""Log-ratios below it are those of equal weights, computed in another order (float32, ours)."""
+
 
 @register("loss")
 def clip_cov(
@@ -62,7 +65,8 @@ def kl_cov(
 
     Formula: -A r, plus {coefficient} |log r| on the top max(1, {share} * tokens) tokens by cov
 
-    Tokens that tie with the last of them are penalised too.
+    Tokens that tie with the last of them are penalised too. On-policy log r is 0 but for rounding,
+    which must not choose the sign of a gradient: below `ROUNDING` it is taken as 0.
     Stat: ``penalised``. Source: arXiv 2505.22617.
     """
     whole = survey or Survey.of(logp, advantages, mask)
@@ -70,7 +74,8 @@ def kl_cov(
     chosen_NT = whole.here(top_BW, mask.shape[1]) & mask.bool()
     log_ratio_NT = masked_log_ratio(logp, old_logp, mask, CLAMP)
     loss_NT = -per_token(advantages, mask) * log_ratio_NT.exp()
-    penalty_NT = torch.where(chosen_NT, coefficient * log_ratio_NT.abs(), 0.0)
+    moved_NT = chosen_NT & (log_ratio_NT.abs() > ROUNDING)
+    penalty_NT = torch.where(moved_NT, coefficient * log_ratio_NT.abs(), 0.0)
     return loss_NT + penalty_NT, {
         "log_ratio": log_ratio_NT.detach(),
         "penalised": chosen_NT.to(loss_NT.dtype),
