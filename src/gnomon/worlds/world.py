@@ -73,6 +73,7 @@ class WorldTask:
 
 _WORLDS: dict[str, str] = {
     "charts": "gnomon.worlds.charts",
+    "cube": "gnomon.worlds.cube",
     "edits": "gnomon.worlds.edits",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
