@@ -80,6 +80,7 @@ _WORLDS: dict[str, str] = {
     "logic-image": "gnomon.worlds.logic.pictured",
     "metro": "gnomon.worlds.metro",
     "motion": "gnomon.worlds.motion",
+    "plans": "gnomon.worlds.plans",
     "screens": "gnomon.worlds.screens",
     "sound": "gnomon.worlds.sound",
     "transformation": "gnomon.worlds.transformation",

@@ -47,10 +47,13 @@ def priority_cube():
 
 
 def count_assemblies(pieces, turns):
-    """Valid assemblies, by setting one face after the other; equal looks are set once."""
+    """Valid assemblies, by setting one face after the other; equal looks are set once.
+
+    Turning the cube takes piece A to every face alike, so those with A in front count six times.
+    """
     looks = {n: Counter(oriented(piece, pair) for pair in turns) for n, piece in pieces.items()}
     count = 0
-    for order in permutations(PIECES):
+    for order in [("A", *rest) for rest in permutations(PIECES[1:])]:
         partial = [({}, 1)]
         for face, name in zip(FACES, order, strict=True):
             partial = [
@@ -60,7 +63,7 @@ def count_assemblies(pieces, turns):
                 if _fits({**faces, face: lies}, face)
             ]
         count += sum(ways for faces, ways in partial if not conflicts(faces))
-    return count
+    return 6 * count
 
 
 def _fits(faces, new):
