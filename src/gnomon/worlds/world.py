@@ -75,6 +75,7 @@ _WORLDS: dict[str, str] = {
     "charts": "gnomon.worlds.charts",
     "cube": "gnomon.worlds.cube",
     "edits": "gnomon.worlds.edits",
+    "encyclopedia": "gnomon.worlds.encyclopedia",
     "geometry": "gnomon.worlds.geometry",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
