@@ -76,6 +76,7 @@ _WORLDS: dict[str, str] = {
     "cube": "gnomon.worlds.cube",
     "edits": "gnomon.worlds.edits",
     "encyclopedia": "gnomon.worlds.encyclopedia",
+    "exams": "gnomon.worlds.exams",
     "geometry": "gnomon.worlds.geometry",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
