@@ -74,6 +74,7 @@ class WorldTask:
 _WORLDS: dict[str, str] = {
     "charts": "gnomon.worlds.charts",
     "cube": "gnomon.worlds.cube",
+    "documents": "gnomon.worlds.documents",
     "edits": "gnomon.worlds.edits",
     "encyclopedia": "gnomon.worlds.encyclopedia",
     "exams": "gnomon.worlds.exams",
