@@ -32,6 +32,7 @@ from gnomon.grading.puzzles.cube import (
     conflicts,
     oriented,
     pieces_of,
+    read_array,
     read_assembly,
     write_assembly,
     write_places,
@@ -219,7 +220,7 @@ def confirm_piece(posed: Posed) -> bool:
     first = CORNER + BLOCK // 2
     y, x = row * SLOT + first, column * SLOT + first
     cells = pixels[y : y + BLOCK * SIDE : BLOCK, x : x + BLOCK * SIDE : BLOCK, 0] < 128
-    return str(cells.astype(int).tolist()) == posed.answer.value["gold"]
+    return read_array(str(cells.astype(int).tolist())) == read_array(posed.answer.value["gold"])
 
 
 def effort(posed: Posed) -> float:

@@ -216,7 +216,7 @@ def agreement(rng: np.random.Generator, level: int) -> Posed:
 
 def written_emblem(text: str, title: str) -> str:
     """What the written article says about an emblem, without its first word."""
-    return re.findall(rf"The emblem of {title} is an? ([a-z ]+)\.", text)[0]
+    return str(re.findall(rf"The emblem of {title} is an? ([a-z ]+)\.", text)[0])
 
 
 def seen_colours(posed: Posed) -> tuple[str, str]:
@@ -231,7 +231,7 @@ def seen_colours(posed: Posed) -> tuple[str, str]:
 def _title_of(posed: Posed) -> str:
     """The only title whose written emblem has the colours and shapes of the picture."""
     inner, outer = seen_colours(posed)
-    titles = {
+    titles: dict[str, str] = {
         title: words
         for title, words in re.findall(r"The emblem of (\w+) is an? ([a-z ]+)\.", posed.text)
         if words.startswith(f"{inner} ") and f" {outer} " in words
@@ -300,7 +300,7 @@ def confirm_pictured(posed: Posed) -> bool:
 def confirm_agreement(posed: Posed) -> bool:
     """Whether the picture of what the article says is the one that is shown."""
     told = emblem_of(written_emblem(posed.text, posed.facts["title"]))
-    return (show_emblem(told) == posed.show()) == posed.answer.value
+    return (show_emblem(told) == posed.show()) is posed.answer.value
 
 
 def effort(posed: Posed) -> float:

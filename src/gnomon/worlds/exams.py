@@ -202,7 +202,8 @@ class Problem:
     @property
     def thought(self) -> str:
         """The worked answer."""
-        halfway = _BETWEEN.get(self.item.name, lambda v: ())(self.values)
+        make = _BETWEEN.get(self.item.name)
+        halfway = make(self.values) if make is not None else ()
         return self.item.steps.format(
             **self.values, x=self.answer, **dict(zip("ab", halfway, strict=False))
         )
@@ -343,7 +344,7 @@ def confirm(posed: Posed) -> bool:
     answer = posed.answer
     if answer.kind == "yes-no":
         told = int(posed.text.split("answers ")[1].split(".")[0])
-        return item.holds(facts["values"], told) == answer.value
+        return item.holds(facts["values"], told) is answer.value
     number = answer.options[answer.value] if answer.kind == "choice" else answer.value
     return item.holds(facts["values"], int(number))
 

@@ -73,8 +73,8 @@ def _show(figure: Figure, pixels: Mapping[str, Point]) -> tuple[Media, ...]:
     # Lines are drawn at twice the size and then halved, so that they are smooth.
     image = Image.new("RGB", (2 * SIDE, 2 * SIDE), _PAPER)
     draw = ImageDraw.Draw(image)
-    for one, other in figure.lines:
-        draw.line([(2 * x, 2 * y) for x, y in (pixels[one], pixels[other])], fill=_INK, width=3)
+    for line in figure.lines:
+        draw.line([(2 * x, 2 * y) for x, y in map(pixels.__getitem__, line)], fill=_INK, width=3)
     if figure.circle:
         low, high = _extent(pixels, figure.circle)
         draw.ellipse([2 * value for value in (*low, *high)], outline=_INK, width=3)

@@ -368,7 +368,7 @@ def _outline(mark: str) -> list[tuple[float, float]]:
 
 def confirm_correctness(posed: Posed) -> bool:
     """Whether the plan, run on the written map, ends on the goal just when the answer says so."""
-    return is_right(posed.facts["rows"], posed.facts["plan"]) == posed.answer.value
+    return is_right(posed.facts["rows"], posed.facts["plan"]) is posed.answer.value
 
 
 def confirm_blanks(posed: Posed) -> bool:

@@ -209,7 +209,9 @@ def read_array(text: str) -> Piece | None:
     _, phrase, tail = text.partition("Here is the converted 2D array")
     spans = re.findall(r"\[\s*+\[[^\[\]]*+\](?:\s*+,\s*+\[[^\[\]]*+\])*+\s*+\]", tail or text)
     rows = read_json(spans[0 if phrase else -1]) if spans else None
-    return tuple(v for row in rows for v in row) if _is_piece(rows) else None
+    if not isinstance(rows, list) or not _is_piece(rows):
+        return None
+    return tuple(value for row in rows for value in row)
 
 
 def cell_accuracy(text: str, piece: Piece) -> float:
