@@ -93,7 +93,7 @@ def _walked(rows: Sequence[str], state: State, move: tuple[int, int], count: int
     row, column, pressed = state
     for _ in range(count):
         row, column = row + move[0], column + move[1]
-        if not (0 <= row < len(rows) and 0 <= column < len(rows)):
+        if not (0 <= row < len(rows) and 0 <= column < len(rows[0])):
             return None
         cell = rows[row][column]
         if cell == "#" or (cell in "RB" and cell.lower() not in pressed):
@@ -198,7 +198,7 @@ def _possible(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
     row, column, pressed = state
     for word, (down, along) in MOVES.items():
         r, c = row + down, column + along
-        if 0 <= r < len(rows) and 0 <= c < len(rows):
+        if 0 <= r < len(rows) and 0 <= c < len(rows[0]):
             cell = rows[r][c]
             if cell != "#" and (cell not in "RB" or cell.lower() in pressed):
                 yield f"{word} 1", (r, c, pressed)
