@@ -14,7 +14,7 @@ from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 
 from gnomon.grading.puzzles.cube import (
     FACES,
@@ -39,6 +39,7 @@ from gnomon.grading.puzzles.cube import (
 )
 from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
+from gnomon.worlds.lettering import write
 from gnomon.worlds.scene import pick, shuffled
 from gnomon.worlds.world import Posed, WorldTask
 
@@ -191,8 +192,7 @@ def _drawn(piece: Piece) -> np.ndarray[Any, np.dtype[np.uint8]]:
 @cache
 def _letter(name: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
     tile = Image.new("RGB", (CORNER + 1, CORNER + 1), _PAPER)
-    font = ImageFont.load_default(12)
-    ImageDraw.Draw(tile).text((2, 0), name, fill=(0, 0, 0), font=font)
+    write(tile, (2, 0), name, 12)
     return np.asarray(tile)
 
 

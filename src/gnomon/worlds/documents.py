@@ -13,11 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.layers import Box, Layer, moved, overlaps, widened
+from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, between, pick, shuffled
 from gnomon.worlds.world import Posed, WorldTask
@@ -269,9 +270,8 @@ _DRAWS: Mapping[str, Callable[[Image.Image, ImageDraw.ImageDraw, Layer], None]] 
 
 @lru_cache(maxsize=64)
 def _text(word: str) -> Image.Image:
-    tile = Image.new("L", (SIDE, 40))
-    ImageDraw.Draw(tile).text((4, 6), word, fill=255, font=ImageFont.load_default(18))
-    return tile.crop(tile.getbbox())
+    mask = word_mask(word, 18)
+    return mask.crop(mask.getbbox())
 
 
 # -- confirmation: the request is read again and done on labels and boxes --------------------------

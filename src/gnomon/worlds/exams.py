@@ -9,20 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache, partial
+from functools import partial
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import yes_no
-from gnomon.worlds.scene import CELL, LETTERS, between, pick, shuffled
+from gnomon.worlds.lettering import line_height, write
+from gnomon.worlds.scene import CELL, LETTERS, RGB, between, pick, shuffled
 from gnomon.worlds.world import Posed, WorldTask
 
 Layout = Literal["table", "bars", "cards"]
-RGB = tuple[int, int, int]
 Values = Mapping[str, int]
 Ranges = Mapping[str, tuple[int, int]]
 LAYOUTS: tuple[Layout, ...] = ("table", "bars", "cards")
@@ -34,6 +34,8 @@ COLOURS: tuple[tuple[RGB, RGB, RGB], ...] = (
 )
 """Paper, ink and filling of a style; the second is the first inverted."""
 WIDTH, ROW = 5 * CELL, CELL
+INK_SIZE = 14
+"""Pixels: width of a picture, height of a row, size of the lettering."""
 CHOICES = 4
 
 
@@ -297,8 +299,9 @@ def _show(values: Sequence[tuple[str, int]], style: Style) -> tuple[Media, ...]:
         y = top + ROW * number
         box = (style.border, y + 3, WIDTH - 1 - style.border, y + ROW - 3)
         _ROWS[style.layout](draw, box, value / largest, ink, filling)
-        _paste(image, name, style.border + 6, y + ROW // 2, ink, 0.0)
-        _paste(image, str(value), WIDTH - 6 - style.border, y + ROW // 2, ink, 1.0)
+        line = y + (ROW - line_height(INK_SIZE)) // 2
+        write(image, (style.border + 6, line), name, INK_SIZE, ink)
+        write(image, (box[2] - 5, line), str(value), INK_SIZE, ink, anchor="right")
     return (Media("image", data=png_bytes(image)),)
 
 
@@ -323,18 +326,6 @@ _ROWS: Mapping[Layout, Callable[[ImageDraw.ImageDraw, _Box, float, RGB, RGB], No
     "bars": _bar,
     "cards": _card,
 }
-
-
-def _paste(image: Image.Image, text: str, x: int, y: int, ink: RGB, side: float) -> None:
-    mask = _text(text)
-    image.paste(ink, (x - int(side * mask.width), y - mask.height // 2), mask)
-
-
-@lru_cache(maxsize=4096)
-def _text(text: str) -> Image.Image:
-    tile = Image.new("L", (WIDTH, 30))
-    ImageDraw.Draw(tile).text((4, 6), text, fill=255, font=ImageFont.load_default(14))
-    return tile.crop(tile.getbbox())
 
 
 def confirm(posed: Posed) -> bool:

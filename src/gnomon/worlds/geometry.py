@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache, partial
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.figures import FIGURES, MEASURES, Figure, Point
+from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.scene import CELL, pick
 from gnomon.worlds.world import Posed, WorldTask
 
@@ -157,9 +158,8 @@ def _write(draw: ImageDraw.ImageDraw, text: str, place: Point, ink: tuple[int, i
 
 @cache
 def _text(text: str) -> Image.Image:
-    tile = Image.new("L", (60, 30))
-    ImageDraw.Draw(tile).text((8, 8), text, fill=255, font=ImageFont.load_default(12))
-    return tile.crop(tile.getbbox())
+    mask = word_mask(text, 12)
+    return mask.crop(mask.getbbox())
 
 
 def measured(points: Mapping[str, Point], kind: str, letters: str) -> float:
