@@ -62,6 +62,19 @@ SKYLINE = "[[1, 2, 3, 4], [2, 4, 1, 3], [3, 1, 4, 2], [4, 3, 2, 1]]"
 FLAT = "[[1, 2, 3, 4], [2, 3, 4, 1], [3, 4, 1, 2], [4, 1, 2, 3]]"
 SUMS = [[0, 0, 5], [0, 0, 5], [5, 5, 10]]
 OWNED = "(('Ann','Red Cup'),('Bob','Hat'))"
+FULL, BAND, CORE = [[1] * 5] * 5, [[0] * 5, *[[1] * 5] * 3, [0] * 5], [
+    [0] * 5, *[[0, 1, 1, 1, 0]] * 3, [0] * 5
+]  # fmt: skip
+CUBE = {"A": BAND, "B": CORE, "C": BAND, "D": CORE, "E": FULL, "F": FULL}
+CUBE_FACES = ("Front", "Right", "Back", "Left", "Top", "Bottom")
+CUBE_LINES = "\n".join(f"{n}: ({f}, 1, 2)" for n, f in zip("ABCDEF", CUBE_FACES, strict=True))
+PIECE_ROWS = [[0, 1, 1, 0, 0], *[[0, 1, 1, 1, 0]] * 3, [0, 0, 0, 0, 1]]
+
+
+def assembly(lines: str) -> str:
+    """The lines as the answer to a cube."""
+    return f"The final solution is:\n```\n{lines}\n```"
+
 
 CASES: list[Case] = [
     Case(
@@ -187,6 +200,21 @@ CASES: list[Case] = [
         wrong=('[["1","X","X"],["X","X","1"],["1","1","X"]]', '[["X","X","1"]]'),
         unread=("[['X','X','1'],['X','X','1'],['1','1','X']]", "[[0,0,1],[0,0,1],[1,1,0]]", "X"),
         cheats=('[["1"]] [["X","X","1"],["X","X","1"],["1","1","X"]]',),
+    ),
+    Case(
+        "m_cube", {"pieces": CUBE, "flips": False, "given": {"A": ["Front", 1, 2]}}, CUBE_LINES,
+        right=(assembly(CUBE_LINES), "so " + assembly(CUBE_LINES.replace("Top", "TOP"))),
+        other=(assembly(CUBE_LINES.replace("E: (Top, 1, 2)", "E: (Top, 3, 4)")),),
+        wrong=(assembly(CUBE_LINES.replace("A: (Front, 1, 2)", "A: (Front, 2, 3)")),
+               assembly(CUBE_LINES.replace("B: (Right, 1, 2)", "B: (Right, 2, 1)"))),
+        unread=("", CUBE_LINES, block(CUBE_LINES, ""), "The final solution is: " + CUBE_LINES),
+        cheats=(assembly(CUBE_LINES) + assembly("A: (Front, 1, 2)"),),
+    ),
+    Case(
+        "m_cube_piece", {}, str(PIECE_ROWS),
+        right=(f"Here is the converted 2D array: {PIECE_ROWS}", f"{PIECE_ROWS}"),
+        wrong=(str(PIECE_ROWS[::-1]),), unread=("", "[[0, 1]]", "[[0]]" * 5),
+        cheats=(f"{PIECE_ROWS} or {PIECE_ROWS[::-1]}",),
     ),
     Case(
         "math_path", {"ref_expr": "1 + 5 = 6", "query_expr": "? + 5 = ?"}, "1 + 5 = 6",

@@ -73,12 +73,18 @@ class WorldTask:
 
 _WORLDS: dict[str, str] = {
     "charts": "gnomon.worlds.charts",
+    "cube": "gnomon.worlds.cube",
+    "documents": "gnomon.worlds.documents",
     "edits": "gnomon.worlds.edits",
+    "encyclopedia": "gnomon.worlds.encyclopedia",
+    "exams": "gnomon.worlds.exams",
+    "geometry": "gnomon.worlds.geometry",
     "jigsaw": "gnomon.worlds.jigsaw",
     "logic": "gnomon.worlds.logic",
     "logic-image": "gnomon.worlds.logic.pictured",
     "metro": "gnomon.worlds.metro",
     "motion": "gnomon.worlds.motion",
+    "plans": "gnomon.worlds.plans",
     "screens": "gnomon.worlds.screens",
     "sound": "gnomon.worlds.sound",
     "transformation": "gnomon.worlds.transformation",

@@ -22,9 +22,9 @@ TEXTS = {
 }
 QUIET = [case for case in CASES if case.family != "operation"]  # which may ask the worker
 BY_RULES = {
-    "arrow_maze", "calcudoko", "campsite", "futoshiki", "game_of_24", "kukurasu", "math_path",
-    "norinori", "number_wall", "numbrix", "skyscraper_puzzle", "star_placement_puzzle", "sudoku",
-    "survo", "wordscapes",
+    "arrow_maze", "calcudoko", "campsite", "futoshiki", "game_of_24", "kukurasu", "m_cube",
+    "math_path", "norinori", "number_wall", "numbrix", "skyscraper_puzzle",
+    "star_placement_puzzle", "sudoku", "survo", "wordscapes",
 }  # fmt: skip
 HOSTILE = {
     "brackets": "[" * 10_000,
@@ -52,8 +52,8 @@ def ids(value: Any) -> str | None:
     return value.family if isinstance(value, Case) else None
 
 
-def test_there_are_thirty_five_families_and_a_case_for_each() -> None:
-    assert len(FAMILIES) == 35
+def test_there_are_thirty_seven_families_and_a_case_for_each() -> None:
+    assert len(FAMILIES) == 37
     assert list(BY_NAME) == list(FAMILIES)
     assert {case.family for case in CASES if case.other} == BY_RULES
 

@@ -1,7 +1,7 @@
 """The table of all puzzle families, and the kind of answer that they are.
 
-Source: arXiv 2505.19641 (SynLogic): its families, metadata keys and released verifiers. A new
-family is one more entry, in the module of its shape.
+Source: arXiv 2505.19641 (SynLogic): its families, metadata keys and released verifiers; the cubes
+are MARBLE's (arXiv 2506.22992). A new family is one more entry, in the module of its shape.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from gnomon.grading.comparison import Kind, Switches
 from gnomon.grading.puzzles.arithmetic import ARITHMETIC
+from gnomon.grading.puzzles.cube import CUBES
 from gnomon.grading.puzzles.family import Family, Finding, Mode
 from gnomon.grading.puzzles.filling import FILLING
 from gnomon.grading.puzzles.latin import LATIN
@@ -26,7 +27,7 @@ MAX_CHARS = 100_000
 """A longer answer is not read (ours)."""
 
 FAMILIES: dict[str, Family] = dict(
-    sorted((LATIN | PLACEMENT | FILLING | ARITHMETIC | WORDS | TRACES | RELATIONS).items())
+    sorted((LATIN | PLACEMENT | FILLING | ARITHMETIC | WORDS | TRACES | RELATIONS | CUBES).items())
 )
 """Every family by its name."""
 

@@ -1,0 +1,191 @@
+"""Questions about figures, with their pictures, and their confirmation by coordinates (ours).
+
+The figures are in `gnomon.worlds.figures`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from gnomon.media.image import png_bytes
+from gnomon.records import Answer, Media
+from gnomon.worlds.figures import FIGURES, MEASURES, Figure, Point
+from gnomon.worlds.lettering import word_mask
+from gnomon.worlds.scene import CELL, pick
+from gnomon.worlds.world import Posed, WorldTask
+
+SIDE, MARGIN = 5 * CELL, 24
+"""Side of a picture and what stays free around the figure, in pixels."""
+_INK, _FAINT, _PAPER = (30, 30, 30), (44, 84, 216), (255, 255, 255)
+_ASKS = {
+    "angle": "How many degrees is the angle {}?",
+    "length": "How long is {}?",
+    "area": "What is the area of {}?",
+}
+
+
+def ask(rng: np.random.Generator, level: int, *, task: str) -> Posed:
+    """A question about a figure of a task."""
+    make = pick(rng, FIGURES[task][level - 1])
+    figure = make(rng)
+    placed = _placed(rng, figure)
+    kind, letters = figure.asked
+    values = " ".join(map(str, (*figure.printed.values(), *figure.also.values())))
+    given = [[*what, value] for what, value in (*figure.printed.items(), *figure.also.items())]
+    return Posed(
+        "<image>" + f"{figure.told} {_ASKS[kind].format(letters)}".strip(),
+        Answer("integer", figure.answer), str(figure.answer), f"{make.__name__} {values}",
+        " ".join(figure.rules), partial(_show, figure, placed),
+        {"points": dict(figure.points), "pixels": placed, "given": given,
+         "asked": [kind, letters], "rules": len(figure.rules)},
+    )  # fmt: skip
+
+
+def _placed(rng: np.random.Generator, figure: Figure) -> dict[str, Point]:
+    """The points in pixels: the figure turned, perhaps mirrored, and as large as fits."""
+    turn, mirror = 2 * math.pi * rng.random(), 1 if rng.random() < 0.5 else -1
+    cos, sin = math.cos(turn), math.sin(turn)
+    turned = {
+        name: (x * cos - mirror * y * sin, x * sin + mirror * y * cos)
+        for name, (x, y) in figure.points.items()
+    }
+    low, high = _extent(turned, figure.circle)
+    scale = (SIDE - 2 * MARGIN) / max(high[0] - low[0], high[1] - low[1])
+    shift = [SIDE / 2 - scale * (low[axis] + high[axis]) / 2 for axis in (0, 1)]
+    return {n: (shift[0] + scale * x, shift[1] + scale * y) for n, (x, y) in turned.items()}
+
+
+def _extent(points: Mapping[str, Point], circle: str) -> tuple[Point, Point]:
+    """The corners of the box around the points, and around the circle where there is one."""
+    xs, ys = zip(*points.values(), strict=True)
+    if not circle:
+        return (min(xs), min(ys)), (max(xs), max(ys))
+    (x, y), edge = (points[name] for name in circle)
+    r = math.dist((x, y), edge)
+    return (x - r, y - r), (x + r, y + r)
+
+
+def _show(figure: Figure, pixels: Mapping[str, Point]) -> tuple[Media, ...]:
+    # Lines are drawn at twice the size and then halved, so that they are smooth.
+    image = Image.new("RGB", (2 * SIDE, 2 * SIDE), _PAPER)
+    draw = ImageDraw.Draw(image)
+    for line in figure.lines:
+        draw.line([(2 * x, 2 * y) for x, y in map(pixels.__getitem__, line)], fill=_INK, width=3)
+    if figure.circle:
+        low, high = _extent(pixels, figure.circle)
+        draw.ellipse([2 * value for value in (*low, *high)], outline=_INK, width=3)
+    for kind, letters in figure.printed:
+        if kind == "angle":
+            _arc(draw, [pixels[name] for name in letters])
+    small = image.reduce(2)
+    _label(ImageDraw.Draw(small), figure, pixels)
+    return (Media("image", data=png_bytes(small)),)
+
+
+def _arc(draw: ImageDraw.ImageDraw, points: Sequence[Point], radius: float = 11) -> None:
+    (ax, ay), (x, y), (cx, cy) = points
+    one, other = (math.degrees(math.atan2(py - y, px - x)) for px, py in ((ax, ay), (cx, cy)))
+    if (other - one) % 360 > 180:
+        one, other = other, one
+    box = [2 * value for value in (x - radius, y - radius, x + radius, y + radius)]
+    draw.arc(box, one, other, _FAINT, 2)
+
+
+def _label(draw: ImageDraw.ImageDraw, figure: Figure, pixels: Mapping[str, Point]) -> None:
+    """The letters outside, the given values beside their lines and inside their angles."""
+    xs, ys = zip(*pixels.values(), strict=True)
+    centre = sum(xs) / len(xs), sum(ys) / len(ys)
+    for (kind, letters), value in figure.printed.items():
+        places = [pixels[name] for name in letters]
+        if kind == "angle":
+            # A sharp angle has room for its number only farther out.
+            far = min(34.0, max(19.0, 9 / math.sin(math.radians(value / 2))))
+            place = _away(places[1], _halving(*places), far)
+        else:
+            place = _away(_middle(*places), _normal(places, centre), 9)
+        _write(draw, str(value), place, _FAINT)
+    for name, place in pixels.items():
+        _write(draw, name, _away(place, _inwards(figure, pixels, name, centre), -10), _INK)
+
+
+def _inwards(figure: Figure, pixels: Mapping[str, Point], name: str, centre: Point) -> Point:
+    """Where the lines from a point go on the whole; its letter stands on the other side."""
+    ends = [line.replace(name, "", 1) for line in figure.lines if name in line]
+    units = [_unit(pixels[name], pixels[end]) for end in ends]
+    x, y = sum(u[0] for u in units), sum(u[1] for u in units)
+    return _unit((0, 0), (x, y)) if math.hypot(x, y) > 0.2 else _unit(pixels[name], centre)
+
+
+def _unit(start: Point, end: Point) -> Point:
+    far = math.dist(start, end) or 1.0
+    return (end[0] - start[0]) / far, (end[1] - start[1]) / far
+
+
+def _middle(one: Point, other: Point) -> Point:
+    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
+
+
+def _halving(one: Point, vertex: Point, other: Point) -> Point:
+    (ax, ay), (bx, by) = _unit(vertex, one), _unit(vertex, other)
+    return _unit((0, 0), (ax + bx, ay + by))
+
+
+def _normal(ends: Sequence[Point], centre: Point) -> Point:
+    """The direction at right angles to a line, away from the centre of the figure."""
+    (ax, ay), (bx, by) = ends
+    x, y = _unit((0, 0), (ay - by, bx - ax))
+    mx, my = _middle(*ends)
+    outside = x * (mx - centre[0]) + y * (my - centre[1]) >= 0
+    return (x, y) if outside else (-x, -y)
+
+
+def _away(place: Point, direction: Point, far: float) -> Point:
+    return place[0] + far * direction[0], place[1] + far * direction[1]
+
+
+def _write(draw: ImageDraw.ImageDraw, text: str, place: Point, ink: tuple[int, int, int]) -> None:
+    mask = _text(text)
+    x = min(max(round(place[0] - mask.width / 2), 0), SIDE - mask.width)
+    y = min(max(round(place[1] - mask.height / 2), 0), SIDE - mask.height)
+    draw.rectangle((x - 1, y - 1, x + mask.width, y + mask.height), fill=_PAPER)
+    draw.bitmap((x, y), mask, fill=ink)
+
+
+@cache
+def _text(text: str) -> Image.Image:
+    mask = word_mask(text, 12)
+    return mask.crop(mask.getbbox())
+
+
+def measured(points: Mapping[str, Point], kind: str, letters: str) -> float:
+    """A measure on the coordinates of the points; KeyError for an unknown kind or letter."""
+    return MEASURES[kind]([points[name] for name in letters])
+
+
+def confirm(posed: Posed) -> bool:
+    """Whether what is given and the answer are those of the coordinates, and of the pixels too."""
+    facts = posed.facts
+    points, pixels = facts["points"], facts["pixels"]
+    one, other, *_ = points
+    scale = math.dist(pixels[one], pixels[other]) / math.dist(points[one], points[other])
+    found = []
+    for kind, letters, value in [*facts["given"], [*facts["asked"], posed.answer.value]]:
+        shrunk = scale ** {"angle": 0, "area": 2}.get(kind, 1)
+        found.append((measured(points, kind, letters), value))
+        found.append((measured(pixels, kind, letters) / shrunk, value))
+    return all(abs(value - wanted) < 1e-6 for value, wanted in found)
+
+
+def _rules(posed: Posed) -> float:
+    """Steps of the worked answer."""
+    return float(posed.facts["rules"])
+
+
+TASKS = tuple(
+    WorldTask(task, "multi", "image", partial(ask, task=task), confirm, _rules) for task in FIGURES
+)

@@ -1,0 +1,394 @@
+"""Plans over a small map with doors, switches and portals, and mistakes put into them (M-Portal).
+
+Source: MARBLE, arXiv 2506.22992: a plan, some of whose steps have one mistaken replacement each. A
+candidate is a plan with any of the mistakes; only the one without is right. The maps are ours, in
+place of those of a game. A map is written row by row::
+
+    # wall    . floor    S start    G goal    O portal (two of them)
+    r, b a switch that opens the door R, B
+
+A plan is right when each of its steps can be taken and the last one ends on the goal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from gnomon.media.image import png_bytes
+from gnomon.records import Answer, Media
+from gnomon.worlds.scene import CELL, LETTERS, between, cell_name, shuffled
+from gnomon.worlds.world import Posed, WorldTask
+
+State = tuple[int, int, str]
+"""Row, column, and the letters of the switches that were pressed."""
+MOVES = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+SWITCHES = {"r": "red", "b": "blue"}
+SIDES = (4, 5, 5, 6, 6)
+DOORS = (0, 1, 1, 2, 2)
+PORTALS = (0, 0, 1, 1, 1)
+LENGTHS = (3, 4, 5, 6, 7)
+"""Side of the map, doors, pairs of portals and steps of a plan, at least, of difficulty 1 to 5."""
+MISTAKES = (1, 2, 3, 4, 5)
+"""Steps with a mistaken replacement at difficulty 1 to 5; the source has 5."""
+WALLS = 0.22
+TRIES = 8
+"""Share of the cells that are walls; draws of mistakes for a plan before another map is drawn."""
+_BLANK = re.compile(r"(?<![A-Za-z])[A-J](?![A-Za-z])")
+_ANSWER = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Mission:
+    """A map, a right plan, and mistaken steps by their place in it, from 0."""
+
+    rows: tuple[str, ...]
+    plan: tuple[str, ...]
+    wrong: Mapping[int, str]
+
+    def show(self) -> tuple[Media, ...]:
+        """The map."""
+        return (Media("image", data=png_bytes(draw_map(self.rows))),)
+
+
+def find(rows: Sequence[str], mark: str) -> list[tuple[int, int]]:
+    """Row and column of every cell that holds a mark."""
+    return [(r, c) for r, row in enumerate(rows) for c, cell in enumerate(row) if cell == mark]
+
+
+def start_of(rows: Sequence[str]) -> State:
+    """Where a plan begins, nothing pressed."""
+    ((row, column),) = find(rows, "S")
+    return row, column, ""
+
+
+def taken(rows: Sequence[str], state: State, step: str) -> State | None:
+    """The state after a step such as "right 2", "press red" or "portal", or None.
+
+    >>> taken(("S.#",), (0, 0, ""), "right 1"), taken(("S.#",), (0, 0, ""), "right 2")
+    ((0, 1, ''), None)
+    """
+    row, column, pressed = state
+    word, _, rest = step.partition(" ")
+    if word in MOVES:
+        return _walked(rows, state, MOVES[word], int(rest))
+    here = rows[row][column]
+    if word == "press":
+        return (row, column, pressed + here) if SWITCHES.get(here) == rest else None
+    if here != "O":
+        return None
+    (other,) = (cell for cell in find(rows, "O") if cell != (row, column))
+    return *other, pressed
+
+
+def _walked(rows: Sequence[str], state: State, move: tuple[int, int], count: int) -> State | None:
+    row, column, pressed = state
+    for _ in range(count):
+        row, column = row + move[0], column + move[1]
+        if not (0 <= row < len(rows) and 0 <= column < len(rows[0])):
+            return None
+        cell = rows[row][column]
+        if cell == "#" or (cell in "RB" and cell.lower() not in pressed):
+            return None
+    return row, column, pressed
+
+
+def run(rows: Sequence[str], steps: Iterable[str]) -> State | None:
+    """The state after all steps, or None when one cannot be taken."""
+    state: State | None = start_of(rows)
+    for step in steps:
+        state = taken(rows, state, step) if state is not None else None
+    return state
+
+
+def is_right(rows: Sequence[str], steps: Iterable[str]) -> bool:
+    """Whether a plan ends on the goal."""
+    state = run(rows, steps)
+    return state is not None and rows[state[0]][state[1]] == "G"
+
+
+def candidate(plan: Sequence[str], wrong: Mapping[int, str], number: int) -> list[str]:
+    """The plan of a number: the wrong step at the j-th of the places, in order, iff bit j is set.
+
+    >>> candidate(("a", "b", "c"), {0: "x", 2: "y"}, 2)
+    ['a', 'b', 'y']
+    """
+    used = {place for bit, place in enumerate(sorted(wrong)) if number >> bit & 1}
+    return [wrong[place] if place in used else step for place, step in enumerate(plan)]
+
+
+def yes_f1(predicted: Sequence[bool | None], gold: Sequence[bool]) -> float:
+    """F1 of the class "yes": 2 TP / (2 TP + FP + FN), 0 without a true positive; None is "no".
+
+    Accuracy says little here: 31 of 32 candidates are wrong.
+    """
+    right = sum(bool(p) and g for p, g in zip(predicted, gold, strict=True))
+    return 2 * right / (sum(map(bool, predicted)) + sum(gold)) if right else 0.0
+
+
+def read_blanks(text: str) -> list[str]:
+    """Letters A to J that stand alone in the answer: of its tag, else of its last line, in order.
+
+    >>> read_blanks("I think\\nA, D and C")
+    ['A', 'D', 'C']
+    """
+    tagged = _ANSWER.findall(text)
+    lines = [line for line in text.splitlines() if line.strip()]
+    return _BLANK.findall(tagged[-1] if tagged else lines[-1] if lines else "")
+
+
+def draw_mission(rng: np.random.Generator, level: int) -> Mission:
+    """A map and plan of a difficulty, and mistakes whose steps fill its blanks in one way only."""
+    while True:
+        rows = _draw_rows(rng, level)
+        planned = _longest(rows, level)
+        if planned is None:
+            continue
+        plan, (row, column) = planned
+        rows[row] = rows[row][:column] + "G" + rows[row][column + 1 :]
+        for _ in range(TRIES):
+            wrong = _draw_wrong(rng, plan, MISTAKES[level - 1])
+            if wrong and _fillings(rows, plan, wrong) == 1:
+                return Mission(tuple(rows), plan, wrong)
+
+
+def _draw_rows(rng: np.random.Generator, level: int) -> list[str]:
+    side, doors = SIDES[level - 1], DOORS[level - 1]
+    cells = [(r, c) for r in range(side) for c in range(side)]
+    marks = "S" + "".join("rR" if door == 0 else "bB" for door in range(doors))
+    marks += "OO" * PORTALS[level - 1]
+    marks += "#" * int(WALLS * side * side)
+    put = dict(zip(shuffled(rng, cells), marks, strict=False))
+    return ["".join(put.get((r, c), ".") for c in range(side)) for r in range(side)]
+
+
+def _longest(rows: Sequence[str], level: int) -> tuple[tuple[str, ...], tuple[int, int]] | None:
+    """The plan to the floor that is farthest away, and its cell, if it is long enough.
+
+    Breadth first over cells and pressed switches; the goal stops nobody.
+    """
+    begin = start_of(rows)
+    before: dict[State, tuple[State, str] | None] = {begin: None}
+    first: dict[tuple[int, int], State] = {}
+    queue = deque([begin])
+    while queue:
+        state = queue.popleft()
+        first.setdefault(state[:2], state)
+        for step, after in _possible(rows, state):
+            if after not in before:
+                before[after] = (state, step)
+                queue.append(after)
+    for cell, state in list(first.items())[::-1]:
+        plan = _compressed(_path(before, state))
+        if rows[cell[0]][cell[1]] == "." and len(plan) >= LENGTHS[level - 1]:
+            return plan, cell
+    return None
+
+
+def _possible(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
+    """Single steps that can be taken, and where they lead; written apart from `taken` for speed."""
+    row, column, pressed = state
+    for word, (down, along) in MOVES.items():
+        r, c = row + down, column + along
+        if 0 <= r < len(rows) and 0 <= c < len(rows[0]):
+            cell = rows[r][c]
+            if cell != "#" and (cell not in "RB" or cell.lower() in pressed):
+                yield f"{word} 1", (r, c, pressed)
+    here = rows[row][column]
+    if here in SWITCHES and here not in pressed:
+        yield f"press {SWITCHES[here]}", (row, column, "".join(sorted(pressed + here)))
+    if here == "O":
+        for r, c in find(rows, "O"):
+            if (r, c) != (row, column):
+                yield "portal", (r, c, pressed)
+
+
+def _path(before: Mapping[State, tuple[State, str] | None], state: State) -> list[str]:
+    steps = []
+    while (link := before[state]) is not None:
+        state, step = link
+        steps.append(step)
+    return steps[::-1]
+
+
+def _compressed(steps: Sequence[str]) -> tuple[str, ...]:
+    plan: list[str] = []
+    for step in steps:
+        word, _, count = plan[-1].partition(" ") if plan else ("", "", "")
+        if word in MOVES and step.startswith(word):
+            plan[-1] = f"{word} {int(count) + 1}"
+        else:
+            plan.append(step)
+    return tuple(plan)
+
+
+def _draw_wrong(rng: np.random.Generator, plan: Sequence[str], count: int) -> dict[int, str] | None:
+    """Mistaken steps for steps that are not told twice, or None when there are too few."""
+    once = [place for place, step in enumerate(plan) if plan.count(step) == 1]
+    if len(once) < count:
+        return None
+    pool = [f"{word} {n}" for word in MOVES for n in (1, 2, 3)]
+    pool += [step for step in ("press red", "press blue", "portal") if step in plan]
+    others = shuffled(rng, [step for step in pool if step not in plan])
+    if len(others) < count:
+        return None
+    return dict(zip(sorted(shuffled(rng, once)[:count]), others, strict=False))
+
+
+def _fillings(rows: Sequence[str], plan: Sequence[str], wrong: Mapping[int, str]) -> int:
+    """How many ways of putting options into the blanks make a right plan."""
+    options = [plan[place] for place in wrong] + list(wrong.values())
+
+    def count(place: int, state: State, left: list[str]) -> int:
+        if place == len(plan):
+            return int(rows[state[0]][state[1]] == "G")
+        ways = 0
+        for step in left if place in wrong else [plan[place]]:
+            after = taken(rows, state, step)
+            if after is not None:
+                rest = [o for o in left if o != step] if place in wrong else left
+                ways += count(place + 1, after, rest)
+        return ways
+
+    return count(0, start_of(rows), options)
+
+
+_MARKS = (
+    "The map shows walls (black), the start (triangle), the goal (star), switches (circles), the "
+    "doors that they open (squares of their colour) and two portals (rings)."
+)
+
+
+def correctness(rng: np.random.Generator, level: int) -> Posed:
+    """Does a plan lead to the goal? Half of those shown do (ours)."""
+    mission = draw_mission(rng, level)
+    number = 0 if rng.random() < 0.5 else between(rng, 1, 2 ** len(mission.wrong) - 1)
+    steps = candidate(mission.plan, mission.wrong, number)
+    text = f"<image>{_MARKS} Does this plan lead from the start to the goal?\n{_numbered(steps)}"
+    facts = {"rows": list(mission.rows), "plan": steps, "candidate": number}
+    return Posed(
+        text, Answer("yes-no", number == 0), "yes" if number == 0 else "no",
+        " ".join(mission.rows), _trace(mission.rows, steps), mission.show, facts,
+    )  # fmt: skip
+
+
+def blanks(rng: np.random.Generator, level: int) -> Posed:
+    """Fill the blanks of a plan, in order, from right and mistaken steps."""
+    mission = draw_mission(rng, level)
+    places = sorted(mission.wrong)
+    texts = shuffled(rng, [mission.plan[p] for p in places] + list(mission.wrong.values()))
+    letters = {step: LETTERS[i] for i, step in enumerate(texts)}
+    gold = [letters[mission.plan[place]] for place in places]
+    shown = [f"({places.index(i) + 1}) ___" if i in places else s for i, s in _enumerated(mission)]
+    options = "\n".join(f"{letter}. {step}" for step, letter in letters.items())
+    text = (
+        f"<image>{_MARKS} Which options fill the blanks of this plan from the start to the goal?\n"
+        f"{_numbered(shown)}\nOptions:\n{options}\nGive the letters in order, such as A, B."
+    )
+    thought = f"{_trace(mission.rows, mission.plan)} Blanks: " + ", ".join(
+        f"{letters[mission.plan[place]]} {mission.plan[place]}" for place in places
+    )
+    facts: dict[str, Any] = {
+        "rows": list(mission.rows), "shown": shown,
+        "options": {letter: step for step, letter in letters.items()},
+    }  # fmt: skip
+    return Posed(
+        text, Answer("list", tuple(gold)), ", ".join(gold), " ".join(mission.rows), f"{thought}.",
+        mission.show, facts,
+    )  # fmt: skip
+
+
+def _enumerated(mission: Mission) -> list[tuple[int, str]]:
+    return list(enumerate(mission.plan))
+
+
+def _numbered(steps: Sequence[str]) -> str:
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+
+
+def _trace(rows: Sequence[str], steps: Sequence[str]) -> str:
+    """The cell after each step, up to the one that cannot be taken."""
+    state = start_of(rows)
+    told = [f"start {cell_name(state[1], state[0])}."]
+    for step in steps:
+        after = taken(rows, state, step)
+        if after is None:
+            return " ".join([*told, f"{step}: not possible."])
+        state = after
+        told.append(f"{step}: {cell_name(state[1], state[0])}.")
+    end = "goal." if rows[state[0]][state[1]] == "G" else "not the goal."
+    return " ".join([*told, end])
+
+
+def draw_map(rows: Sequence[str]) -> Image.Image:
+    """The map, 28 pixels a cell."""
+    return Image.fromarray(np.vstack([np.hstack([_tile(mark) for mark in row]) for row in rows]))
+
+
+_INKS = {"r": (216, 32, 38), "b": (44, 84, 216), "S": (40, 160, 62), "G": (246, 130, 24)}
+
+
+@cache
+def _tile(mark: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    side = 4 * CELL
+    tile = Image.new("RGB", (side, side), (255, 255, 255))
+    draw = ImageDraw.Draw(tile)
+    ink = _INKS.get(mark, _INKS.get(mark.lower(), (0, 0, 0)))
+    if mark == "#":
+        draw.rectangle((0, 0, side, side), fill=(40, 40, 40))
+    elif mark == "O":
+        draw.ellipse((16, 16, side - 16, side - 16), outline=(142, 52, 176), width=16)
+    elif mark in "rb":
+        draw.ellipse((28, 28, side - 28, side - 28), fill=ink)
+    elif mark in "RB":
+        draw.rectangle((8, 8, side - 8, side - 8), fill=ink)
+    elif mark != ".":
+        draw.polygon(_outline(mark), fill=ink)
+    draw.rectangle((0, 0, side - 1, side - 1), outline=(190, 190, 190), width=4)
+    return np.asarray(tile.reduce(4))
+
+
+def _outline(mark: str) -> list[tuple[float, float]]:
+    """A triangle for the start, a star for the goal."""
+    corners, radii = (3, (44, 44)) if mark == "S" else (10, (48, 20))
+    return [
+        (56 + radii[i % 2] * math.sin(a), 58 - radii[i % 2] * math.cos(a))
+        for i in range(corners)
+        for a in [2 * math.pi * i / corners]
+    ]
+
+
+def confirm_correctness(posed: Posed) -> bool:
+    """Whether the plan, run on the written map, ends on the goal just when the answer says so."""
+    return is_right(posed.facts["rows"], posed.facts["plan"]) is posed.answer.value
+
+
+def confirm_blanks(posed: Posed) -> bool:
+    """Whether the plan with the lettered steps in its blanks ends on the goal."""
+    letters = iter(read_blanks(posed.answer_text))
+    options = posed.facts["options"]
+    steps = [options[next(letters)] if "___" in s else s for s in posed.facts["shown"]]
+    return is_right(posed.facts["rows"], steps)
+
+
+def _orders(posed: Posed) -> float:
+    """Ways to put the options into the blanks."""
+    options = len(posed.facts["options"])
+    return float(math.perm(options, options // 2))
+
+
+TASKS = (
+    WorldTask(
+        "correctness", "multi", "image", correctness, confirm_correctness,
+        lambda posed: float(len(posed.facts["plan"])),
+    ),
+    WorldTask("blanks", "multi", "image", blanks, confirm_blanks, _orders),
+)  # fmt: skip
