@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation import micro_table, result_tables, stage_table, table
+from world_tables import worlds_page
 
 from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
 from gnomon.parts import INPUTS, Part, load_kind
@@ -55,6 +56,7 @@ def pages(root: Path) -> dict[Path, str]:
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
+        root / "docs/worlds.md": worlds_page(),
         **replication_pages(root),
     }
 

@@ -33,6 +33,7 @@ GENERATED = (
     "README.md",
     "docs/systems/revisual-r1.md",
     "docs/micro-runs.md",
+    "docs/worlds.md",
     "docs/reference/parts.md",
     "docs/recipes.md",
     "docs/replications.md",
@@ -337,7 +338,7 @@ def test_without_results_the_page_says_so(generate: ModuleType) -> None:
 
 
 def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) -> None:
-    for name in GENERATED[:3]:
+    for name in GENERATED[:4]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text((ROOT / name).read_text())
     for name in ("docs", "src", "benchmarks", "tests", ".ci", "Makefile", "pyproject.toml"):

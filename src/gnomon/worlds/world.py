@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import import_module
+from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -97,22 +98,32 @@ def worlds() -> tuple[str, ...]:
     return tuple(_WORLDS)
 
 
+def module_of(world: str) -> ModuleType:
+    """The module of a world; raises `PartError` for an unknown one."""
+    if world not in _WORLDS:
+        raise PartError(f"there is no world named {world!r}{nearest(world, list(_WORLDS))}")
+    return import_module(_WORLDS[world])
+
+
 @cache
 def tasks_of(world: str) -> Mapping[str, WorldTask]:
     """The tasks of a world by name; raises `PartError` for an unknown one."""
-    if world not in _WORLDS:
-        raise PartError(f"there is no world named {world!r}{nearest(world, list(_WORLDS))}")
-    found: tuple[WorldTask, ...] = import_module(_WORLDS[world]).TASKS
+    found: tuple[WorldTask, ...] = module_of(world).TASKS
     return {task.name: task for task in found}
+
+
+def absent_tasks(world: str) -> Mapping[str, str]:
+    """Tasks that this machine cannot offer, each with what it needs."""
+    found: Mapping[str, str] = getattr(module_of(world), "ABSENT", {})
+    return found
 
 
 def world_task(world: str, name: str) -> WorldTask:
     """A task by name; raises `PartError` with the nearest name for an unknown one.
 
-    A task of the module's ``ABSENT``, which this machine cannot offer, is refused with its remedy.
+    One of the `absent_tasks` is refused with its remedy.
     """
-    tasks = tasks_of(world)
-    absent: Mapping[str, str] = getattr(import_module(_WORLDS[world]), "ABSENT", {})
+    tasks, absent = tasks_of(world), absent_tasks(world)
     if name in absent:
         raise PartError(f"task {name!r} of world {world!r} {absent[name]}")
     if name not in tasks:

@@ -1,0 +1,46 @@
+"""The page of worlds: what each holds, and which of its tasks stand in for which system."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from types import ModuleType
+
+from ablation import table
+
+from gnomon.worlds import microworld
+from gnomon.worlds.needs import NEEDS
+from gnomon.worlds.problems import PROBLEMS
+from gnomon.worlds.questions import TASKS
+from gnomon.worlds.world import absent_tasks, module_of, tasks_of, worlds
+
+HEAD = """# Worlds
+
+Every task has an answer that is exact by construction and confirmed by other means than those that made the question;
+a seed decides everything; training and held-out questions share no problem. `gnomon worlds` writes a page with a
+question of every task at every difficulty, and `gnomon worlds metro screens` one of some worlds.
+
+As data of a stage: `Use("world", world="metro", tasks=["planning"], difficulty=(1, 3))`, and with the same settings
+as a benchmark.
+"""
+
+
+def worlds_page() -> str:
+    """The text of docs/worlds.md."""
+    held = [_row("microworld", microworld, [*TASKS, *PROBLEMS])]
+    held += [_row(name, module_of(name), [*tasks_of(name), *absent_tasks(name)]) for name in worlds()]
+    needs = [[system, ", ".join(f"`{place}`" for place in NEEDS[system])] for system in sorted(NEEDS)]
+    return "\n".join(
+        [
+            HEAD,
+            table(("world", "what it is", "tasks"), held),
+            "## Systems\n",
+            "What stands in, at micro scale, for what each system is about. A world alone means all its tasks.\n",
+            table(("system", "tasks"), needs),
+        ]
+    )
+
+
+def _row(name: str, module: ModuleType, tasks: list[str]) -> list[str]:
+    about = (ast.get_docstring(ast.parse(inspect.getsource(module))) or "").split("\n\n")[0].replace("\n", " ")
+    return [name, about, ", ".join(tasks)]
