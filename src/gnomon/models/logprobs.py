@@ -127,14 +127,16 @@ class _Head(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         weight = weight_VH.to(dtype)
         keeps = ctx.needs_input_grad[0] and len(states_KH) * len(weight) <= KEPT
-        logps, entropies, kept = [], [], []
+        kept = []
+        # Made before the chunks: small results that stay between large ones that go would keep the
+        # allocator from using the room of a chunk for the next one.
+        logp_K, entropy_K = states_KH.new_empty((2, len(states_KH)), dtype=torch.float32)
         for span in spans(len(states_KH), len(weight), states_KH.is_cuda):
             logp_CV = _log_softmax(states_KH[span], weight, temperature)
-            logps.append(logp_CV.gather(-1, targets_K[span, None]).squeeze(-1))
+            logp_K[span] = logp_CV.gather(-1, targets_K[span, None]).squeeze(-1)
+            entropy_K[span] = logp_CV.exp().mul_(logp_CV).sum(-1).neg_()
             if keeps:
                 kept.append(logp_CV)
-            entropies.append(-(logp_CV.exp().mul_(logp_CV)).sum(-1))
-        logp_K, entropy_K = torch.cat(logps), torch.cat(entropies)
         ctx.save_for_backward(states_KH, weight_VH, targets_K, entropy_K, *kept)
         ctx.temperature, ctx.dtype = temperature, dtype
         ctx.set_materialize_grads(False)
