@@ -17,7 +17,8 @@ from gnomon.models.counters import Counts, counting, patches
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.logprobs import score_tokens
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, prefill, sample
+from gnomon.models.prefixes import prefill
+from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.parts import forget, register
 from gnomon.recipe import Use
 from gnomon.records import Group, Media, Message, Sample

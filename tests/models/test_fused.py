@@ -14,7 +14,8 @@ from gnomon.models.fused import fuse, rotary_table, turn, weight_of, writer
 from gnomon.models.load import add_lora
 from gnomon.models.logprobs import score_tokens
 from gnomon.models.policy import Policy
-from gnomon.models.sampler import SamplingSettings, prefill, sample
+from gnomon.models.prefixes import prefill
+from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.records import Media, Message, Sample
 
 Paint = Callable[..., Media]

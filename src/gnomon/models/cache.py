@@ -156,6 +156,20 @@ class GridCache:
         self.age_B = self.age_B[lines]
         self._prompt_bias = self.prefix.bias()
 
+    def held(self, row: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Keys and values [K, L, D] per layer of a row's prompt and the tokens it has stored."""
+        line = row // self.rows_per_line
+        length, own = self.prefix.lengths[line], slice(self.end - self.age_B[line], self.end)
+        pairs = ((self.prefix.keys, self.keys), (self.prefix.values, self.values))
+        keys, values = (
+            tuple(
+                torch.cat([prompt[line, :, :length], written[row, :, own]], dim=1)
+                for prompt, written in zip(prompts, rows, strict=True)
+            )
+            for prompts, rows in pairs
+        )
+        return keys, values
+
     def replace(self, lines: list[int], prefix: Prefix) -> None:
         """Begin new prompts in ``lines``."""
         self.prefix.put(lines, prefix)

@@ -15,13 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
-from gnomon.models.attention import attend_within, gather
-from gnomon.models.cache import GridCache, Prefix
+from gnomon.models.cache import GridCache
 from gnomon.models.encode import Encoded
 from gnomon.models.fused import writer
 from gnomon.models.policy import Policy
+from gnomon.models.prefixes import Kept, PrefixCache, prefill
 from gnomon.models.threads import at_most, threads_for
 from gnomon.records import Rollout, StopReason
 
@@ -63,6 +62,7 @@ def sample(
     settings: SamplingSettings,
     generator: torch.Generator,
     on_ended: Ended | None = None,
+    prefixes: PrefixCache | None = None,
 ) -> list[list[Rollout]]:
     """Write ``count`` responses to each prompt; ``on_ended`` is told of each while others go on.
 
@@ -70,8 +70,10 @@ def sample(
     it, which is what the policy ratio needs. Tokens that only a prompt may hold (image
     placeholders, turn markers) are never sampled. Every row draws from random numbers of its own,
     so the same prompts, settings, weights and generator state give the same responses, whatever
-    ``chunk`` is (up to rounding of the probabilities). The model keeps its training mode. Raises
-    ValueError for a ``count`` below one.
+    ``chunk`` is (up to rounding of the probabilities). What ``prefixes`` holds of a prompt is not
+    forwarded again, and it takes what every row holds when it ends, so that a turn that follows
+    costs its own tokens and images only. The model keeps its training mode. Raises ValueError for a
+    ``count`` below one.
     """
     if count < 1:
         raise ValueError(f"count={count}: each prompt needs at least one response")
@@ -80,7 +82,7 @@ def sample(
     training = policy.model.training
     policy.model.eval()
     try:
-        return _Writing(policy, prompts, count, settings, generator, on_ended).run()
+        return _Writing(policy, prompts, count, settings, generator, on_ended, prefixes).run()
     finally:
         policy.model.train(training)
 
@@ -120,9 +122,11 @@ class _Writing:
         settings: SamplingSettings,
         generator: torch.Generator,
         on_ended: Ended | None = None,
+        prefixes: PrefixCache | None = None,
     ) -> None:
         self.policy, self.prompts, self.count, self.settings = policy, prompts, count, settings
         self.limit, self.on_ended = max(settings.max_new_tokens, 1), on_ended
+        self.prefixes = prefixes
         self.seeds = torch.randint(2**62, (len(prompts),), generator=generator,
                                    device=generator.device).tolist()  # fmt: skip
         self.barrier_V = _barrier(policy)
@@ -181,7 +185,7 @@ class _Writing:
 
     def open(self, prompts: list[int]) -> None:
         """Begin the grid with a line for each of ``prompts``."""
-        logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
+        logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts], self.prefixes)
         self.cache = GridCache(prefix, self.count, self.limit)
         self.logits_NV = logits_BV.repeat_interleave(self.count, 0)
         rows = len(self.logits_NV)
@@ -250,6 +254,9 @@ class _Writing:
             logp = tuple(self.logp_NT[slot, :count].tolist())
             row, rollout = int(self.row_N[slot]), Rollout(ids, logp, text, reason)
             self.rollouts[row] = rollout
+            if self.prefixes is not None:
+                kept = Kept(*self.cache.held(slot))
+                self.prefixes.put(self.prompts[row // self.count], ids[:-1], kept)
             if self.on_ended is not None:
                 self.on_ended(row // self.count, row % self.count, rollout)
         self.live_N &= ~done_N
@@ -275,7 +282,7 @@ class _Writing:
         """Give the lines that have ended to prompts that wait."""
         prompts = self.take(len(idle))
         lines = idle[: len(prompts)]
-        logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts])
+        logits_BV, prefix = prefill(self.policy, [self.prompts[i] for i in prompts], self.prefixes)
         self.cache.replace(lines, prefix)
         rows = (np.array(lines)[:, None] * self.count + np.arange(self.count)).reshape(-1)
         self.logits_NV[self.moved(rows)] = logits_BV.repeat_interleave(self.count, 0)
@@ -303,24 +310,6 @@ class _Writing:
         self.uniform_NT = self.uniform_NT[slots]
         self.tokens_NT, self.logp_NT = self.tokens_NT[slots], self.logp_NT[slots]
         return tokens_N[self.moved(np.array(slots))]
-
-
-def prefill(policy: Policy, prompts: Sequence[Encoded]) -> tuple[Tensor, Prefix]:
-    """Next-token logits [B, V] of prompts, and their keys and values."""
-    batch = policy.batch(prompts)
-    index_BS = pad_sequence(list(batch.rows), batch_first=True).to(policy.device)
-    lengths = [len(places) for places in batch.rows]
-    within = attend_within(batch, policy.kernel)
-    keys, values = [], []
-
-    def attend(layer: int, q_MAD: Tensor, k_MKD: Tensor, v_MKD: Tensor) -> Tensor:
-        keys.append(gather(k_MKD, index_BS))
-        values.append(gather(v_MKD, index_BS))
-        return within(layer, q_MAD, k_MKD, v_MKD)
-
-    hidden_MH = policy.forward(policy.embed(batch), batch.positions, attend)
-    last_B = torch.stack([places[-1] for places in batch.rows]).to(policy.device)
-    return policy.logits(hidden_MH[last_B]), Prefix(keys, values, lengths)
 
 
 def _barrier(policy: Policy) -> Tensor:
