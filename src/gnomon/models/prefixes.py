@@ -121,8 +121,8 @@ def prefill(
     within = _after(batch, kept, policy) if known else attend_within(batch, policy.kernel)
 
     def attend(layer: int, q_MAD: Tensor, k_MKD: Tensor, v_MKD: Tensor) -> Tensor:
-        keys.append(_whole(k_MKD, batch, [k and k.keys[layer] for k in kept]))
-        values.append(_whole(v_MKD, batch, [k and k.values[layer] for k in kept]))
+        keys.append(_whole(k_MKD, batch, [k.keys[layer] if k else None for k in kept]))
+        values.append(_whole(v_MKD, batch, [k.values[layer] if k else None for k in kept]))
         return within(layer, q_MAD, k_MKD, v_MKD)
 
     hidden_MH = policy.forward(policy.embed(batch), batch.positions, attend)

@@ -76,7 +76,7 @@ def test_there_are_the_35_families_of_synlogic() -> None:
 
 
 def test_every_family_that_is_posed_can_be_graded() -> None:
-    assert set(FAMILIES) == set(VERIFIERS)
+    assert set(FAMILIES) <= set(VERIFIERS)
 
 
 def test_grids_are_the_families_that_have_pictures() -> None:
