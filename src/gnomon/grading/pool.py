@@ -16,6 +16,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
+GLANCE = 0.01
+"""Seconds that a thread is watched to see whether it computes; above the interpreter's switch."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -169,8 +171,22 @@ def _start(target: Callable[[], None]) -> threading.Thread:
 
 
 def _interrupt(thread: threading.Thread) -> None:
-    """Raise `Abandoned` in a thread at its next line of Python."""
-    if thread.ident is not None:
+    """Raise `Abandoned` in a thread at its next line of Python, if it is computing.
+
+    One that waits in C would hear of it when it returns, and ends then anyway; until then, under
+    a tracer, Python 3.11 would keep every other thread from entering a function.
+    """
+    if thread.ident is not None and _computes(thread.ident):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread.ident), ctypes.py_object(Abandoned)
         )
+
+
+def _computes(ident: int) -> bool:
+    """Whether a thread uses the processor; taken as so where the system does not tell."""
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return True
+    clock = time.pthread_getcpuclockid(ident)
+    before = time.clock_gettime(clock)
+    time.sleep(GLANCE)
+    return time.clock_gettime(clock) > before

@@ -2,7 +2,7 @@
 
 arXiv 2510.10104; no code is public, so that most constants are ours. The model after Video-R1's
 supervised stage is not published under a name that this recipe could rely on: it starts from
-Qwen2.5-VL. A video stands in the record as frames, ``images``; there is no video reader yet.
+Qwen2.5-VL. A video stands in the record as frames, ``images``, since an encoder reads none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Temporal-R1: when something happens in a video, by the temporal IoU of the answered interval.
 
 arXiv 2506.01908, and the released trainer of appletea233/Temporal-R1, which is that of temporal
-grounding. A video stands in the record as frames, ``images``; there is no video reader yet. Left
+grounding. A video stands in the record as frames, ``images``, since an encoder reads none. Left
 out: the selection of the data by variance. For grounded questions set the reward to ``dual``.
 """
 
