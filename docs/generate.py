@@ -80,7 +80,7 @@ def fill(text: str, name: str, content: str) -> str:
 
 NOTES = {
     ".ci/run": "what a change must pass: make check and make test",
-    "Makefile": "quickstart, test, check, format, docs, bench, clean",
+    "Makefile": "quickstart, test, coverage, check, docs, bench, peers, mutations, golden, fuzz",
     "pyproject.toml": "the package, its dependencies, the settings of its tools",
     "benchmarks/results": "measured ratios, from which the table of docs/performance.md is made",
     "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",

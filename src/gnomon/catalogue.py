@@ -130,7 +130,7 @@ def _execute(module_name: str, path: Path, version: str) -> ModuleType:
     sys.modules[module_name] = module
     try:
         loader.exec_module(module)
-    except BaseException as error:
+    except BaseException as error:  # a half-run file must not stay, whatever ended it
         del sys.modules[module_name]
         forget(module_name)
         if not isinstance(error, Exception):

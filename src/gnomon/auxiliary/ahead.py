@@ -55,7 +55,7 @@ class Ahead:
     def _ask(self, new: dict[str, Request]) -> None:
         try:
             replies = ask_once(self._reader, list(new.values()))
-        except BaseException as error:
+        except BaseException as error:  # whoever waits for a reply gets it, and it is raised
             with self._lock:
                 failed = [self._replies.pop(key) for key in new]
             for awaited in failed:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 
 from gnomon.models.attention import attend_within, gather
 from gnomon.models.batch import Batch
@@ -119,10 +120,14 @@ def prefill(
     keys: list[Tensor] = []
     values: list[Tensor] = []
     within = _after(batch, kept, policy) if known else attend_within(batch, policy.kernel)
+    index_BS = pad_sequence(list(batch.rows), batch_first=True).to(policy.device)
+
+    def whole(x_MKD: Tensor, before: list[Tensor | None]) -> Tensor:
+        return _whole(x_MKD, batch, before) if known else gather(x_MKD, index_BS)
 
     def attend(layer: int, q_MAD: Tensor, k_MKD: Tensor, v_MKD: Tensor) -> Tensor:
-        keys.append(_whole(k_MKD, batch, [k.keys[layer] if k else None for k in kept]))
-        values.append(_whole(v_MKD, batch, [k.values[layer] if k else None for k in kept]))
+        keys.append(whole(k_MKD, [k.keys[layer] if k else None for k in kept]))
+        values.append(whole(v_MKD, [k.values[layer] if k else None for k in kept]))
         return within(layer, q_MAD, k_MKD, v_MKD)
 
     hidden_MH = policy.forward(policy.embed(batch), batch.positions, attend)
@@ -136,18 +141,12 @@ def prefill(
 
 def _whole(x_MKD: Tensor, batch: Batch, kept: Sequence[Tensor | None]) -> Tensor:
     """[B, K, S, D]: of each row what is kept, then its own tokens, then zeros."""
-    if not any(each is not None for each in kept):
-        return gather(x_MKD, _padded(batch).to(x_MKD.device))
     rows = []
     for places, before in zip(batch.rows, kept, strict=True):
         own_KTD = x_MKD[places.to(x_MKD.device)].transpose(0, 1)
         rows.append(own_KTD if before is None else torch.cat([before, own_KTD], dim=1))
     room = max(row.shape[1] for row in rows)
     return torch.stack([pad(row, (0, 0, 0, room - row.shape[1])) for row in rows])
-
-
-def _padded(batch: Batch) -> Tensor:
-    return torch.nn.utils.rnn.pad_sequence(list(batch.rows), batch_first=True)
 
 
 def _after(batch: Batch, kept: Sequence[Kept | None], policy: Policy) -> Attend:
