@@ -481,7 +481,7 @@ def test_generate_prints_the_response_and_nothing_else(
     model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from gnomon import generate
-    from gnomon.report.console import safe_text
+    from gnomon.report.terminal import safe_text
 
     assert run_command(["generate", str(model), "How many?", "--max-new-tokens", "4"]) == 0
     captured = capsys.readouterr()

@@ -88,7 +88,7 @@ def is_explained(error: BaseException) -> bool:
 
 
 def _explain(error: Exception, debug: bool) -> None:
-    from gnomon.report.console import show
+    from gnomon.report.terminal import show
 
     console = _console(stderr=True)
     if debug:
@@ -111,7 +111,7 @@ def _print(*items: RenderableType) -> None:
 
 
 def _say(text: str) -> None:
-    from gnomon.report.console import show
+    from gnomon.report.terminal import show
 
     show(_console(), text)
 
@@ -212,7 +212,7 @@ def _show_plan(recipe: Recipe) -> None:
 
 
 def _train(recipe: Recipe, out: Path) -> None:
-    from gnomon.report.console import RichWatcher
+    from gnomon.report.progress import RichWatcher
     from gnomon.training import train
 
     begun = time.time()
@@ -225,7 +225,7 @@ def _train(recipe: Recipe, out: Path) -> None:
 
 
 def _resume(path: Path) -> None:
-    from gnomon.report.console import RichWatcher
+    from gnomon.report.progress import RichWatcher
     from gnomon.training import resume
 
     with RichWatcher(_console(stderr=True)) as watcher:
@@ -238,7 +238,7 @@ def _resume(path: Path) -> None:
 
 def _stop(run: Path | None) -> Any:
     """End an interrupted command and say how to go on."""
-    from gnomon.report.console import show
+    from gnomon.report.terminal import show
 
     going_on = f"Go on with: gnomon train --resume {run}" if run else "The run had not begun."
     show(_console(stderr=True), f"Interrupted. {going_on}")
@@ -280,7 +280,9 @@ def evaluate_command(
 ) -> None:
     """Measure a model on held-out items, with a 95 % interval."""
     from gnomon.evaluation.evaluate import evaluate
-    from gnomon.report.console import RichWatcher, benchmark_table, show
+    from gnomon.report.console import benchmark_table
+    from gnomon.report.progress import RichWatcher
+    from gnomon.report.terminal import show
 
     settings = _evaluation_settings(samples, temperature)
     console = _console(stderr=True)
@@ -354,8 +356,8 @@ def grade_command(
     """Grade a file of answers: verdict counts, and where two graders disagree."""
     from gnomon.evaluation.grade_file import grade_file, grader_of
     from gnomon.parts import part
-    from gnomon.report.console import RichWatcher
     from gnomon.report.grading import disagreement_table, kind_table, verdict_table
+    from gnomon.report.progress import RichWatcher
 
     style = None if format is None else part("format", format)()
     first, second = grader_of(grader), None if against is None else grader_of(against)

@@ -155,8 +155,8 @@ def _conclude(experiment: Experiment, board: Board, results: Path) -> None:
     """Print every stored result of the system, and which runs failed."""
     from gnomon.replication.results import read_results
     from gnomon.replication.summary import summarise
-    from gnomon.report.console import show
     from gnomon.report.replication import result_table
+    from gnomon.report.terminal import show
 
     for result in summarise(read_results(results, experiment.system)):
         _console().print(result_table(result))
