@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.commands.errors import INTERRUPTED
+from gnomon.commands.terminal import console
+from gnomon.commands.training import run_training
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from gnomon.replication.experiment import Experiment
     from gnomon.replication.pool import Board
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 WIDE = 160
 
 
@@ -76,7 +80,7 @@ def _list(results: Path) -> None:
 
     experiments = [load_experiment(name) for name in experiment_files()]
     stored = {item.system: len(read_results(results, item.system)["runs"]) for item in experiments}
-    _console().print(experiments_table(experiments, stored))
+    _wide().print(experiments_table(experiments, stored))
 
 
 def _show_experiment(experiment: Experiment, recipes: dict[str, Recipe], seeds: int | None) -> None:
@@ -84,7 +88,7 @@ def _show_experiment(experiment: Experiment, recipes: dict[str, Recipe], seeds: 
     from gnomon.report.replication import arms_table
 
     seconds = estimated_seconds(experiment, recipes, seeds=seeds)
-    _console().print(arms_table(experiment, recipes, seconds))
+    _wide().print(arms_table(experiment, recipes, seconds))
 
 
 def _check(experiment: Experiment, recipes: dict[str, Recipe]) -> None:
@@ -134,7 +138,7 @@ def _run(
 
         for job in planned:  # what an earlier command finished, and did not live to store
             keep(job)
-        with Progress(_console(stderr=True), board) as progress:
+        with Progress(_wide(stderr=True), board) as progress:
 
             def changed(job: Job) -> None:
                 keep(job)
@@ -142,7 +146,7 @@ def _run(
 
             try:
                 run_jobs(
-                    experiment, board, at_once=at_once, threads=threads,
+                    experiment, board, run_training, at_once=at_once, threads=threads,
                     on_change=changed, on_look=progress.refresh,
                 )  # fmt: skip
             except KeyboardInterrupt:
@@ -159,17 +163,17 @@ def _conclude(experiment: Experiment, board: Board, results: Path) -> None:
     from gnomon.report.terminal import show
 
     for result in summarise(read_results(results, experiment.system)):
-        _console().print(result_table(result))
-    show(_console(), f"Stored: {results / (experiment.system + '.json')}")
+        _wide().print(result_table(result))
+    show(_wide(), f"Stored: {results / (experiment.system + '.json')}")
     for job in board.failed():
-        show(_console(stderr=True), f"failed: {job.name}: {board.reasons[job.name]}", "bold red")
+        show(_wide(stderr=True), f"failed: {job.name}: {board.reasons[job.name]}", "bold red")
     if board.failed():
         raise typer.Exit(FAILED)
 
 
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    # Lines of a file have no width to fit into; folded tables would be hard to read there.
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+def _wide(*, stderr: bool = False) -> Console:
+    """Lines of a file have no width to fit into; folded tables would be hard to read there."""
+    narrow = console(stderr=stderr)
+    if not narrow.is_terminal:
+        narrow.width = WIDE
+    return narrow
