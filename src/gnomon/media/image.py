@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from gnomon.media.files import check_kind, name_of, read_bytes
+from gnomon.media.files import DECODER_FAULTS, check_kind, name_of, read_bytes
 from gnomon.records import BadRecord, Media
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -26,21 +26,7 @@ MAX_BYTES = 64 * 2**20
 MAX_ASPECT = 200
 """Longest side over shortest; the image processors of Qwen2-VL and later refuse more."""
 
-_FAULTS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    SyntaxError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
+_FAULTS = (*DECODER_FAULTS, SyntaxError, EOFError, struct.error, zlib.error)
 """What Pillow's decoders raise for damaged files."""
 
 # Filters of warnings belong to the whole process: two threads at once could leave them changed.

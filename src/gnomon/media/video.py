@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 from PIL import Image
 
-from gnomon.media.files import check_kind, name_of, read_bytes, wanted_module
+from gnomon.media.files import DECODER_FAULTS, check_kind, name_of, read_bytes, wanted_module
 from gnomon.records import BadRecord, Media
 
 MAX_BYTES = 512 * 2**20
@@ -142,7 +142,7 @@ def open_video(
             return _decode(container, limits, frames, fps, spread)
     except BadRecord as error:
         raise BadRecord(f"{name_of(media)}: {error}") from None
-    except (av.FFmpegError, *_FAULTS) as error:
+    except (av.FFmpegError, *DECODER_FAULTS) as error:
         raise BadRecord(
             f"{name_of(media)}: no video of a known format, or damaged or truncated ({error});"
             " replace the file, convert it to mp4, or drop the record"
@@ -170,20 +170,6 @@ class _Limits:
                 f"{seconds:.0f} seconds, the limit is {self.seconds:.0f}; cut it or raise"
                 " max_seconds"
             )
-
-
-_FAULTS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-)
-"""What PyAV raises for damaged files, beside its own errors."""
 
 
 def _decode(
