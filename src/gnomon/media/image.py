@@ -26,7 +26,13 @@ MAX_BYTES = 64 * 2**20
 MAX_ASPECT = 200
 """Longest side over shortest; the image processors of Qwen2-VL and later refuse more."""
 
-_FAULTS = (*DECODER_FAULTS, SyntaxError, EOFError, struct.error, zlib.error)
+_FAULTS: tuple[type[Exception], ...] = (
+    *DECODER_FAULTS,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
 """What Pillow's decoders raise for damaged files."""
 
 # Filters of warnings belong to the whole process: two threads at once could leave them changed.
