@@ -74,9 +74,9 @@ def replicate_command(
 
 
 def _list(results: Path) -> None:
+    from gnomon.replication.console import experiments_table
     from gnomon.replication.experiment import experiment_files, load_experiment
     from gnomon.replication.results import read_results
-    from gnomon.report.replication import experiments_table
 
     experiments = [load_experiment(name) for name in experiment_files()]
     stored = {item.system: len(read_results(results, item.system)["runs"]) for item in experiments}
@@ -84,8 +84,8 @@ def _list(results: Path) -> None:
 
 
 def _show_experiment(experiment: Experiment, recipes: dict[str, Recipe], seeds: int | None) -> None:
+    from gnomon.replication.console import arms_table
     from gnomon.replication.matching import estimated_seconds
-    from gnomon.report.replication import arms_table
 
     seconds = estimated_seconds(experiment, recipes, seeds=seeds)
     _wide().print(arms_table(experiment, recipes, seconds))
@@ -118,10 +118,10 @@ def _run(
     out: Path,
     results: Path,
 ) -> None:
+    from gnomon.replication.console import Progress
     from gnomon.replication.jobs import START, Job, plan_jobs
     from gnomon.replication.pool import Board, cores, only_one, run_jobs
     from gnomon.replication.results import run_record, store_failure, store_run
-    from gnomon.report.replication import Progress
 
     planned = plan_jobs(experiment, recipes, out, arms=arms, seeds=seeds, budget=budget)
     at_once = min(jobs or cores(), len(planned))
@@ -157,9 +157,9 @@ def _run(
 
 def _conclude(experiment: Experiment, board: Board, results: Path) -> None:
     """Print every stored result of the system, and which runs failed."""
+    from gnomon.replication.console import result_table
     from gnomon.replication.results import read_results
     from gnomon.replication.summary import summarise
-    from gnomon.report.replication import result_table
     from gnomon.report.terminal import show
 
     for result in summarise(read_results(results, experiment.system)):
