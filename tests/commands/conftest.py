@@ -76,26 +76,9 @@ ERRORS = '{"interrupt": KeyboardInterrupt(), "fault": ZeroDivisionError("a fault
 
 
 @pytest.fixture(scope="session")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from gnomon.models.load import quiet_transformers
-    from gnomon.models.micro import make_model, make_processor, save_micro, train_tokenizer
-
-    folder = tmp_path_factory.mktemp("model")
-    tokenizer = train_tokenizer(["How many circles are there?"], vocabulary=300)
-    text = {
-        "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "num_key_value_heads": 1,
-    }  # fmt: skip
-    made = make_model(tokenizer, seed=0, text=text, vision={"hidden_size": 32, "depth": 1})
-    with quiet_transformers():
-        save_micro(folder, made, make_processor(tokenizer))
-    return folder
-
-
-@pytest.fixture(scope="session")
-def recipes(model: Path) -> Path:
-    path = model.parent / f"{model.name}-recipes.py"
-    text = RECIPE.replace("{errors}", ERRORS).replace("{model!r}", repr(str(model)))
+def recipes(tiny_folder: Path) -> Path:
+    path = tiny_folder.parent / f"{tiny_folder.name}-recipes.py"
+    text = RECIPE.replace("{errors}", ERRORS).replace("{model!r}", repr(str(tiny_folder)))
     path.write_text(text)
     return path
 

@@ -11,13 +11,13 @@ from gnomon.cli import app, run_command
 runner = CliRunner()
 
 
-def test_an_evaluation_prints_a_table_and_writes_json(model: Path, tmp_path: Path) -> None:
+def test_an_evaluation_prints_a_table_and_writes_json(tiny_folder: Path, tmp_path: Path) -> None:
     file = tmp_path / "result.json"
     result = runner.invoke(
         app,
         [
             "evaluate",
-            str(model),
+            str(tiny_folder),
             "microworld-text",
             "--items",
             "3",
@@ -37,15 +37,23 @@ def test_an_evaluation_prints_a_table_and_writes_json(model: Path, tmp_path: Pat
 
 
 def test_samples_without_temperature_are_refused(
-    model: Path, capsys: pytest.CaptureFixture[str]
+    tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["evaluate", str(model), "microworld-text", "--samples", "2", "--temperature", "0"]
+    arguments = [
+        "evaluate",
+        str(tiny_folder),
+        "microworld-text",
+        "--samples",
+        "2",
+        "--temperature",
+        "0",
+    ]
     assert run_command(arguments) == 2
     assert "copies of one response" in " ".join(capsys.readouterr().err.split())
 
 
 def test_an_unknown_benchmark_names_the_nearest_one(
-    model: Path, capsys: pytest.CaptureFixture[str]
+    tiny_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_command(["evaluate", str(model), "microworld-txt"]) == 2
+    assert run_command(["evaluate", str(tiny_folder), "microworld-txt"]) == 2
     assert "did you mean 'microworld-text'?" in capsys.readouterr().err

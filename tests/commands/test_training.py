@@ -29,7 +29,9 @@ def test_progress_goes_to_stderr_as_plain_lines(finished: tuple[Path, str, str])
     assert "\x1b" not in progress
 
 
-def test_changes_and_seed_reach_the_recipe(recipes: Path, model: Path, tmp_path: Path) -> None:
+def test_changes_and_seed_reach_the_recipe(
+    recipes: Path, tiny_folder: Path, tmp_path: Path
+) -> None:
     result = runner.invoke(
         app,
         [
@@ -40,7 +42,7 @@ def test_changes_and_seed_reach_the_recipe(recipes: Path, model: Path, tmp_path:
             "--seed",
             "7",
             "--model",
-            str(model),
+            str(tiny_folder),
             "--set",
             "stages.cold-start.steps=1",
             "--set",

@@ -13,16 +13,6 @@ from gnomon.run import Run
 from gnomon.yaml_text import read_yaml_file
 
 
-@pytest.fixture(scope="module")
-def papo() -> Experiment:
-    return load_experiment("papo")
-
-
-@pytest.fixture
-def planned(papo: Experiment, tmp_path: Path) -> list[Job]:
-    return plan_jobs(papo, resolve(papo), tmp_path)
-
-
 def finish(job: Job, status: str = "done", message: str = "") -> Run:
     """A run folder as a finished run leaves it."""
     run = Run.create(job.folder, job.recipe.name, "micro", job.recipe.to_yaml())
