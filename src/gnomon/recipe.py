@@ -34,6 +34,7 @@ from gnomon.blocks import (
     ours,
     paper,
 )
+from gnomon.media.frames import Video
 from gnomon.overrides import change, parse_changes
 from gnomon.problems import RecipeError, problems
 from gnomon.recipe_stages import (
@@ -80,6 +81,7 @@ __all__ = [
     "Use",
     "Value",
     "Verification",
+    "Video",
     "build",
     "code",
     "make_recipe",
@@ -105,7 +107,7 @@ class Model(Block):
     """The model to start from: a folder, a hub id, or a new one of an ``architecture``.
 
     ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the
-    processor's.
+    processor's. ``video`` says which frames of a video are shown, each resized as an image.
     """
 
     path: str
@@ -115,6 +117,7 @@ class Model(Block):
     gradient_checkpointing: bool = False
     lora: Lora | None = None
     image_pixels: tuple[Count, Count] | None = None
+    video: Video = Field(default_factory=lambda: Video())
 
 
 class Evaluation(Block):

@@ -193,6 +193,15 @@ def test_a_prompt_has_one_placeholder_for_each_image_and_its_picture(
     assert request(tiny_policy, text, plain) == {"prompt_token_ids": plain.token_ids.tolist()}
 
 
+def test_a_video_is_handed_over_as_its_frames(
+    tiny_policy: Policy, tiny_encoder: Encoder, film: Paint
+) -> None:
+    made = Sample("video", (Message("user", "<image>What?"),), (film(3),))
+    asked = request(tiny_policy, made, tiny_encoder.prompt(made, STYLE))
+    assert asked["prompt_token_ids"].count(tiny_policy.image_token_id) == 3
+    assert [image.size for image in asked["multi_modal_data"]["image"]] == [(28, 28)] * 3
+
+
 def test_placeholders_of_images_side_by_side_are_told_apart(
     tiny_policy: Policy, tiny_encoder: Encoder, paint: Paint
 ) -> None:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gnomon.data.fixtures.make_revisual_r1 import multimodal_rows, write_fixture
-from gnomon.recipe import Model, Optimizer, Recipe, Reinforce, Reward, Sampling, Sft, Use
+from gnomon.recipe import Model, Optimizer, Recipe, Reinforce, Reward, Sampling, Sft, Use, Video
+from gnomon.records import Media
 from gnomon.scale.columns import DataCheck, Pixels, check_data
 
 PIXELS = Pixels(262_144, 4_194_304, 28)
@@ -161,3 +163,18 @@ def test_lengths_are_characters_over_four_and_the_turns(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist([row]), tmp_path / "data.parquet")
     stage = rewarded(Use("parquet", path=str(tmp_path / "data.parquet")), format=Use("direct"))
     assert check(stage).lengths.text == 100 + 5
+
+
+def test_a_video_counts_as_the_frames_that_the_recipe_shows(
+    tmp_path: Path, film: Callable[..., Media]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {"problem": "What?", "videos": [film(6, 28).data], "answer": "1"}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "data.parquet")
+    stage = rewarded(Use("parquet", path=str(tmp_path / "data.parquet")))
+    model = Model(path="Qwen/Qwen2.5-VL-3B-Instruct", video=Video(most=4))
+    recipe = Recipe(name="r", scale="full", model=model, stages=(stage,))
+    data = check_data(recipe, stage, Pixels(784, 784, 28))
+    assert (data.images, data.lengths.image, data.problems) == (4, 4, ())

@@ -56,7 +56,7 @@ class LocalReader:
 
     def _encode(self, request: Request) -> Encoded | None:
         room = context_length(self.policy) - self.settings.max_new_tokens
-        encoder = Encoder(self.policy.processor, max_tokens=max(1, room), root=self.root)
+        encoder = self.policy.encoder(max_tokens=max(1, room), root=self.root)
         try:
             return encode_request(encoder, request)
         except BadRecord:
@@ -157,4 +157,5 @@ def _still(path: str, like: Policy) -> Policy:
     loaded = load_policy(path, device=str(like.device))
     loaded.core.requires_grad_(False)
     loaded.model.eval()
+    loaded.video = like.video
     return dataclasses.replace(loaded, mixed_precision=like.mixed_precision)

@@ -111,7 +111,7 @@ def evaluate_policy(
     start = time.perf_counter()
     total = len(benchmark.samples)
     watcher.started(f"evaluate {benchmark.name}", total)
-    encoder = Encoder(policy.processor, max_tokens=settings.max_tokens, root=benchmark.root)
+    encoder = policy.encoder(max_tokens=settings.max_tokens, root=benchmark.root)
     progress = _Progress()
     for begin in range(0, total, settings.chunk):
         numbers = range(begin, min(begin + settings.chunk, total))

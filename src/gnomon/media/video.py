@@ -113,6 +113,7 @@ def open_video(
     *,
     frames: int | None = None,
     fps: float | None = None,
+    most: int = MOST_DECODED,
     spread: Spread = "starts",
     root: Path | None = None,
     max_bytes: int = MAX_BYTES,
@@ -123,23 +124,23 @@ def open_video(
     """Decode some frames of a video, spread evenly, as upright RGB pictures with their times.
 
     ``frames`` of them, or ``fps`` per second (`frame_count`), or all when both are None; never more
-    than `MOST_DECODED`. A video with fewer frames gives all it has. Times are what the file says,
-    counted from the first frame. Raises `BadRecord` for a missing, empty, damaged or truncated
-    file, another format, and for more than the limits, which are checked before decoding;
-    ImportError naming the extra without PyAV; ValueError for ``frames`` together with ``fps``, or
-    numbers that are not positive.
+    than ``most`` and than `MOST_DECODED`. A video with fewer frames gives all it has. Times are
+    what the file says, counted from the first frame. Raises `BadRecord` for a missing, empty,
+    damaged or truncated file, another format, and for more than the limits, which are checked
+    before decoding; ImportError naming the extra without PyAV; ValueError for ``frames`` together
+    with ``fps``, or numbers that are not positive.
     """
     if frames is not None and fps is not None:
         raise ValueError("frames= and fps= were both given: use one of them")
-    if (frames is not None and frames < 1) or (fps is not None and not fps > 0):
-        raise ValueError(f"frames={frames}, fps={fps}: use a positive number")
+    if (frames is not None and frames < 1) or (fps is not None and not fps > 0) or most < 1:
+        raise ValueError(f"frames={frames}, fps={fps}, most={most}: use a positive number")
     check_kind(media, "video", "a")
     data = read_bytes(media, root, max_bytes)
     limits = _Limits(max_pixels, max_frames, max_seconds)
     av = wanted_module("av", "PyAV", "video")
     try:
         with av.open(io.BytesIO(data), options={"format_whitelist": CONTAINERS}) as container:
-            return _decode(container, limits, frames, fps, spread)
+            return _decode(container, limits, _Wanted(frames, fps, most, spread))
     except BadRecord as error:
         raise BadRecord(f"{name_of(media)}: {error}") from None
     except (av.FFmpegError, *DECODER_FAULTS) as error:
@@ -147,6 +148,21 @@ def open_video(
             f"{name_of(media)}: no video of a known format, or damaged or truncated ({error});"
             " replace the file, convert it to mp4, or drop the record"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which frames to keep."""
+
+    frames: int | None
+    fps: float | None
+    most: int
+    spread: Spread
+
+    def numbers(self, total: int, rate: float) -> tuple[int, ...]:
+        count = total if self.frames is None else min(self.frames, total)
+        count = count if self.fps is None else frame_count(total, rate, self.fps)
+        return frame_numbers(total, min(count, self.most, MOST_DECODED), self.spread)
 
 
 @dataclass(frozen=True)
@@ -172,9 +188,7 @@ class _Limits:
             )
 
 
-def _decode(
-    container: Any, limits: _Limits, frames: int | None, fps: float | None, spread: Spread
-) -> Clip:
+def _decode(container: Any, limits: _Limits, wanted: _Wanted) -> Clip:
     if not container.streams.video:
         raise BadRecord("there is no picture track in it; give a video, or drop the record")
     stream = container.streams.video[0]
@@ -188,9 +202,7 @@ def _decode(
     if not rate > 0:
         raise BadRecord("the header gives no frame rate; convert it to mp4 or drop the record")
     limits.check(stream.width, stream.height, total, total / rate)
-    count = total if frames is None else min(frames, total)
-    count = count if fps is None else frame_count(total, rate, fps)
-    numbers = frame_numbers(total, min(count, MOST_DECODED), spread)
+    numbers = wanted.numbers(total, rate)
     kept = _kept(container, stream, limits, frozenset(numbers))
     if len(kept) < len(numbers):
         raise BadRecord(

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gnomon.media.frames import Video, expand_videos
 from gnomon.media.image import open_image
+from gnomon.media.recent import Recent
 from gnomon.records import BadRecord, Media, Message, Sample
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 ROPE_AXES = 3
 """Multimodal rotary positions have three axes: time, height, width (Qwen2-VL, arXiv 2409.12191)."""
+MOST_BYTES = 256 * 2**20
+"""Bytes of processed images that an encoder keeps for when they come again (ours)."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +101,36 @@ def _unpack_encoded(ids: Any, train: Any, positions: Any, *rest: Any) -> Encoded
 class Encoder:
     """Encodes prompts and worked examples with a processor's own chat template and image processor.
 
-    ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that image paths
-    may not leave. A sample that cannot be encoded raises `BadRecord` with the reason.
+    ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that paths of
+    media may not leave; ``video`` says which frames of a video are shown. A sample that cannot be
+    encoded raises `BadRecord` with the reason.
     """
 
-    def __init__(self, processor: Any, *, max_tokens: int, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        processor: Any,
+        *,
+        max_tokens: int,
+        root: Path | None = None,
+        video: Video | None = None,
+    ) -> None:
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.max_tokens = max_tokens
         self.root = root
+        self.video = video or Video()
         self.image_token_id = int(processor.image_token_id)
         self.merge_size = int(processor.image_processor.merge_size)
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
-        self._picture = functools.lru_cache(maxsize=64)(self._process_image)
+        self._pictures: Recent[Picture] = Recent(MOST_BYTES, lambda one: one.patches_PD.nbytes)
+
+    def shown(self, sample: Sample) -> Sample:
+        """The sample with the media that are encoded for it: of a video its frames."""
+        return expand_videos(sample, self.video, root=self.root)
 
     def prompt(self, sample: Sample, style: Format) -> Encoded:
         """The question of ``sample``, up to where the model is to answer."""
+        sample = self.shown(sample)
         text = self._render(_with_instruction(sample.messages, style), generate=True)
         return self._encode(sample, text, train=[])
 
@@ -122,6 +140,7 @@ class Encoder:
         When the last turn is the user's, the answer is what ``style`` renders from the thought and
         the answer text in ``sample.meta``. The tokens before a response are those of its prompt.
         """
+        sample = self.shown(sample)
         messages = _with_instruction(_with_answer(sample, style), style)
         if messages[0].role == "assistant":
             raise BadRecord(
@@ -207,9 +226,12 @@ class Encoder:
             out_marks += [mark] * count
         return out_ids, out_marks
 
-    def _process_image(self, medium: Media) -> Picture:
+    def _picture(self, medium: Media) -> Picture:
         if medium.kind != "image":
-            raise BadRecord(f"this model reads images, the record holds {medium.kind}")
+            raise BadRecord(f"this model reads images and videos, the record holds {medium.kind}")
+        return self._pictures.get(medium.key, functools.partial(self._process_image, medium))
+
+    def _process_image(self, medium: Media) -> Picture:
         image = open_image(medium, root=self.root)
         try:
             values = self.processor.image_processor(images=[image], return_tensors="pt")

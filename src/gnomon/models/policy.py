@@ -8,15 +8,17 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gnomon.media.frames import Video
 from gnomon.models.attention import KERNELS, Kernel, attend_within
 from gnomon.models.batch import Batch, make_batch
 from gnomon.models.decoder import Attend, run_layers
-from gnomon.models.encode import Encoded, Picture
+from gnomon.models.encode import Encoded, Encoder, Picture
 from gnomon.models.features import FeatureCache, stands_still
 
 PARTS = {
@@ -33,6 +35,8 @@ FREEZABLE: dict[str, tuple[str, ...]] = {
     "tower": ("model.visual.patch_embed.", "model.visual.blocks."),
 }
 """What a recipe can freeze: the `PARTS`, and vision without its connector."""
+_VIDEO = "gnomon_video"
+"""Name of `Policy.video` in the model's configuration."""
 
 
 @dataclass
@@ -57,6 +61,22 @@ class Policy:
         """Device of the weights."""
         device: torch.device = next(self.core.parameters()).device
         return device
+
+    @property
+    def video(self) -> Video:
+        """How a video is shown to the model; saved with it, in its configuration."""
+        return Video(**getattr(self.core.config, _VIDEO, {}))
+
+    @video.setter
+    def video(self, video: Video) -> None:
+        changed = video.model_dump(exclude={"origins"}, exclude_defaults=True)
+        vars(self.core.config).pop(_VIDEO, None)
+        if changed:
+            setattr(self.core.config, _VIDEO, changed)
+
+    def encoder(self, *, max_tokens: int, root: Path | None = None) -> Encoder:
+        """An encoder of what this model reads, see `Encoder`."""
+        return Encoder(self.processor, max_tokens=max_tokens, root=root, video=self.video)
 
     @property
     def image_token_id(self) -> int:

@@ -2,7 +2,8 @@
 
 arXiv 2510.10104; no code is public, so that most constants are ours. The model after Video-R1's
 supervised stage is not published under a name that this recipe could rely on: it starts from
-Qwen2.5-VL. A video stands in the record as frames, ``images``, since an encoder reads none.
+Qwen2.5-VL. Images stand in the column ``images`` and videos, which are shown as frames, in
+``videos``; the release has ``path`` and ``data_type``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Temporal-R1: when something happens in a video, by the temporal IoU of the answered interval.
 
 arXiv 2506.01908, and the released trainer of appletea233/Temporal-R1, which is that of temporal
-grounding. A video stands in the record as frames, ``images``, since an encoder reads none. Left
-out: the selection of the data by variance. For grounded questions set the reward to ``dual``.
+grounding. A video is read from its column and shown as frames with their times, where the release
+merges two frames into one patch. Left out: the selection of the data by variance. For grounded
+questions set the reward to ``dual``.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
@@ -35,7 +36,8 @@ def corrupted(
     made: list[Encoded] = []
     for sample, prompt in zip(samples, prompts, strict=True):
         pictures = []
-        for medium, picture in zip(sample.media, prompt.pictures, strict=True):
+        shown = expand_videos(sample, policy.video, root=root)
+        for medium, picture in zip(shown.media, prompt.pictures, strict=True):
             known: dict[str, Any] = {
                 "grid": picture.grid[1:],
                 "size": _size(medium, root) if wants_size else None,

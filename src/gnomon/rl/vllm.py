@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.encode import Encoded, feature_count
 from gnomon.models.load import save_policy
@@ -162,8 +163,9 @@ def request(
     """A prompt as vLLM takes it: ids with one placeholder for each image, and the images."""
     ids = unexpanded(prompt, policy.image_token_id, policy.merge_size)
     made: dict[str, Any] = {"prompt_token_ids": ids}
-    if sample.media:
-        pictures = [open_image(medium, root=root) for medium in sample.media]
+    shown = expand_videos(sample, policy.video, root=root)
+    if shown.media:
+        pictures = [open_image(medium, root=root) for medium in shown.media]
         made["multi_modal_data"] = {"image": pictures}
     return made
 

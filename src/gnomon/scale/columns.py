@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from gnomon.data.fixtures import fixture_for
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.parts import find
 from gnomon.recipe import Recipe, Sft, Stage, Use, build
@@ -55,7 +56,8 @@ class DataCheck:
 
     ``expected`` is the file that the recipe names (None: the data are made, not read); ``fixture``
     says that a shipped ten-row file stood in for it. ``columns`` pairs our names with those of the
-    file. ``lengths`` are the means; ``images`` the most images in a record.
+    file. ``lengths`` are the means; ``images`` the most images in a record, frames of
+    videos among them.
     """
 
     part: str
@@ -125,7 +127,7 @@ def _look(recipe: Recipe, stage: Stage, source: Any, pixels: Pixels) -> _Seen:
     seen = _Seen()
     for index in range(min(ROWS, len(source))):
         try:
-            sample = source[index]
+            sample = expand_videos(source[index], recipe.model.video, root=recipe.data_root)
             lengths = _measure(recipe, stage, sample, style, pixels)
         except (BadRecord, ValueError) as error:
             seen.problems.append(_say(stage, error))
