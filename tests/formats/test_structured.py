@@ -54,6 +54,26 @@ def test_a_time_span_is_json_with_start_before_end(answer: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        ("[0.75, 3]", '{"start_time": "0.75", "end_time": "3"}'),
+        ("[[0.75, 3]]", '{"start_time": "0.75", "end_time": "3"}'),
+        (
+            "[[0, 1], [2, 2.5]]",
+            '[{"start_time": "0", "end_time": "1"}, {"start_time": "2", "end_time": "2.5"}]',
+        ),
+        ("no span", "no span"),
+    ],
+)
+def test_spans_are_written_with_their_times_in_quotes(answer: str, body: str) -> None:
+    assert time_spans().parse(time_spans().render("t", answer)).answer == body
+
+
+def test_one_span_is_written_as_the_release_reads_it() -> None:
+    assert time_spans(mode="released").score(time_spans().render("t", "[0.75, 3]")) == 1
+
+
+@pytest.mark.parametrize(
     ("text", "strict", "released"),
     [
         (thought('{"start_time": "75", "end_time": "127"}'), 1, 1),

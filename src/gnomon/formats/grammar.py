@@ -87,13 +87,15 @@ class Body:
 
     ``shape`` says it in words, for the instruction. ``read`` gives the value of the stripped text,
     None when it is malformed, and never raises. ``example`` is a perfect body. ``edges`` are what
-    the stripped text starts and ends with, which is all that a loose grammar checks.
+    the stripped text starts and ends with, which is all that a loose grammar checks. ``write``
+    makes a body of the text of an answer, and leaves a body as it is.
     """
 
     shape: str
     read: Callable[[str], Any]
     example: str
     edges: tuple[str, str] = ("", "")
+    write: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,7 @@ def _written(block: Block, sections: Mapping[str, str]) -> str:
     else:
         example = block.example if block.body is None else block.body.example
         content = sections.get(block.name, example or block.name)
+        content = content if block.body is None else block.body.write(content)
     tight = block.close == "}" or opening.endswith("\n")
     return f"{opening}{content}{closing}" if tight else f"{opening} {content} {closing}"
 

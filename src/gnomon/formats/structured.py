@@ -11,7 +11,7 @@ from gnomon.grading.actions import read_action
 from gnomon.grading.sequences import read_operations
 from gnomon.grading.structured import read_json
 from gnomon.grading.temporal import read_spans
-from gnomon.grading.visual import read_boxes
+from gnomon.grading.visual import read_boxes, short
 from gnomon.parts import register
 
 Mode = Literal["strict", "released"]
@@ -65,9 +65,18 @@ def time_spans(*, instruction: str | None = None, mode: Mode = "strict") -> Form
         'JSON {"start_time": seconds, "end_time": seconds}',
         lambda text: read_spans(text) if read_json(text) is not None else None,
         '{"start_time": "0", "end_time": "1"}',
+        write=_write_times,
     )
     style = _answering("time-spans", body, instruction)
     return dataclasses.replace(style, parse=_parse_released_time) if mode == "released" else style
+
+
+def _write_times(text: str) -> str:
+    """Spans as objects with their times in quotes, as the released code of Temporal-R1 wants it."""
+    spans = None if "{" in text else read_spans(text)
+    ends = [(short(start), short(end)) for start, end in spans or ()]
+    told = [f'{{"start_time": "{start}", "end_time": "{end}"}}' for start, end in ends]
+    return f"[{', '.join(told)}]" if len(told) > 1 else "".join(told) or text
 
 
 def _parse_released_time(text: str) -> Parsed:
