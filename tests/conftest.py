@@ -97,7 +97,7 @@ def film() -> Callable[..., Media]:
     """Makes a video whose frames differ, two a second."""
     import numpy as np
 
-    from gnomon.media.video import write_mp4
+    from gnomon.media.mp4 import write_mp4
     from gnomon.records import Media
 
     def make(frames: int = 4, side: int = 28) -> Media:

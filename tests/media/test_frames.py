@@ -6,7 +6,8 @@ from PIL import Image
 
 from gnomon.media.frames import Video, expand_videos, stamped
 from gnomon.media.image import open_image, png_bytes
-from gnomon.media.video import open_video, write_mp4
+from gnomon.media.mp4 import write_mp4
+from gnomon.media.video import open_video
 from gnomon.problems import RecipeError
 from gnomon.records import BadRecord, Media, Message, Sample
 

@@ -1,4 +1,4 @@
-"""Videos from outside, decoded under limits to some of their frames with their times; and written.
+"""Videos from outside, decoded under limits to some of their frames with their times.
 
 A video is opened by content. Its header is read first: size, rate, length and number of frames are
 checked before anything is decoded. Every fault of one video is a `BadRecord`. Needs PyAV (extra
@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from PIL import Image
 
 from gnomon.media.files import DECODER_FAULTS, check_kind, name_of, read_bytes, wanted_module
@@ -34,12 +32,6 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 """What is opened: no playlist and no format that names other files."""
 
 Spread = Literal["starts", "ends"]
-Codec = Literal["h264", "mpeg4"]
-
-_OPTIONS: dict[Codec, tuple[str, dict[str, str]]] = {
-    "h264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "12"}),
-    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "2", "flags": "+bitexact"}),
-}
 
 
 @dataclass(frozen=True)
@@ -234,51 +226,20 @@ def _kept(
 ) -> list[tuple[Image.Image, float]]:
     kept: list[tuple[Image.Image, float]] = []
     first: float | None = None
+    reformatter = wanted_module("av.video.reformatter", "PyAV", "video").VideoReformatter()
     for number, frame in enumerate(container.decode(stream)):
         limits.check(frame.width, frame.height, 0, 0.0)  # a size can change along the way
         time = float(frame.time or 0.0)
         first = time if first is None else first
         if number in wanted:
-            kept.append((_upright(frame), time - first))
+            # A frame's own conversion makes threads and tables of its own for each frame.
+            rgb = reformatter.reformat(frame, format="rgb24", threads=1)
+            kept.append((_upright(rgb, getattr(frame, "rotation", 0)), time - first))
         if len(kept) == len(wanted):
             break
     return kept
 
 
-def _upright(frame: Any) -> Image.Image:
+def _upright(frame: Any, rotation: int) -> Image.Image:
     image: Image.Image = frame.to_image()
-    turn = getattr(frame, "rotation", 0) % 360
-    return image.rotate(turn, expand=True) if turn else image
-
-
-def write_mp4(
-    frames: Sequence[Image.Image] | np.ndarray[Any, Any], fps: float, *, codec: Codec = "h264"
-) -> bytes:
-    """An mp4 file of RGB frames, ``fps`` per second; frame i stands at i / fps seconds.
-
-    ``frames``: pictures, or uint8 [T, h, w, 3]. The same frames give the same bytes on one version
-    of PyAV. ``h264`` is what browsers play, ``mpeg4`` is three times as fast to write. Raises
-    ValueError for no frame, a rate that is not positive, frames of different sizes, and odd sides,
-    which neither codec can hold; ImportError naming the extra without PyAV.
-    """
-    pixels = [np.ascontiguousarray(frame, dtype=np.uint8) for frame in frames]
-    if not pixels or not fps > 0:
-        raise ValueError(f"{len(pixels)} frames at fps={fps}: use 1 or more, and a rate over 0")
-    shapes = {array.shape for array in pixels}
-    height, width = pixels[0].shape[:2]
-    if len(shapes) > 1 or pixels[0].shape[2:] != (3,) or height % 2 or width % 2:
-        raise ValueError(
-            f"frames of shapes {sorted(shapes)}: use RGB frames of one size with even sides"
-        )
-    av = wanted_module("av", "PyAV", "video")
-    name, options = _OPTIONS[codec]
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(name, rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = options
-        stream.codec_context.thread_count = 1
-        for array in pixels:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
+    return image.rotate(rotation % 360, expand=True) if rotation % 360 else image
