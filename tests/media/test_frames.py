@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gnomon.media.frames import Video, expand_videos, stamped
+from gnomon.media.frames import STRIP, Video, expand_videos, filmstrip, stamped
 from gnomon.media.image import open_image, png_bytes
 from gnomon.media.mp4 import write_mp4
 from gnomon.media.video import open_video
@@ -100,3 +100,15 @@ def test_frames_of_equal_videos_have_equal_keys():
     again = Media("video", data=write_mp4(PIXELS, 4))
     one, other = (expand_videos(sample("<image>", each), Video()) for each in (VIDEO, again))
     assert [medium.key for medium in one.media] == [medium.key for medium in other.media]
+
+
+def test_a_film_strip_has_the_frames_from_left_to_right():
+    strip = np.asarray(filmstrip(VIDEO, Video(frames=4)))
+    assert strip.shape == (28, 4 * 28, 3)
+    levels = strip.reshape(28, 4, 28, 3).mean(axis=(0, 2, 3))
+    assert levels == pytest.approx([0, 40, 80, 120], abs=6)
+
+
+def test_large_frames_are_made_smaller_in_a_film_strip():
+    large = Media("video", data=write_mp4(np.zeros((2, 200, 400, 3), np.uint8), 1))
+    assert filmstrip(large, Video()).size == (2 * STRIP, STRIP // 2)

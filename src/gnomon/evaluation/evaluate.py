@@ -149,7 +149,7 @@ def _read(
             name = item.id
             _require_question(item)
             prompt = encoder.prompt(item, style)
-            yield _Question(number, item, prompt, image_files(item, benchmark.root))
+            yield _Question(number, item, prompt, image_files(item, benchmark.root, encoder.video))
         except BadRecord as error:
             progress.skipped.append((name, str(error)))
 

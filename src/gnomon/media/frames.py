@@ -13,12 +13,16 @@ from PIL import Image
 from pydantic import Field, model_validator
 
 from gnomon.blocks import Block, Count, Number
+from gnomon.media.image import open_image
 from gnomon.media.recent import Recent
 from gnomon.media.video import Spread, open_video
 from gnomon.records import Media, Message, Sample
 
 MOST_BYTES = 256 * 2**20
 """Bytes of decoded frames that are kept for whoever shows the same video next (ours)."""
+
+STRIP = 160
+"""Longest side of a frame in a film strip (ours)."""
 
 _PLACE = re.compile("<image>")
 
@@ -100,6 +104,22 @@ def _decoded(medium: Media, video: Video, root: Path | None) -> Shown:
         root=root,
     )
     return Shown(stamped(clip.times), tuple(map(_picture, clip.frames)))
+
+
+def filmstrip(medium: Media, video: Video, *, root: Path | None = None) -> Image.Image:
+    """The frames that are shown of a video side by side, for people; at most `STRIP` pixels high.
+
+    Raises `BadRecord` as `expand_videos` does.
+    """
+    frames = [open_image(frame) for frame in _shown(medium, video, root).media]
+    for frame in frames:
+        frame.thumbnail((STRIP, STRIP))
+    strip = Image.new("RGB", (sum(frame.width for frame in frames), frames[0].height))
+    left = 0
+    for frame in frames:
+        strip.paste(frame, (left, 0))
+        left += frame.width
+    return strip
 
 
 def stamped(times: tuple[float, ...]) -> str:

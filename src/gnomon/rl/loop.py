@@ -334,7 +334,7 @@ def write_rollouts(context: StageContext, objective: Objective, experience: Expe
     rows: list[dict[str, Any]] = []
     images: dict[str, bytes] = {}
     for number, group in enumerate(experience.groups):
-        files = image_files(group.sample, context.encoder.root)
+        files = image_files(group.sample, context.encoder.root, context.encoder.video)
         images |= files
         prompt = prompt_text(group.sample, objective.style)
         for place, member in enumerate(group.members):
