@@ -33,6 +33,7 @@ GENERATED = (
     "README.md",
     "docs/systems/revisual-r1.md",
     "docs/micro-runs.md",
+    "docs/grading.md",
     "docs/worlds.md",
     "docs/reference/parts.md",
     "docs/recipes.md",
