@@ -142,7 +142,7 @@ class Verdict:
         )
 
     def stamped(self, grader: str, span: str | None = None) -> Verdict:
-        """The verdict under the name of its grader; ``span`` is what was graded if it tells none."""
+        """The verdict under the name of its grader, with ``span`` as its text if it has none."""
         told = span if self.span is None else self.span
         return Verdict(self.outcome, self.score, told, self.value, self.reason, grader)
 

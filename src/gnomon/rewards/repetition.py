@@ -22,15 +22,14 @@ _BUT_WAIT = re.compile(r"\sbut\s+(?:wait|actually)")
 _SO_MAYBE = re.compile(r"\sso\s+maybe(?=\s)")
 _STOP_BUT_WAIT = re.compile(r"\.\s+but\s+(?:wait|actually)")
 _MAYBE = re.compile(r"maybe[^\S\n]+")
-_PAIRED = [
-    (re.compile(pattern), literal)
-    for pattern, literal in (
-        ("but the image (?:displays|illustrates|shows|depicts)", "but the image "),
-        ("so maybe", "so maybe"),
-        ("wait, but", "wait, but"),
-        ("wait, maybe", "wait, maybe"),
-    )
-]
+_BUT_PAIRS = (
+    (re.compile("but the image (?:displays|illustrates|shows|depicts)"), "but the image "),
+    (re.compile("wait, but"), "wait, but"),
+)
+_MAYBE_PAIRS = (
+    (re.compile("so maybe"), "so maybe"),
+    (re.compile("wait, maybe"), "wait, maybe"),
+)
 """Phrases that come in pairs, and what each of them holds."""
 Anchor = Callable[[str, int], tuple[int, int] | None]
 
@@ -94,21 +93,24 @@ def _lowered(text: str) -> str:
 
 def _circling(text: str) -> float:
     """The penalty for circles in a lower-case text, at most 0.2."""
-    if "maybe" not in text and "but" not in text:
-        return 0.0  # one of these is in every circle
-    circles = _circles(text)
-    return 0.2 if circles >= _FULL or _maybe_circle(text) else 0.1 * circles
+    count = 0
+    if "but" in text:
+        count = _echoes(text, _but) + _pairs(text, _BUT_PAIRS)
+    if "maybe" in text and count < _FULL:
+        if _maybe_circle(text):
+            return 0.2
+        count += _echoes(text, _so_maybe_but) + _pairs(text, _MAYBE_PAIRS)
+    return min(0.2, 0.1 * count)
 
 
-def _circles(text: str) -> int:
-    """Circles but those of "maybe X"; from `_FULL` on any number that is not less."""
-    count = _echoes(text, _but)
-    if count < _FULL:
-        count += _echoes(text, _so_maybe_but)
-    for opener, literal in _PAIRED:
-        if count < _FULL and text.count(literal) > 1:
-            count += sum(len(opener.findall(line)) // 2 for line in text.split("\n"))
-    return count
+def _pairs(text: str, openers: Sequence[tuple[re.Pattern[str], str]]) -> int:
+    """Pairs of each opener within one line."""
+    return sum(
+        len(opener.findall(line)) // 2
+        for opener, literal in openers
+        if text.count(literal) > 1
+        for line in text.split("\n")
+    )
 
 
 def _echoes(text: str, anchor: Anchor) -> int:
@@ -154,8 +156,6 @@ def _but(text: str, cursor: int) -> tuple[int, int] | None:
 
 
 def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
-    if "so" not in text or "maybe" not in text:
-        return None
     but = None
     for match in _SO_MAYBE.finditer(text, cursor):
         after = match.end() + 1  # one blank belongs to "maybe", another one to "but"
@@ -169,8 +169,6 @@ def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
 
 
 def _maybe_circle(text: str) -> bool:
-    if "maybe" not in text:
-        return False
     text = _MAYBE.sub("maybe ", text)
     seen_until = 0
     for stop in _STOP_BUT_WAIT.finditer(text):
