@@ -21,6 +21,8 @@ from gnomon.grading.symbolic import VerifierPool, compare_expressions
 from gnomon.records import Outcome
 
 FORMULA = re.compile(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
+WORDS = re.compile(r"[A-Za-z]{2,} +[A-Za-z]{2,}")
+MARKS = re.compile(r"\\boxed|\\[()\[\]]|[\s${}.]")
 
 
 def published(folder: Path) -> list[tuple[str, str, bool]]:
@@ -45,24 +47,38 @@ def reduced(text: str) -> str:
     return boxed if boxed is not None else last.strip()
 
 
+def alone(text: str) -> bool:
+    """Whether a side is one expression, with the marks around it, and nothing else."""
+    return not WORDS.search(text) and MARKS.sub("", text) == MARKS.sub("", reduced(text))
+
+
 def agreement(folder: Path) -> dict[str, Any]:
-    """How often our verdict is the expected one, what each pair came to, and every false accept."""
+    """How often our verdict is the expected one, what each pair came to, and every false accept.
+
+    ``agreement_alone`` counts the pairs whose sides are an expression each and no text around it.
+    """
     pairs = published(folder)
     pool = VerifierPool(2, seconds=20.0)
     outcomes: Counter[str] = Counter()
-    agree, accepts = 0, []
+    agreed: list[bool] = []
+    plain: list[bool] = []
+    accepts = []
     for gold, given, expected in pairs:
         outcome, _ = compare_expressions(reduced(given), reduced(gold), verifier=pool)
         outcomes[outcome.value] += 1
         right = outcome is Outcome.CORRECT
-        agree += right == expected
+        agreed.append(right == expected)
+        if alone(gold) and alone(given):
+            plain.append(right == expected)
         if right and not expected:
             accepts.append([reduced(gold)[:80], reduced(given)[:80]])
     pool.close()
     return {
         "of": revision(folder),
         "pairs": len(pairs),
-        "agreement": round(agree / len(pairs), 4),
+        "agreement": round(sum(agreed) / len(agreed), 4),
+        "pairs_alone": len(plain),
+        "agreement_alone": round(sum(plain) / max(1, len(plain)), 4),
         "outcomes": dict(outcomes),
         "reached_the_worker": pool.asked,
         "false_accepts": accepts,

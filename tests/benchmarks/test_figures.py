@@ -51,7 +51,9 @@ def test_published_pairs_are_read_and_never_run(grading: ModuleType, tmp_path: P
     assert published.published(tmp_path) == [("$1$", r"\boxed{1}", True), ("2", "3", False)]
     found = published.agreement(tmp_path)
     assert (found["agreement"], found["false_accepts"]) == (1.0, [])
+    assert (found["pairs_alone"], found["agreement_alone"]) == (2, 1.0)
     assert found["of"] == "unknown"
+    assert not published.alone("the answer is $3$")
 
 
 def texts(groups: list[Group]) -> list[str]:
