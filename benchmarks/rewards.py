@@ -36,6 +36,11 @@ TYPICAL: dict[str, dict[str, Any]] = {
     "repetition": {},
 }
 LEXICONS: dict[str, dict[str, Any]] = {"self-critique": {}, "image-revisit": {}}
+MIXES = {
+    "reading and grading": {},
+    "with accuracy, format, length and repetition": TYPICAL,
+    "and with both lexicons of ReVisual-R1": TYPICAL | LEXICONS,
+}
 SENTENCES = (
     "The image shows {a} red cups on the table and {b} blue dogs left of the green box.",
     "First we count the circles, then the squares, and add both numbers to get {a}.",
@@ -155,10 +160,9 @@ def main() -> None:
     mixes = []
     for texts in TEXTS:
         groups = batch(texts)
-        for mix in ({}, TYPICAL, TYPICAL | LEXICONS):
-            row = {"texts": texts, "terms": list(mix), **spent(groups, scoring(mix))}
-            print(" + ".join(["reading and grading", *mix]), row)
-            mixes.append(row)
+        for name, mix in MIXES.items():
+            mixes.append({"texts": texts, "mix": name, **spent(groups, scoring(mix))})
+            print(mixes[-1])
     costs = term_costs(batch())
     for name, value in costs.items():
         print(f"{name:22} {value:8.1f} ms")

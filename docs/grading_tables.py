@@ -16,8 +16,9 @@ def figures(rewards: Mapping[str, Any], grading: Mapping[str, Any]) -> str:
     rows = [*_speed(grading), *_bombs(grading), *_published(grading), *_rewards(rewards)]
     if not rows:
         return f"{NOT_MEASURED}\n"
-    places = {f"{one['machine']}, commit {one['commit']}" for one in (*grading.values(), rewards) if one}
-    return "\n".join([table(("what", "measured", "wanted"), rows), *(f"Measured on {p}.\n" for p in sorted(places))])
+    measured = [one for one in (*grading.values(), rewards) if one]
+    places = sorted({f"{one['machine']}, commit {one['commit']}" for one in measured})
+    return f"{table(('what', 'measured', 'wanted'), rows)}\nMeasured on {'; '.join(places)}.\n"
 
 
 def _speed(grading: Mapping[str, Any]) -> Iterator[Row]:
@@ -53,8 +54,7 @@ def _published(grading: Mapping[str, Any]) -> Iterator[Row]:
 
 def _rewards(rewards: Mapping[str, Any]) -> Iterator[Row]:
     size = f"{rewards.get('completions')} completions of {rewards.get('tokens')} tokens, "
-    for mix in rewards.get("mixes", ()):
-        what = " + ".join(["reading and grading", *mix["terms"]])
-        wanted = "50 ms" if "repetition" in mix["terms"] and "self-critique" not in mix["terms"] else ""
-        times = f"{mix['cpu_ms']:.1f} ms, {mix['wall_ms']:.1f} ms by the clock"
-        yield f"{size}{mix['texts']}: {what}", times, wanted
+    for row in rewards.get("mixes", ()):
+        wanted = "50 ms" if row["mix"].endswith("repetition") else ""
+        times = f"{row['cpu_ms']:.1f} ms, {row['wall_ms']:.1f} ms by the clock"
+        yield f"{size}{row['texts']}: {row['mix']}", times, wanted

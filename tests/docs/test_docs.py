@@ -363,8 +363,8 @@ def test_every_stored_micro_run_is_a_row_of_the_page(generate: ModuleType) -> No
 REWARDS = {
     "completions": 512, "tokens": 300, "commit": "0123456789ab", "machine": "2 cores",
     "mixes": [
-        {"texts": "prose", "terms": [], "cpu_ms": 8.04, "wall_ms": 9.0},
-        {"texts": "prose", "terms": ["accuracy", "repetition"], "cpu_ms": 20.0, "wall_ms": 21.0},
+        {"texts": "prose", "mix": "grading", "cpu_ms": 8.04, "wall_ms": 9.0},
+        {"texts": "prose", "mix": "with repetition", "cpu_ms": 20.0, "wall_ms": 21.0},
     ],
 }  # fmt: skip
 GRADING = {
@@ -386,12 +386,12 @@ def test_stored_figures_of_grading_are_rows_beside_what_is_wanted(generate: Modu
     assert "| the same verdict as math-verify's | 99.82 % | 99.5 % |" in text
     assert "512 completions with 5 LaTeX bombs, 2 workers" in text
     assert "| 0.31 s, 0.42 s | 1.5 s |" in text
-    assert "reading and grading | 8.0 ms, 9.0 ms by the clock |  |" in text
-    assert "accuracy + repetition | 20.0 ms, 21.0 ms by the clock | 50 ms |" in text
-    assert text.count("Measured on 2 cores, commit ") == 2
+    assert "prose: grading | 8.0 ms, 9.0 ms by the clock |  |" in text
+    assert "prose: with repetition | 20.0 ms, 21.0 ms by the clock | 50 ms |" in text
+    assert text.count("2 cores, commit ") == 2
 
 
 def test_figures_that_are_not_stored_are_no_rows(generate: ModuleType) -> None:
     assert generate.figures({}, {}) == "Not measured yet.\n"
     assert "verify's own tests" not in generate.figures(REWARDS, GRADING)
-    assert "reading" not in generate.figures({}, GRADING)
+    assert "tokens" not in generate.figures({}, GRADING)
