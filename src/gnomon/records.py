@@ -141,6 +141,11 @@ class Verdict:
             Outcome.UNPARSEABLE_REFERENCE,
         )
 
+    def stamped(self, grader: str, span: str | None = None) -> Verdict:
+        """The verdict under the name of its grader, with ``span`` as its text if it has none."""
+        told = span if self.span is None else self.span
+        return Verdict(self.outcome, self.score, told, self.value, self.reason, grader)
+
 
 @dataclass(frozen=True)
 class Rollout:

@@ -133,9 +133,9 @@ class Block:
         return f"{self.open}}}" if self.close == "}" else f"{self.name} block"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grammar:
-    """Ordered blocks, and what may stand between and around them.
+    """Ordered blocks, and what may stand between and around them. Each is equal to itself alone.
 
     ``anchor``: whether the blocks are the whole response (``full``), its start (``start``) or may
     stand in the middle of it (``anywhere``); ``outer`` is what may stand at an anchored end.
@@ -189,16 +189,7 @@ class Grammar:
 
     def problem(self, text: str) -> str:
         """Why the text does not follow the grammar, in words; "" when it does."""
-        if self.loose:
-            return _loose_problem(self, text)
-        rest = text
-        for index in range(len(self.blocks)):
-            reason, end = _block_problem(self, index, rest)
-            if reason:
-                return reason
-            rest = rest[end:]
-        tail: Gap = self.outer if self.anchor == "full" else "text"
-        return "" if _GAPS[tail](rest) else f"there is text around the {self.blocks[-1].label}"
+        return _problem(self, text)
 
     def parse(self, text: str) -> Parsed:
         """`read` and `problem` together: the section ``think`` is the thought, ``answer`` the
@@ -220,6 +211,21 @@ class Grammar:
             return self.write({"think": thought, "answer": answer})
 
         return Format(name, told, render, self.parse, version)
+
+
+@functools.lru_cache(maxsize=64)
+def _problem(grammar: Grammar, text: str) -> str:
+    # The format score asks about the texts that were just read for their answers.
+    if grammar.loose:
+        return _loose_problem(grammar, text)
+    rest = text
+    for index in range(len(grammar.blocks)):
+        reason, end = _block_problem(grammar, index, rest)
+        if reason:
+            return reason
+        rest = rest[end:]
+    tail: Gap = grammar.outer if grammar.anchor == "full" else "text"
+    return "" if _GAPS[tail](rest) else f"there is text around the {grammar.blocks[-1].label}"
 
 
 def without_foreign(text: str) -> str:

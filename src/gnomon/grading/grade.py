@@ -6,8 +6,6 @@ grows whenever a change lets some text be judged differently.
 
 from __future__ import annotations
 
-import dataclasses
-
 from gnomon.grading.kinds import KINDS, Switches
 from gnomon.grading.mathruler import grade_answer
 from gnomon.grading.symbolic import default_verifier
@@ -43,7 +41,7 @@ def strict(
     <Outcome.CORRECT: 'correct'>
     """
     verdict = _grade(prediction, reference, True, Switches(iou, tolerance, distance))
-    return stamped(verdict, "strict")
+    return stamped(verdict, "strict", span=prediction)
 
 
 @register("grader")
@@ -65,7 +63,7 @@ def lenient(
     <Outcome.CORRECT: 'correct'>
     """
     verdict = _grade(prediction, reference, False, Switches(iou, tolerance, distance))
-    return stamped(verdict, "lenient")
+    return stamped(verdict, "lenient", span=prediction)
 
 
 @register("grader")
@@ -127,7 +125,7 @@ def _math_verify(prediction: str | None, reference: Answer) -> Verdict:
 def stamped(verdict: Verdict, name: str, shown: str = "", span: str | None = None) -> Verdict:
     """The verdict with the name (or ``shown``) and version of its grader, and the graded span."""
     grader = f"{shown or name}/{VERSIONS[name]}"
-    return dataclasses.replace(verdict, grader=grader, span=verdict.span or span)
+    return verdict.stamped(grader, span)
 
 
 def validate_reference(answer: Answer) -> str | None:
@@ -169,7 +167,7 @@ def _grade(prediction: str | None, reference: Answer, whole: bool, switches: Swi
     if value is None:
         reason = f"no {reference.kind} can be read in the answer"
         return Verdict(Outcome.UNPARSEABLE_ANSWER, 0.0, prediction, reason=reason)
-    return dataclasses.replace(kind.compare(value, reference, switches), span=prediction)
+    return kind.compare(value, reference, switches)
 
 
 def missing(prediction: str | None) -> Verdict:
