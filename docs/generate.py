@@ -96,6 +96,8 @@ NOTES = {
     "src/gnomon/report/page.html": "the template of the report",
     "src/gnomon/report/page.js": "what can be clicked in the report",
     "src/gnomon/report/worlds.html": "the template of the gallery of worlds",
+    "src/gnomon/worlds/pages.css": "how the pages of the world of pages look",
+    "src/gnomon/worlds/pages.js": "what such a page tells about itself in a browser",
 }
 """What has no docstring and no heading of its own."""
 
