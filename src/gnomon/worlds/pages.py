@@ -400,7 +400,8 @@ def confirm_act(posed: Posed) -> bool:
     if match := re.fullmatch(r"Untick (\w+)\.", told):
         return f"box {match[1]}" in lost
     if match := re.fullmatch(r"See what is further (\w+)\.", told):
-        return (_top(after) > _top(before)) == (match[1] == "down")
+        moved = _top(after) - _top(before)
+        return moved > 0 if match[1] == "down" else moved < 0
     return told.startswith("Return") and any(line.startswith("head ") for line in gained)
 
 
