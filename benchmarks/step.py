@@ -239,25 +239,29 @@ def commit_name() -> str:
         return run.stdout.strip()
 
     changed = git(
-        "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md"
+        "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md", ":!docs/worlds.md"
     )
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
+
+
+def processor() -> str:
+    """What the processor is called."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
 
 
 def machine_name(peer: Path) -> str:
     """Cores, processor and the versions that matter."""
     from importlib.metadata import version
 
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
     ask = "from importlib.metadata import version as v; print('TRL', v('trl'), 'on torch', v('torch'))"
     theirs = subprocess.run(
         [peer, "-c", ask], capture_output=True, text=True, check=True
     ).stdout.strip()
-    return f"{os.cpu_count()} x {model}, torch {version('torch')}, {theirs}"
+    return f"{os.cpu_count()} x {processor()}, torch {version('torch')}, {theirs}"
 
 
 def make_weights(folder: Path, vocabulary: int) -> None:

@@ -32,6 +32,7 @@ from gnomon.report.console import readable_type
 ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
 MICRO_RUNS = "docs/results/micro-recipes.json"
+SPEEDS = "benchmarks/results/worlds.json"
 Row = tuple[str, str, str]
 """Place, value and origin of one setting of a recipe."""
 
@@ -56,7 +57,7 @@ def pages(root: Path) -> dict[Path, str]:
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
-        root / "docs/worlds.md": worlds_page(),
+        root / "docs/worlds.md": worlds_page(_stored(root / SPEEDS)),
         **replication_pages(root),
     }
 
@@ -82,7 +83,7 @@ NOTES = {
     ".ci/run": "what a change must pass: make check and make test",
     "Makefile": "quickstart, test, coverage, check, docs, bench, peers, mutations, golden, fuzz",
     "pyproject.toml": "the package, its dependencies, the settings of its tools",
-    "benchmarks/results": "measured ratios, from which the table of docs/performance.md is made",
+    "benchmarks/results": "what was measured, from which the tables of docs/performance.md and docs/worlds.md are made",
     "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
