@@ -3,7 +3,7 @@
     python benchmarks/worlds.py                      everything: about ten minutes of an idle machine
     python benchmarks/worlds.py plans logic/survo    some worlds or tasks; the others keep what is stored
 
-A round draws questions of one task and difficulty until half a second or two hundred are over; the
+A round draws questions of one task and difficulty until half a second or a hundred are over; the
 best of three rounds is stored, as others can only slow it down. Time is that of this process, and the
 clock's for pages, which a browser draws.
 """
@@ -30,7 +30,7 @@ from gnomon.worlds.world import LEVELS, WorldTask, tasks_of, worlds
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULT = ROOT / "benchmarks/results/worlds.json"
-ROUNDS, SECONDS, MOST = 3, 0.5, 200
+ROUNDS, SECONDS, MOST = 3, 0.5, 100
 CLOCKED = "pages"
 """The world whose work is done by another process."""
 
