@@ -64,9 +64,11 @@ def find(rows: Sequence[str], mark: str) -> list[tuple[int, int]]:
 
 
 def start_of(rows: Sequence[str]) -> State:
-    """Where a plan begins, nothing pressed."""
-    ((row, column),) = find(rows, "S")
-    return row, column, ""
+    """Where a plan begins, nothing pressed. Raises ValueError unless the map has one start."""
+    found = find(rows, "S")
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} cells of the map are a start: mark one with S")
+    return *found[0], ""
 
 
 def taken(rows: Sequence[str], state: State, step: str) -> State | None:
@@ -82,10 +84,8 @@ def taken(rows: Sequence[str], state: State, step: str) -> State | None:
     here = rows[row][column]
     if word == "press":
         return (row, column, pressed + here) if SWITCHES.get(here) == rest else None
-    if here != "O":
-        return None
-    (other,) = (cell for cell in find(rows, "O") if cell != (row, column))
-    return *other, pressed
+    ends = [cell for cell in find(rows, "O") if cell != (row, column)]
+    return (*ends[0], pressed) if step == "portal" and here == "O" and len(ends) == 1 else None
 
 
 def _walked(rows: Sequence[str], state: State, move: tuple[int, int], count: int) -> State | None:

@@ -135,8 +135,11 @@ def world_task(world: str, name: str) -> WorldTask:
 def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Split) -> Posed:
     """A question of the split. The key decides it, so no rewording crosses splits.
 
-    Raises ValueError when none of the split turns up.
+    Raises `PartError` for a level that is none of `LEVELS`, ValueError when none of the split turns
+    up.
     """
+    if level not in LEVELS:
+        raise PartError(f"difficulty {level}: use {LEVELS[0]} to {LEVELS[-1]}")
     for _ in range(REDRAWS):
         posed = task.pose(rng, level)
         if split_of(posed.key) == split:
