@@ -94,6 +94,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", help="worlds, or tasks such as plans/blanks")
+    parser.add_argument("--most", type=int, default=MOST, help="samples of a round")
+    chosen = parser.parse_args()
     every = draws()
     result = stored()
     result |= {
@@ -101,9 +103,11 @@ def main() -> None:
         "machine": f"{os.cpu_count()} x {processor()}, Python {platform.python_version()}",
     }
     result["load"] = round(os.getloadavg()[1], 1)
-    for name in wanted(parser.parse_args().names, list(every)):
+    for name in wanted(chosen.names, list(every)):
         clock = time.perf_counter if name.startswith(CLOCKED) else time.process_time
-        result["tasks"][name] = [round(rate(draw, clock), 1) for draw in every[name]]
+        result["tasks"][name] = [
+            round(rate(draw, clock, most=chosen.most), 1) for draw in every[name]
+        ]
         print(f"{name:45}", *(f"{one:9,.0f}" for one in result["tasks"][name]), flush=True)
     result["tasks"] = {name: result["tasks"][name] for name in every if name in result["tasks"]}
     RESULT.parent.mkdir(exist_ok=True)

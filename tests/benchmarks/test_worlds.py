@@ -54,7 +54,7 @@ def test_a_part_of_the_tasks_can_be_asked_for(speeds: ModuleType) -> None:
 def test_what_is_not_measured_again_is_kept(
     speeds: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(speeds, "rate", lambda draw, clock: 12.34)
+    monkeypatch.setattr(speeds, "rate", lambda draw, clock, most: 12.34)
     for names in (["plans/blanks"], ["exams/fill"]):
         monkeypatch.setattr(sys, "argv", ["worlds.py", *names])
         speeds.main()

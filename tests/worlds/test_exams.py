@@ -80,7 +80,7 @@ def test_pictures_of_a_problem_are_restyled():
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(PartError, match="no form named .essay.; known: choice"):
+    with pytest.raises(PartError, match="no form named 'essay'; known: choice"):
         in_form(np.random.default_rng(0), draw_problem(np.random.default_rng(0), 1), "essay")
 
 

@@ -9,21 +9,14 @@ from gnomon.records import Answer
 from gnomon.rewards.screens import action_point, action_type, agent_step
 from gnomon.worlds.browser import State, look, missing
 from gnomon.worlds.markup import SIZES, Block, WebPage, html_of
-from gnomon.worlds.pages import (
-    View,
-    act,
-    cell,
+from gnomon.worlds.pages import View, act, cell, count, goal, ground, name, way_to
+from gnomon.worlds.performing import (
     confirm_act,
     confirm_cell,
     confirm_count,
     confirm_goal,
     confirm_ground,
     confirm_name,
-    count,
-    goal,
-    ground,
-    name,
-    way_to,
 )
 from gnomon.worlds.world import world_source
 
