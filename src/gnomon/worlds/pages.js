@@ -21,10 +21,10 @@ window.world = (() => {
     return part.matches("summary") && part.parentElement.open;
   }
 
-  const parts = () => [...document.querySelectorAll(PARTS)].filter(
-    (part) => part.closest("section:target") && part.checkVisibility());
+  const shown = () => document.querySelector("section:target") ?? document.getElementById("home");
+  const parts = () => [...shown().querySelectorAll(PARTS)].filter((part) => part.checkVisibility());
   const typed = (part) => (part.matches("label.field") ? part.control.value : "");
-  const head = () => document.querySelector("section:target h1").innerText;
+  const head = () => shown().querySelector("h1").innerText;
   const happened = (event) => new Promise((done, failed) => {
     addEventListener(event, done, { once: true });
     setTimeout(() => failed(new Error(`no ${event}`)), 5000);
@@ -67,7 +67,7 @@ window.world = (() => {
     if (!goes) {
       document.activeElement.blur();
       document.body.innerHTML = html;
-      location.replace("#home");
+      if (!["", "#home"].includes(location.hash)) location.replace("#home");
       scrollTo(0, 0);
     }
     for (const [step, what] of goes ? steps.slice(done) : steps) await STEPS[step](what);
