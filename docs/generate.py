@@ -34,6 +34,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
 MICRO_RUNS = "docs/results/micro-recipes.json"
 MEASURED = "benchmarks/results"
+SPEEDS = f"{MEASURED}/worlds.json"
 Row = tuple[str, str, str]
 """Place, value and origin of one setting of a recipe."""
 
@@ -60,7 +61,7 @@ def pages(root: Path) -> dict[Path, str]:
         grading: fill(grading.read_text(), "figures", figures(*costs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
-        root / "docs/worlds.md": worlds_page(),
+        root / "docs/worlds.md": worlds_page(_stored(root / SPEEDS)),
         **replication_pages(root),
     }
 
@@ -86,7 +87,7 @@ NOTES = {
     ".ci/run": "what a change must pass: make check and make test",
     "Makefile": "quickstart, test, coverage, check, docs, bench, peers, mutations, golden, fuzz",
     "pyproject.toml": "the package, its dependencies, the settings of its tools",
-    "benchmarks/results": "what was measured: tables of docs/performance.md and docs/grading.md are made from it",
+    "benchmarks/results": "what was measured: tables of docs/performance.md, grading.md and worlds.md are made from it",
     "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
@@ -100,6 +101,8 @@ NOTES = {
     "src/gnomon/report/page.html": "the template of the report",
     "src/gnomon/report/page.js": "what can be clicked in the report",
     "src/gnomon/report/worlds.html": "the template of the gallery of worlds",
+    "src/gnomon/worlds/pages.css": "how the pages of the world of pages look",
+    "src/gnomon/worlds/pages.js": "what such a page tells about itself in a browser",
 }
 """What has no docstring and no heading of its own."""
 

@@ -27,6 +27,8 @@ SIDE = 5 * CELL
 LAYERS = (3, 4, 5, 6, 7)
 EDITS = (1, 1, 2, 3, 4)
 """Layers of a document, and edits of a request, of difficulty 1 to 5."""
+MOST = 3 * len(KINDS)
+"""Layers that a document can hold: there are as many small pictures as kinds of shape."""
 TILE = 34
 """Side of a small picture in pixels."""
 WORDS = ("SALE", "OPEN", "NEWS", "MENU", "HELLO", "TODAY", "MUSIC", "PARK", "GIFT", "WINTER")
@@ -39,7 +41,12 @@ Edit = Callable[[np.random.Generator, Layers], tuple[str, str, Layers]]
 
 
 def draw_document(rng: np.random.Generator, count: int) -> Layers:
-    """A document of so many layers, every kind among the first three, in mixed order."""
+    """A document of so many layers, every kind among the first three, in mixed order.
+
+    Raises ValueError unless 1 <= count <= `MOST`, as labels differ.
+    """
+    if not 1 <= count <= MOST:
+        raise ValueError(f"{count} layers in a document: 1 to {MOST} fit, each has its own label")
     colours, kinds = shuffled(rng, tuple(COLOURS)), shuffled(rng, KINDS)
     words = shuffled(rng, WORDS)
     makers = (

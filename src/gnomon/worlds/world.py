@@ -85,6 +85,7 @@ _WORLDS: dict[str, str] = {
     "logic-image": "gnomon.worlds.logic.pictured",
     "metro": "gnomon.worlds.metro",
     "motion": "gnomon.worlds.motion",
+    "pages": "gnomon.worlds.pages",
     "plans": "gnomon.worlds.plans",
     "screens": "gnomon.worlds.screens",
     "sound": "gnomon.worlds.sound",
@@ -134,8 +135,11 @@ def world_task(world: str, name: str) -> WorldTask:
 def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Split) -> Posed:
     """A question of the split. The key decides it, so no rewording crosses splits.
 
-    Raises ValueError when none of the split turns up.
+    Raises `PartError` for a level that is none of `LEVELS`, ValueError when none of the split turns
+    up.
     """
+    if level not in LEVELS:
+        raise PartError(f"difficulty {level}: use {LEVELS[0]} to {LEVELS[-1]}")
     for _ in range(REDRAWS):
         posed = task.pose(rng, level)
         if split_of(posed.key) == split:
@@ -173,7 +177,9 @@ def world_source(
         raise PartError(f"seed={seed}: use 0 or more")
     if tasks is not None and not tasks:
         raise PartError("tasks=[]: name at least one task, or leave it out for all")
-    chosen = tuple(world_task(world, task) for task in tasks or tasks_of(world))
+    chosen = tuple(
+        world_task(world, task) for task in tasks or tasks_of(world) or absent_tasks(world)
+    )
     draw = partial(_sample, world, chosen, split, difficulty, seed, turns_of(answers, format))
     return source_of(size, draw, answers, format)
 
