@@ -61,8 +61,10 @@ def _micro() -> dict[str, Any]:
         **rl(
             rewards=_terms(Use("segmentation-prompt", near=ours((1.5, 13.0))), length),
             regularisers=kl(code(5e-3)),
+            sampling=Sampling(max_new_tokens=ours(160)),
             grader=grader,
         ),
+        "evaluation.max_new_tokens": ours(160),
         "evaluation.grader": grader,
         "evaluation.base_grader": grader,
     }
