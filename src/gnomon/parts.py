@@ -200,6 +200,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.evidence",
         "gnomon.rewards.cues",
         "gnomon.rewards.transit",
+        "gnomon.rewards.stops",
         "gnomon.rewards.screens",
         "gnomon.rewards.puzzles",
         "gnomon.rewards.thinking",

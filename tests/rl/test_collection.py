@@ -18,9 +18,9 @@ from gnomon.models.policy import Policy
 from gnomon.parts import forget, register
 from gnomon.recipe import (
     Demonstrations,
-    Prefix,
     Model,
     Optimizer,
+    Prefix,
     Regulariser,
     Reinforce,
     RewardKl,
@@ -450,8 +450,9 @@ def test_the_policy_goes_on_from_the_beginning_of_a_demonstration(open_stage: Op
     text = "1 2 3"
     whole = collected(stage := shown(tmp_path, text, text), open_stage(stage))
     begun = collected(stage := prefixed(tmp_path, 0.5, text, text), open_stage(stage))
-    for one, other, row in zip(whole.groups, begun.groups, begun.rows[ROLLOUTS - 1 :: ROLLOUTS],
-                               strict=True):
+    for one, other, row in zip(
+        whole.groups, begun.groups, begun.rows[ROLLOUTS - 1 :: ROLLOUTS], strict=True
+    ):
         full, cut = one.members[-1].rollout, other.members[-1].rollout
         given = len(full.token_ids) // 2
         assert cut.given == given < len(cut.token_ids) <= stage.sampling.max_new_tokens

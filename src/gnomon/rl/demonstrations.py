@@ -81,9 +81,7 @@ def _joined(policy: Policy, given: Rollout, written: Rollout, limit: int) -> Rol
     tokenizer: Any = policy.processor.tokenizer
     text = tokenizer.decode(ids, skip_special_tokens=True)
     stop = written.stop if len(ids) == len(given.token_ids) + len(written.token_ids) else "length"
-    return Rollout(
-        ids, logp, text, stop, source="demonstration", given=len(given.token_ids)
-    )
+    return Rollout(ids, logp, text, stop, source="demonstration", given=len(given.token_ids))
 
 
 def write_groups(

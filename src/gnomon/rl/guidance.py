@@ -145,4 +145,3 @@ def prefix_ratios(
         "fixed": spaced,
     }
     return found[strategy]
-
