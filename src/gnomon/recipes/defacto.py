@@ -32,7 +32,10 @@ def defacto(scale: Scale) -> Recipe:
                 advantage=Use("grpo", bias=code("unbiased"), epsilon=code(1e-4)),
             ),
         },
-        micro=in_world("edits", ["evidence"], (1, 2)),
+        micro={
+            **in_world("edits", ["evidence"], (1, 3)),
+            "stages.cold-start.steps": ours(80),  # a longer one leaves RL little to do
+        },
         full={
             **data({"problem": "query", "answer": "y_star"}),
             **rl(

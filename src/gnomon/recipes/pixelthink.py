@@ -58,7 +58,9 @@ def _micro() -> dict[str, Any]:
     )
     return {
         **in_world("edits", ["refer-mask"], (1, 3)),
+        "stages.cold-start.steps": ours(150),
         **rl(
+            steps=ours(40),
             rewards=_terms(Use("segmentation-prompt", near=ours((1.5, 13.0))), length),
             regularisers=kl(code(5e-3)),
             sampling=Sampling(max_new_tokens=ours(160)),
