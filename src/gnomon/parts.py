@@ -186,7 +186,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.formats.structured",
         "gnomon.formats.lines",
     ),
-    "grader": ("gnomon.grading.grade", "gnomon.grading.released"),
+    "grader": ("gnomon.grading.grade", "gnomon.grading.released", "gnomon.grading.prompted"),
     "reward": (
         "gnomon.rewards.terms",
         "gnomon.rewards.lexicons",
@@ -200,6 +200,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
         "gnomon.rewards.evidence",
         "gnomon.rewards.cues",
         "gnomon.rewards.transit",
+        "gnomon.rewards.stops",
         "gnomon.rewards.screens",
         "gnomon.rewards.puzzles",
         "gnomon.rewards.thinking",

@@ -34,6 +34,9 @@ from gnomon.blocks import (
 )
 from gnomon.parts import find
 
+Strategy = Literal["random", "linear", "linear-max", "reverse-linear", "fixed"]
+"""How the shares of demonstrations that are given follow the steps, see `Prefix`."""
+
 
 class Optimizer(Block):
     """AdamW with a clipped gradient norm; ``learning_rate`` is a schedule over the stage's updates.
@@ -135,15 +138,37 @@ class RewardKl(Block):
     coefficient: UseSchedule  # type: ignore[valid-type]
 
 
+class Prefix(Block):
+    """How much of a demonstration is given, in [0, 1], for the policy to go on from.
+
+    The share of each is that of `gnomon.rl.guidance.prefix_ratios`: drawn within ``bounds``
+    (random), evenly spaced over them in each group (fixed), or at most ``most``, by the step of
+    ``steps`` that it is (linear, linear-max, reverse-linear).
+    """
+
+    strategy: Strategy = "random"
+    bounds: tuple[Number, Number] = (1.0, 1.0)
+    steps: Count = 300
+    most: Number = Field(0.8, ge=0, le=1)
+
+    @field_validator("bounds")
+    @classmethod
+    def _check_bounds(cls, bounds: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= bounds[0] <= bounds[1] <= 1:
+            raise ValueError("use two shares from 0 to 1, the lower one first")
+        return bounds
+
+
 class Demonstrations(Block):
     """Responses in every group that the policy did not write: up to ``count``, from the samples.
 
     They are texts under ``key`` among what else a record holds; a sample without one gets ordinary
-    rollouts.
+    rollouts. With a ``prefix`` their first tokens alone are given, and the policy goes on.
     """
 
     count: Count = 1
     key: str = "demonstration"
+    prefix: Prefix | None = None
 
 
 class Value(Block):

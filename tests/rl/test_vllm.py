@@ -214,6 +214,18 @@ def test_placeholders_of_images_side_by_side_are_told_apart(
     assert [token for token in ids if token != tiny_policy.image_token_id] == others
 
 
+def test_a_prompt_that_goes_on_from_given_tokens_is_asked_whole(
+    tiny_policy: Policy, tiny_encoder: Encoder, paint: Paint
+) -> None:
+    made = Sample("begun", (Message("user", "<image>?"),), (paint("red"),))
+    prompt = tiny_encoder.prompt(made, STYLE)
+    begun = prompt.extend((60, 61), (0, 0))
+    ids = [
+        unexpanded(p, tiny_policy.image_token_id, tiny_policy.merge_size) for p in (prompt, begun)
+    ]
+    assert ids[1] == [*ids[0], 60, 61]
+
+
 def test_new_weights_are_handed_over_once_and_old_computations_forgotten(
     stand_in: StandIn, fresh_policy: Policy, questions: list[Any]
 ) -> None:

@@ -21,11 +21,9 @@ from rl_steps import open_context, steps_of
 
 MICRO = ("rewarded", "satori-r1", "visionary-r1", "perception-r1", "racro",
          "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1",
-         "rewardmap", "ui-r1", "temporal-r1")  # fmt: skip
+         "rewardmap", "ui-r1", "temporal-r1", "acre", "defacto", "pixelthink")  # fmt: skip
 WAITING = {
-    "acre": "lettered options", "humanomni-v2": "videos with sound",
-    "defacto": "hidden evidence", "pixelthink": "masks",
-    "r1-aqa": "sounds",
+    "humanomni-v2": "videos with sound", "r1-aqa": "sounds",
 }  # fmt: skip
 UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B", "r1-aqa": "Qwen2-Audio-7B-Instruct"}
 SYSTEMS = (*MICRO, *WAITING)

@@ -54,8 +54,9 @@ class Format:
     """An output format.
 
     ``instruction`` is the system text put before the question, "" for none. ``render(thought,
-    answer)`` gives a perfect response. ``parse`` never raises and takes linear time on any text.
-    ``version`` grows whenever a change lets a text be read differently; it is stored with results.
+    answer)`` gives a perfect response, ``write`` one of sections by name where there are further
+    ones. ``parse`` never raises and takes linear time on any text. ``version`` grows whenever a
+    change lets a text be read differently; it is stored with results.
     """
 
     name: str
@@ -63,11 +64,23 @@ class Format:
     render: Callable[[str, str], str]
     parse: Callable[[str], Parsed]
     version: int = 1
+    write: Callable[[Mapping[str, str]], str] | None = None
 
     @property
     def identity(self) -> str:
         """Name and version, as results store it."""
         return f"{self.name}/{self.version}"
+
+    def worked(self, meta: Mapping[str, Any]) -> str:
+        """The perfect response that a sample's ``meta`` tells: ``thought`` and ``answer_text``.
+
+        ``sections``, where there are any, hold the text of further blocks by name, in which
+        `render` shows an example. Raises KeyError without thought or answer.
+        """
+        thought, answer, further = meta["thought"], meta["answer_text"], meta.get("sections")
+        if self.write is None or not isinstance(further, Mapping):
+            return self.render(thought, answer)
+        return self.write({**further, "think": thought, "answer": answer})
 
     def fits(self, text: str) -> bool:
         """Whether the text is well formed: what `parse` finds, without reading the sections."""
@@ -210,7 +223,7 @@ class Grammar:
         def render(thought: str, answer: str) -> str:
             return self.write({"think": thought, "answer": answer})
 
-        return Format(name, told, render, self.parse, version)
+        return Format(name, told, render, self.parse, version, self.write)
 
 
 @functools.lru_cache(maxsize=64)

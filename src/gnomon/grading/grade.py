@@ -16,7 +16,9 @@ from gnomon.records import Answer, Outcome, Verdict
 MAX_CHARS = 1_000_000
 """A longer answer is not read (ours)."""
 
-VERSIONS = {"strict": 2, "lenient": 2, "revisual": 1, "released": 1, "math-verify": 1}
+VERSIONS = {
+    "strict": 2, "lenient": 2, "revisual": 1, "released": 1, "math-verify": 1, "prompted-mask": 1,
+}  # fmt: skip
 
 
 @register("grader")

@@ -306,7 +306,7 @@ def _with_answer(sample: Sample, style: Format) -> tuple[Message, ...]:
     if sample.messages[-1].role == "assistant":
         return sample.messages
     try:
-        response = style.render(sample.meta["thought"], sample.meta["answer_text"])
+        response = style.worked(sample.meta)
     except KeyError as error:
         raise BadRecord(
             f"sample {sample.id} has neither an assistant turn "

@@ -172,10 +172,11 @@ def request(
 
 def unexpanded(prompt: Encoded, image_token_id: int, merge_size: int) -> list[int]:
     """The prompt's token ids with one placeholder for each image, as its processor expands it."""
-    counts = iter([feature_count(picture.grid, merge_size) for picture in prompt.pictures])
+    pictures = [picture for run in prompt.chain() for picture in run.pictures]
+    counts = iter([feature_count(picture.grid, merge_size) for picture in pictures])
     ids: list[int] = []
     left = 0
-    for token in prompt.token_ids.tolist():
+    for token in [token for run in prompt.chain() for token in run.token_ids.tolist()]:
         if token == image_token_id and left == 0:
             left = next(counts)
             ids.append(token)

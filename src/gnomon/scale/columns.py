@@ -152,7 +152,7 @@ def _written(stage: Stage, sample: Sample, style: Any) -> list[str]:
     if turns or not isinstance(stage, Sft):
         return turns
     try:
-        return [style.render(sample.meta["thought"], sample.meta["answer_text"])]
+        return [style.worked(sample.meta)]
     except KeyError as error:
         raise BadRecord(
             f"record {sample.id} has no assistant turn and no {error} to make one of; supervised "

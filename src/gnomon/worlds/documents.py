@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
-from gnomon.worlds.layers import Box, Layer, moved, overlaps, widened
+from gnomon.worlds.layers import Box, Layer, Pixels, composite, moved, overlaps, widened
 from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, between, pick, shuffled
@@ -245,11 +245,16 @@ def _middle(box: Box) -> tuple[int, int]:
 
 
 def _show(layers: Layers) -> tuple[Media, ...]:
-    image = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
-    draw = ImageDraw.Draw(image)
-    for layer in layers:
-        _DRAWS[layer.kind](image, draw, layer)
+    seen = composite([np.ones((SIDE, SIDE, 4)), *map(_pixels, layers)])[..., :3]
+    image = Image.fromarray(np.rint(seen * 255).astype(np.uint8))
     return (Media("image", data=png_bytes(image)),)
+
+
+def _pixels(layer: Layer) -> Pixels:
+    """A layer alone in the document: [h, w, 4]."""
+    image = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+    _DRAWS[layer.kind](image, ImageDraw.Draw(image), layer)
+    return np.asarray(image) / 255
 
 
 def _draw_box(image: Image.Image, draw: ImageDraw.ImageDraw, layer: Layer) -> None:

@@ -42,7 +42,8 @@ class Posed:
     wanted. ``key`` names what makes the problem the same however it is worded or drawn; it decides
     the split. ``answer_text`` is the plain string of the answer, ``thought`` a worked chain.
     ``facts`` are the values that the answer follows from, which confirm it and which rewards and
-    tools may read; they become ``meta`` of the sample.
+    tools may read; they become ``meta`` of the sample. ``sections`` among them are worked texts of
+    what a format asks for beside thought and answer, such as boxes of evidence.
     """
 
     text: str
@@ -52,6 +53,12 @@ class Posed:
     thought: str = ""
     show: Callable[[], tuple[Media, ...]] = no_media
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sections(self) -> Mapping[str, str]:
+        """Text of further blocks of a format by name, from the facts."""
+        found: Mapping[str, str] = self.facts.get("sections", {})
+        return found
 
 
 @dataclass(frozen=True)
