@@ -1,10 +1,12 @@
 """Whether `torch.compile` pays for writing responses on a CPU: ragged decoding with and without it.
 
     OMP_NUM_THREADS=1 python benchmarks/compiled.py
+    OMP_NUM_THREADS=1 python benchmarks/compiled.py --only "around attention" --limit 600
 
 Each form writes the same responses (4 prompts x 8, ragged lengths up to 256) in a process of its own with an empty
-cache of compiled code: plain; every step compiled whole, attention included; all of a step but attention compiled.
-Seconds are those of the processor, compiler included, so that other work disturbs them less. Nothing is stored.
+cache of compiled code: plain; all of a step but attention compiled; every step compiled whole, attention included.
+Seconds are those of the processor, compiler included, so that other work disturbs them less; a form that needs more
+than ``--limit`` of them for its rounds is ended. Nothing is stored.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -56,7 +59,7 @@ def around_attention() -> None:
 
 
 FORMS: dict[str, Callable[[], None]] = {
-    "plain": plain, "whole step": whole, "around attention": around_attention,
+    "plain": plain, "around attention": around_attention, "whole step": whole,
 }  # fmt: skip
 
 
@@ -100,12 +103,28 @@ def summary(found: dict[str, Any]) -> str:
     )
 
 
+def measure_apart(form: str, folder: str, limit: int) -> str:
+    """What a fresh process finds; it is ended at ``limit`` seconds of the processor."""
+    with tempfile.TemporaryDirectory() as cache:
+        settled = {"TORCHINDUCTOR_CACHE_DIR": cache, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        run = subprocess.run(
+            [sys.executable, __file__, "--form", form, "--folder", folder],
+            env={**os.environ, **settled}, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit)),
+        )  # fmt: skip
+    if run.returncode:
+        return f"{form:18} ended with {run.returncode}; its limit was {limit} s"
+    return summary(json.loads(run.stdout.splitlines()[-1]))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--form", choices=FORMS)
-    parser.add_argument("--folder")
+    parser.add_argument("--only", nargs="+", choices=FORMS, default=list(FORMS))
+    parser.add_argument("--limit", type=int, default=300, help="seconds of the processor for a form")
+    parser.add_argument("--form", choices=FORMS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.form:
         out = os.fdopen(os.dup(1), "w")
@@ -113,14 +132,8 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         make_weights(Path(folder), 2048)
-        for form in FORMS:
-            with tempfile.TemporaryDirectory() as cache:
-                settled = {"TORCHINDUCTOR_CACHE_DIR": cache, "TORCHINDUCTOR_COMPILE_THREADS": "1"}
-                run = subprocess.run(
-                    [sys.executable, __file__, "--form", form, "--folder", folder],
-                    env={**os.environ, **settled}, stdout=subprocess.PIPE, text=True, check=True,
-                )  # fmt: skip
-            print(summary(json.loads(run.stdout.splitlines()[-1])), flush=True)
+        for form in chosen.only:
+            print(measure_apart(form, folder, chosen.limit), flush=True)
 
 
 if __name__ == "__main__":
