@@ -326,7 +326,7 @@ SENTENCES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=9).map(
 )
 
 
-@given(WORDS, st.lists(SENTENCES, max_size=4), st.integers(1, 3), st.integers(0, 40))
+@given(WORDS, st.lists(SENTENCES, max_size=4), st.integers(1, 3), st.integers(0, 300))
 def test_copies_of_phrases_are_counted_up_to_the_full_penalty(
     head: list[str], sentences: list[str], times: int, other: int
 ) -> None:

@@ -16,7 +16,7 @@ from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
 # Two circles, or one "maybe" circle, make the full penalty of 0.2.
 _FULL = 2
 # Six copies of phrases make the full penalty of 0.3; so many are taken at a time.
-_ENOUGH, _AT_ONCE = 6, 64
+_ENOUGH, _AT_ONCE = 6, 256
 _BUT = re.compile(r"\sbut\s+(?:wait|actually|maybe|perhaps)")
 _BUT_WAIT = re.compile(r"\sbut\s+(?:wait|actually)")
 _SO_MAYBE = re.compile(r"\sso\s+maybe(?=\s)")
