@@ -109,7 +109,12 @@ def main() -> None:
             round(rate(draw, clock, most=chosen.most), 1) for draw in every[name]
         ]
         print(f"{name:45}", *(f"{one:9,.0f}" for one in result["tasks"][name]), flush=True)
-    result["tasks"] = {name: result["tasks"][name] for name in every if name in result["tasks"]}
+        store(result, list(every))
+
+
+def store(result: dict[str, Any], order: Sequence[str]) -> None:
+    """Put the results on the disk, in the order of the tasks."""
+    result["tasks"] = {name: result["tasks"][name] for name in order if name in result["tasks"]}
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
