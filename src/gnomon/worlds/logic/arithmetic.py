@@ -181,7 +181,7 @@ def unique(hidden: str) -> bool:
     one of the letters before.
     """
     letters = sorted(set(re.findall(r"[A-Z]", hidden)))
-    head, tail = letters[:-6], letters[-6:]
+    head, tail, leading = letters[:-6], letters[-6:], set(re.findall(r"\b[A-Z]", hidden))
     found = 0
     for digits in permutations(range(DIGITS), len(head)):
         rest = np.array([digit for digit in range(DIGITS) if digit not in digits])
@@ -189,10 +189,11 @@ def unique(hidden: str) -> bool:
         columns = _orders(len(rest), len(tail))
         columns = rest[columns] if head else columns
         value |= {letter: columns[place] for place, letter in enumerate(tail)}
-        holds = np.atleast_1d(_surplus(hidden, value) == 0)
-        for letter in set(re.findall(r"\b[A-Z]", hidden)):
-            holds &= np.asarray(value[letter] != 0)
-        found += int(np.count_nonzero(holds))
+        places = np.flatnonzero(_surplus(hidden, value) == 0)
+        for letter in leading:
+            digit = np.broadcast_to(value[letter], columns.shape[1])
+            places = places[digit[places] != 0]
+        found += len(places)
         if found > 1:
             return False
     return found == 1
@@ -200,7 +201,7 @@ def unique(hidden: str) -> bool:
 
 @cache
 def _orders(items: int, places: int) -> Any:
-    return np.array(list(permutations(range(items), places)), np.int64).T
+    return np.array(list(permutations(range(items), places)), np.int32).T.copy()
 
 
 def _surplus(hidden: str, value: dict[str, Any]) -> Any:
