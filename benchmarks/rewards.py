@@ -71,7 +71,7 @@ META: dict[str, Any] = {
     "r_minus_boxes": [[90, 90, 99, 99]], "problem_type": "free-form", "bbox": [0, 0, 9, 9],
     "gt": {"action": "click", "coordinate": [5, 5]}, "size": [1000, 1000], "span": [20, 40],
     "answer_type": "digit", "solution": "5", "m": 2, "n": 2, "video_length": 100.0,
-    "shown_options": {"A": "5"}, "objects": [["cup", [0, 0, 1, 1]]], "difficulty_city": "hard",
+    "shown_options": {"A": "5"}, "y_star": "5", "objects": [["cup", [0, 0, 1, 1]]], "difficulty_city": "hard",
     "track": {"boxes": {"1": [0, 0, 9, 9]}}, "track_task": "tracking",
     "difficulty": 6.0, "places": "<box>(1,1),(9,9)</box><points>(2,2),(3,3)</points>", "lines": LINES, "station_1": "Ada", "station_2": "Fermat", "answer": 1,
 }  # fmt: skip
