@@ -234,7 +234,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "regulariser": ("gnomon.rl.regularisers", "gnomon.rl.perception"),
     "schedule": ("gnomon.rl.schedules", "gnomon.rl.controllers"),
     "callback": ("gnomon.rl.critical",),
-    "architecture": ("gnomon.models.micro",),
+    "architecture": ("gnomon.models.growth", "gnomon.models.micro"),
     "benchmark": ("gnomon.evaluation.benchmarks",),
 }
 

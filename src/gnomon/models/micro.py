@@ -152,6 +152,21 @@ def world_text(count: int) -> Iterator[str]:
         yield style.render(sample.meta["thought"], sample.meta["answer_text"])
 
 
+def worlds_text(count: int) -> Iterator[str]:
+    """Training text of all worlds in turn, a third of it of the microworld."""
+    from numpy.random import default_rng
+
+    from gnomon.worlds.world import LEVELS, draw_posed, tasks_of, worlds
+
+    tasks = [task for world in worlds() for task in tasks_of(world).values()]
+    yield from world_text(count // 3)
+    for index in range(count - count // 3):
+        task, level = tasks[index % len(tasks)], LEVELS[index // len(tasks) % len(LEVELS)]
+        posed = draw_posed(task, default_rng([0, index]), level, "train")
+        yield f"user\n{posed.text.replace('<image>', '')}"
+        yield f"assistant\n{posed.thought}\n{posed.answer_text}"
+
+
 def make_model(tokenizer: Any, *, seed: int, text: dict[str, int], vision: dict[str, int]) -> Any:
     """A new `Qwen2_5_VLForConditionalGeneration` in float32, the same for the same ``seed``.
 

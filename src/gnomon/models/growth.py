@@ -1,0 +1,150 @@
+"""A larger model that computes what a smaller one does, to go on training from there.
+
+Net2Net (arXiv 1511.05641) and bert2BERT (arXiv 2110.07143), for Qwen2.5-VL: new decoder layers add
+nothing yet, key and value heads are repeated, and new tokens begin as the mean of the old ones that
+they replace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gnomon.models.load import load_policy
+from gnomon.models.micro import make_model, make_processor, train_tokenizer, worlds_text
+from gnomon.parts import register
+
+SILENT = ("self_attn.o_proj.weight", "mlp.down_proj.weight")
+"""What a decoder layer writes into the residual stream with: zero, and it adds nothing."""
+
+
+@register("architecture")
+def grown(
+    seed: int,
+    *,
+    base: str,
+    vocabulary: int = 1024,
+    texts: int = 12000,
+    layers: int = 6,
+    key_value_heads: int = 6,
+    toward: str | None = None,
+    share: float = 0.5,
+) -> tuple[Any, Any]:
+    """The model in the folder ``base``, larger and with the words of all worlds, and its processor.
+
+    The tokenizer is trained anew on ``texts`` samples of the worlds' training text, for at most
+    ``vocabulary`` tokens. Text whose tokens are the same under both tokenizers gives the same
+    logits as before. With ``toward``, the folder of a model that was trained from this one, each
+    weight goes ``share`` of the way to it, which keeps what training made it forget and much of
+    what it learnt (WiSE-FT, arXiv 2109.01903). ``seed`` changes nothing, because nothing is drawn.
+    Source: ours, after arXiv 1511.05641.
+
+    Raises ValueError when there are fewer layers than before, when the heads cannot be repeated
+    evenly, when ``share`` is no share, or when ``toward`` is another architecture.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share={share}: give a share from 0 to 1")
+    old = load_policy(base)
+    tokenizer = train_tokenizer(worlds_text(texts), vocabulary=vocabulary)
+    model = grow(old.core, layers=layers, key_value_heads=key_value_heads, tokenizer=tokenizer)
+    pieces = old_pieces(old.processor.tokenizer, tokenizer)
+    rows = old.core.get_input_embeddings().weight.detach()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(torch.stack([rows[p].mean(0) for p in pieces]))
+    if toward is not None:
+        move(model, load_policy(toward).core, share)
+    return model, make_processor(tokenizer)
+
+
+def move(model: Any, other: Any, share: float) -> None:
+    """Move every weight of ``model`` by ``share`` of the way to that of ``other``.
+
+    Raises ValueError when the two have other tensors.
+    """
+    mine, theirs = model.state_dict(), other.state_dict()
+    if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise ValueError("the two models differ in their tensors; give one trained from the other")
+    for name, value in mine.items():
+        value.lerp_(theirs[name], share)
+
+
+def old_pieces(old: Any, new: Any) -> list[list[int]]:
+    """For each token of the tokenizer ``new``, the tokens of ``old`` that write the same text.
+
+    Bytes that are no text alone, and special tokens, go by their names.
+    """
+    known = old.get_vocab()
+    pieces = []
+    for number in range(len(new)):
+        name = new.convert_ids_to_tokens(number)
+        if name in known:
+            pieces.append([known[name]])
+        else:
+            # The names of byte-level tokens are their bytes, one character each.
+            pieces.append(old.convert_tokens_to_ids(_merged(old, name)))
+    return pieces
+
+
+def _merged(tokenizer: Any, name: str) -> list[str]:
+    """The token names that the merges of a tokenizer leave of the bytes in ``name``."""
+    return [token.value for token in tokenizer.backend_tokenizer.model.tokenize(name)]
+
+
+def grow(model: Any, *, layers: int, key_value_heads: int, tokenizer: Any) -> Any:
+    """A Qwen2.5-VL of ``layers`` decoder layers that computes what ``model`` does.
+
+    New layers follow the old ones evenly and are copies of them that write nothing. Each key and
+    value head is repeated for the query heads that it served. The embeddings of the new
+    ``tokenizer`` are random.
+    """
+    text, vision = model.config.get_text_config(), model.config.vision_config
+    if layers < text.num_hidden_layers:
+        raise ValueError(f"layers={layers}: the model has {text.num_hidden_layers}; use more")
+    if key_value_heads % text.num_key_value_heads or text.num_attention_heads % key_value_heads:
+        raise ValueError(
+            f"key_value_heads={key_value_heads}: use a multiple of {text.num_key_value_heads} that "
+            f"divides the {text.num_attention_heads} query heads"
+        )
+    made = make_model(
+        tokenizer,
+        seed=0,
+        text={
+            "hidden_size": text.hidden_size,
+            "num_hidden_layers": layers,
+            "num_attention_heads": text.num_attention_heads,
+            "num_key_value_heads": key_value_heads,
+            "intermediate_size": text.intermediate_size,
+        },
+        vision={"hidden_size": vision.hidden_size, "depth": vision.depth},
+    )
+    made.model.visual.load_state_dict(model.model.visual.state_dict())
+    old, new = model.model.language_model, made.model.language_model
+    new.norm.load_state_dict(old.norm.state_dict())
+    repeats = key_value_heads // text.num_key_value_heads
+    places = [number * text.num_hidden_layers // layers for number in range(layers)]
+    for number, place in enumerate(places):
+        repeated = number > 0 and places[number - 1] == place
+        state = _layer(old.layers[place], repeats, text.num_key_value_heads)
+        if repeated:
+            state |= {name: torch.zeros_like(state[name]) for name in SILENT}
+        new.layers[number].load_state_dict(state)
+    return made
+
+
+def _layer(layer: nn.Module, repeats: int, heads: int) -> dict[str, Tensor]:
+    """The state of a decoder layer whose key and value heads are repeated ``repeats`` times."""
+    state: Mapping[str, Tensor] = layer.state_dict()
+    return {
+        name: _repeated(value, repeats, heads)
+        if ".k_proj." in name or ".v_proj." in name
+        else value
+        for name, value in state.items()
+    }
+
+
+def _repeated(value: Tensor, repeats: int, heads: int) -> Tensor:
+    by_head = value.reshape(heads, -1, *value.shape[1:])
+    return by_head.repeat_interleave(repeats, dim=0).reshape(-1, *value.shape[1:])

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gnomon.models.growth import grow, grown, old_pieces
+from gnomon.models.load import load_policy
+from gnomon.models.policy import Policy
+from gnomon.parts import find
+
+
+@pytest.fixture(scope="module")
+def old() -> Policy:
+    return load_policy("gnomon-micro")
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[Any, Any]:
+    """Few texts, because only the tokenizer reads them."""
+    return grown(0, base="gnomon-micro", vocabulary=700, texts=300)
+
+
+def ids_of(tokenizer: Any, text: str) -> torch.Tensor:
+    return torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(4, 2), (4, 6), (6, 2), (7, 6)])
+def test_a_grown_model_computes_what_the_small_one_does(
+    old: Policy, layers: int, heads: int
+) -> None:
+    tokenizer = old.processor.tokenizer
+    model = grow(old.core, layers=layers, key_value_heads=heads, tokenizer=tokenizer)
+    model.get_input_embeddings().load_state_dict(old.core.get_input_embeddings().state_dict())
+    ids = ids_of(tokenizer, "Where is the red circle? It is at b3.")
+    with torch.no_grad():
+        torch.testing.assert_close(model(input_ids=ids).logits, old.core(input_ids=ids).logits)
+
+
+def test_text_that_is_cut_as_before_gives_the_same_logits(
+    old: Policy, made: tuple[Any, Any]
+) -> None:
+    model, processor = made
+    text = "Where is the red circle?"
+    before, after = old.processor.tokenizer, processor.tokenizer
+    assert before.tokenize(text) == after.tokenize(text)
+    shared = [name for name in after.get_vocab() if name in before.get_vocab()]
+    with torch.no_grad():
+        one = old.core(input_ids=ids_of(before, text)).logits[
+            ..., before.convert_tokens_to_ids(shared)
+        ]
+        other = model(input_ids=ids_of(after, text)).logits[
+            ..., after.convert_tokens_to_ids(shared)
+        ]
+    torch.testing.assert_close(one, other)
+
+
+def test_a_grown_model_goes_on_learning_in_its_new_layers(made: tuple[Any, Any]) -> None:
+    model, processor = made
+    model.zero_grad()
+    ids = ids_of(processor.tokenizer, "Where is the red circle?")
+    model(input_ids=ids, labels=ids).loss.backward()
+    new = model.model.language_model.layers[1]
+    assert new.self_attn.o_proj.weight.eq(0).all() and new.mlp.down_proj.weight.eq(0).all()
+    assert new.self_attn.o_proj.weight.grad.any() and new.mlp.down_proj.weight.grad.any()
+
+
+def test_the_same_settings_give_the_same_weights(made: tuple[Any, Any]) -> None:
+    again, _ = grown(1, base="gnomon-micro", vocabulary=700, texts=300)
+    assert all(
+        value.equal(made[0].state_dict()[name]) for name, value in again.state_dict().items()
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_a_new_token_begins_as_old_ones_that_write_the_same(
+    old: Policy, made: tuple[Any, Any], data: st.DataObject
+) -> None:
+    before, after = old.processor.tokenizer, made[1].tokenizer
+    number = data.draw(st.integers(0, len(after) - 1))
+    pieces = old_pieces(before, after)[number]
+    assert "".join(before.convert_ids_to_tokens(pieces)) == after.convert_ids_to_tokens(number)
+    rows = old.core.get_input_embeddings().weight.detach()
+    torch.testing.assert_close(
+        made[0].get_input_embeddings().weight[number].detach(), rows[pieces].mean(0)
+    )
+
+
+def test_growth_that_would_shrink_or_split_heads_is_refused(old: Policy) -> None:
+    tokenizer = old.processor.tokenizer
+    with pytest.raises(ValueError, match="layers=3: the model has 4; use more"):
+        grow(old.core, layers=3, key_value_heads=2, tokenizer=tokenizer)
+    with pytest.raises(ValueError, match="key_value_heads=4: use a multiple of 2"):
+        grow(old.core, layers=4, key_value_heads=4, tokenizer=tokenizer)
+
+
+def test_growth_is_an_architecture_by_name() -> None:
+    assert find("architecture", "grown").function is grown
