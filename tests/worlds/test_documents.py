@@ -12,11 +12,14 @@ from gnomon.worlds.documents import (
     LAYERS,
     SIDE,
     TASKS,
+    alone,
     draw_document,
     draw_request,
     redone,
+    shown,
     written,
 )
+from gnomon.worlds.layers import composite
 from gnomon.worlds.scene import COLOURS
 from gnomon.worlds.world import LEVELS, world_task
 
@@ -148,8 +151,16 @@ def test_wrong_answers_are_not_confirmed():
         assert not task.confirm(replace(question, answer=answer, answer_text="[]"))
 
 
-def test_what_is_seen_is_the_composite_of_the_layers_alone():
-    """A word's soft edge lies over what is below it, and opaque layers hide it."""
+@every_level
+def test_what_is_seen_is_the_composite_of_the_layers_alone(level):
+    layers = draw_document(np.random.default_rng(level), LAYERS[level - 1])
+    (medium,) = shown(layers)
+    paper = np.ones((SIDE, SIDE, 4))
+    expected = composite([paper, *(np.asarray(alone(layer)) / 255 for layer in layers)])[..., :3]
+    assert np.abs(np.asarray(open_image(medium)) - expected * 255).max() <= 1.5
+
+
+def test_a_word_lies_over_what_is_below_it():
     question = posed("topmost", 5)
     (medium,) = question.show()
     image = np.asarray(open_image(medium)).astype(int)

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
-from gnomon.worlds.layers import Box, Layer, Pixels, composite, moved, overlaps, widened
+from gnomon.worlds.layers import Box, Layer, moved, overlaps, widened
 from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, between, pick, shuffled
@@ -185,7 +185,7 @@ def edit(rng: np.random.Generator, level: int) -> Posed:
     return Posed(
         f"{text}\nGive the layers after it, bottom to top, in the same form.",
         Answer("layout", value), written(states[-1]), written(layers), " ".join(steps),
-        partial(_show, layers), _facts(layers, sentences),
+        partial(shown, layers), _facts(layers, sentences),
     )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ def decide(rng: np.random.Generator, level: int) -> Posed:
         f"{text}\nWhich layers do its edits act on, by place, size, order or presence? Give their "
         "labels, separated by commas.",
         Answer("set", tuple(gold)), ", ".join(gold), written(layers), thought,
-        partial(_show, layers), _facts(layers, sentences),
+        partial(shown, layers), _facts(layers, sentences),
     )  # fmt: skip
 
 
@@ -227,7 +227,7 @@ def topmost(rng: np.random.Generator, level: int) -> Posed:
     facts = {**_facts(layers, []), "point": [x, y], "look": list(target.look)}
     return Posed(
         text, Answer("text", target.label), target.label, written(layers), thought,
-        partial(_show, layers), facts,
+        partial(shown, layers), facts,
     )  # fmt: skip
 
 
@@ -244,17 +244,20 @@ def _middle(box: Box) -> tuple[int, int]:
 # -- pictures ----------------------------------------------------------------------------------
 
 
-def _show(layers: Layers) -> tuple[Media, ...]:
-    seen = composite([np.ones((SIDE, SIDE, 4)), *map(_pixels, layers)])[..., :3]
-    image = Image.fromarray(np.rint(seen * 255).astype(np.uint8))
-    return (Media("image", data=png_bytes(image)),)
+def shown(layers: Layers) -> tuple[Media, ...]:
+    """The picture of a document, its layers over each other from the first on white paper."""
+    seen = Image.new("RGBA", (SIDE, SIDE), (255, 255, 255, 255))
+    for layer in layers:
+        # The same as `layers.composite` within a level, and many times as fast.
+        seen = Image.alpha_composite(seen, alone(layer))
+    return (Media("image", data=png_bytes(seen.convert("RGB"))),)
 
 
-def _pixels(layer: Layer) -> Pixels:
-    """A layer alone in the document: [h, w, 4]."""
+def alone(layer: Layer) -> Image.Image:
+    """A layer alone on the canvas of its document."""
     image = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
     _DRAWS[layer.kind](image, ImageDraw.Draw(image), layer)
-    return np.asarray(image) / 255
+    return image
 
 
 def _draw_box(image: Image.Image, draw: ImageDraw.ImageDraw, layer: Layer) -> None:
