@@ -219,7 +219,7 @@ def test_without_images_the_vision_tower_gets_no_gradient(tiny: str) -> None:
     result = made(tiny, rewarded(), supervised())
     counts = result.parameters
     assert result.stages[0].trained == counts.total
-    assert result.stages[1].trained == counts.total - counts.vision - counts.connector
+    assert result.stages[1].trained == counts.total - counts.tower - counts.connector
 
 
 def test_adapters_of_the_recipe_are_those_that_are_planned(tiny: str) -> None:

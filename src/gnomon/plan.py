@@ -215,8 +215,8 @@ class _Planner:
         )
 
     def _trained(self, stage: AnyStage, data: DataCheck, lora: Lora | None) -> Trained:
-        """What gets a gradient: without images the vision tower does not."""
-        blind: tuple[Freezable, ...] = () if data.images else ("vision",)
+        """What gets a gradient: without anything to see or hear the tower does not."""
+        blind: tuple[Freezable, ...] = () if data.images else ("tower", "connector")
         return trained_parameters(self.config, (*stage.freeze, *blind), lora)
 
     def _lengths(self, stage: AnyStage, data: DataCheck) -> tuple[Lengths, Lengths]:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.formats.plain import direct, think_boxed
-from gnomon.models.encode import Encoded, Encoder, feature_count, rope_positions
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.percepts import feature_count, rope_positions
 from gnomon.models.policy import Policy
 from gnomon.records import BadRecord, Media, Message, Sample
 
@@ -122,11 +123,11 @@ def test_placeholders_equal_features_for_images_of_any_size(
     media = tuple(paint("red", *size) for size in sizes)
     sample = chat("<image> and " * len(media) + "what?", media=media)
     encoded = tiny_encoder.prompt(sample, direct())
-    features = sum(feature_count(picture.grid, 2) for picture in encoded.pictures)
-    assert int((encoded.token_ids == tiny_encoder.image_token_id).sum()) == features
+    features = sum(feature_count(picture.grid, 2) for picture in encoded.percepts)
+    assert int((encoded.token_ids == tiny_encoder.placeholder_id).sum()) == features
     assert encoded.positions.shape == (3, len(encoded))
-    assert tiny_policy.features(encoded.pictures[:1]).shape == (
-        feature_count(encoded.pictures[0].grid, 2),
+    assert tiny_policy.features(encoded.percepts[:1]).shape == (
+        feature_count(encoded.percepts[0].grid, 2),
         64,
     )
 
@@ -136,8 +137,8 @@ def test_pictures_come_in_the_order_of_their_placeholders(
 ) -> None:
     media = (paint("blue", 84, 56), paint("red", 56, 112), paint("blue", 84, 56))
     encoded = tiny_encoder.prompt(chat("<image><image> or <image>?", media=media), direct())
-    assert [picture.key for picture in encoded.pictures] == [medium.key for medium in media]
-    assert [picture.grid for picture in encoded.pictures] == [(1, 4, 6), (1, 8, 4), (1, 4, 6)]
+    assert [picture.key for picture in encoded.percepts] == [medium.key for medium in media]
+    assert [picture.grid for picture in encoded.percepts] == [(1, 4, 6), (1, 8, 4), (1, 4, 6)]
 
 
 def test_an_encoding_equals_that_of_the_processor(tiny_encoder: Encoder, paint: Paint) -> None:
@@ -153,7 +154,7 @@ def test_an_encoding_equals_that_of_the_processor(tiny_encoder: Encoder, paint: 
         images=[open_image(sample.media[0])], text=[text], return_tensors="pt"
     )
     assert encoded.token_ids.equal(expected["input_ids"][0])
-    assert encoded.pictures[0].patches_PD.equal(expected["pixel_values"])
+    assert encoded.percepts[0].patches_PD.equal(expected["pixel_values"])
 
 
 def test_two_images_for_one_placeholder_are_refused(paint: Paint) -> None:
@@ -210,7 +211,7 @@ def test_an_image_that_comes_again_is_processed_once(tiny_policy: Policy, paint:
     encoder = Encoder(tiny_policy.processor, max_tokens=512)
     sample = chat("<image>What?", media=(paint(),))
     first, second = (encoder.prompt(sample, direct()) for _ in range(2))
-    assert first.pictures[0] is second.pictures[0]
+    assert first.percepts[0] is second.percepts[0]
 
 
 # Instruction, prompt and trained tokens
@@ -304,8 +305,8 @@ def test_sampled_tokens_continue_positions_and_marks(tiny_encoder: Encoder, pain
     assert longer.token_ids.tolist() == [11, 12, 13]
     assert longer.train.tolist() == [True, False, True]
     ids = torch.cat([prompt.token_ids, longer.token_ids]).tolist()
-    grids = [picture.grid for picture in prompt.pictures]
-    positions, following = rope_positions(ids, tiny_encoder.image_token_id, grids, 2)
+    grids = [picture.grid for picture in prompt.percepts]
+    positions, following = rope_positions(ids, tiny_encoder.placeholder_id, grids, 2)
     assert torch.cat([prompt.positions, longer.positions], dim=1).equal(positions)
     assert longer.next_position == following
 
@@ -326,7 +327,7 @@ def test_an_encoding_is_the_same_in_another_process(tiny_encoder: Encoder, paint
         assert getattr(other, name).equal(getattr(encoded, name))
         assert getattr(other, name).dtype == getattr(encoded, name).dtype
     assert other.next_position == encoded.next_position
-    (one,), (two,) = encoded.pictures, other.pictures
+    (one,), (two,) = encoded.percepts, other.percepts
     assert (one.key, one.grid) == (two.key, two.grid)
     assert one.patches_PD.equal(two.patches_PD)
     two.patches_PD[0, 0] = 0  # the copy can be written to

@@ -73,7 +73,7 @@ def test_resampling_and_epochs_scale_updates_and_reference(tiny_config: Any, pas
 
 def test_an_image_costs_its_tokens_and_its_patches(tiny_config: Any) -> None:
     counts, shape = count_parameters(build_on_meta(tiny_config)), shape_of(tiny_config)
-    tower = 4 * counts.vision + counts.connector
+    tower = 4 * counts.tower + counts.connector
     expected = 2 * 25 * (weights(tiny_config) + tower)
     assert forward_flops(shape, counts, 0, 25) == expected
 
@@ -83,7 +83,7 @@ def test_a_frozen_tower_has_no_backward_pass(tiny_config: Any) -> None:
     lengths = Lengths(text=10, image=20, response=10)
     full = work(tiny_config, lengths, SUPERVISED)
     frozen = work(tiny_config, lengths, SUPERVISED, freeze=("vision",))
-    assert full.update - frozen.update == 10 * 4 * 20 * (4 * counts.vision + counts.connector)
+    assert full.update - frozen.update == 10 * 4 * 20 * (4 * counts.tower + counts.connector)
 
 
 def test_checkpointing_recomputes_one_forward_pass(tiny_config: Any) -> None:

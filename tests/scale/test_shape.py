@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gnomon.models.family import FAMILIES
 from gnomon.models.load import ModelError
 from gnomon.recipe import Lora
 from gnomon.scale.shape import (
@@ -18,6 +19,8 @@ from gnomon.scale.shape import (
     shipped_models,
     trained_parameters,
 )
+
+SEEING = FAMILIES["qwen2_5_vl"]
 
 
 @pytest.mark.parametrize(
@@ -85,29 +88,29 @@ def test_the_shipped_models_are_listed_by_hub_id() -> None:
 
 
 def test_every_parameter_belongs_to_the_narrowest_part() -> None:
-    assert part_of("model.visual.blocks.0.norm1.weight") == "vision"
-    assert part_of("model.language_model.embed_tokens.weight") == "embeddings"
-    assert part_of("model.language_model.layers.0.mlp.up_proj.weight") == "language"
-    assert part_of("lm_head.weight") == "head"
+    assert part_of("model.visual.blocks.0.norm1.weight", SEEING) == "tower"
+    assert part_of("model.language_model.embed_tokens.weight", SEEING) == "embeddings"
+    assert part_of("model.language_model.layers.0.mlp.up_proj.weight", SEEING) == "language"
+    assert part_of("lm_head.weight", SEEING) == "head"
 
 
 def test_a_parameter_of_no_known_part_is_refused() -> None:
     with pytest.raises(ModelError, match="belongs to no part"):
-        part_of("audio_tower.weight")
+        part_of("audio_tower.weight", SEEING)
 
 
 def test_full_training_trains_every_parameter(tiny_config: Any) -> None:
     counts = count_parameters(build_on_meta(tiny_config))
     trained = trained_parameters(tiny_config, (), None)
     assert trained.parameters == counts.total
-    assert (trained.adapters, trained.vision, trained.language) == (0, True, True)
+    assert (trained.adapters, trained.tower, trained.language) == (0, True, True)
 
 
 def test_freezing_the_vision_tower_takes_its_connector_along(tiny_config: Any) -> None:
     counts = count_parameters(build_on_meta(tiny_config))
     trained = trained_parameters(tiny_config, ("vision",), None)
     assert trained.parameters == counts.language + counts.embeddings
-    assert not trained.vision
+    assert not trained.tower
 
 
 def test_adapters_have_rank_times_the_sum_of_both_widths(tiny_config: Any) -> None:

@@ -37,7 +37,7 @@ def generate(
     """
     request = make_request(question, image)
     _check_limits(max_new_tokens, temperature)
-    form = format or ("direct" if str(model) == BUNDLED else "think-boxed")
+    form = format or ("direct" if str(model) in BUNDLED else "think-boxed")
     part("format", form)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     policy = load_policy(str(model), device=device)

@@ -86,7 +86,7 @@ def _parameters(plan: Plan) -> Table:
     counts = plan.parameters
     head = "tied" if plan.shape.tied else f"{counts.head:,}"
     table.add_row(
-        f"{counts.vision:,}", f"{counts.connector:,}", f"{counts.language:,}",
+        f"{counts.tower:,}", f"{counts.connector:,}", f"{counts.language:,}",
         f"{counts.embeddings:,}", head, f"{counts.total:,}",
     )  # fmt: skip
     return table

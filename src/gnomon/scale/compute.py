@@ -105,7 +105,7 @@ def language_parameters(shape: Shape, parameters: Parameters) -> int:
 
 def _vision(shape: Shape, parameters: Parameters, image: float) -> float:
     patches = image * shape.merge_size**2
-    return parameters.vision * patches + parameters.connector * image
+    return parameters.tower * patches + parameters.connector * image
 
 
 def _backward_flops(
@@ -114,5 +114,5 @@ def _backward_flops(
     """2N for the gradients of the inputs, 2N for those of the weights where these are trained."""
     full = not trained.adapters and trained.language
     language = (4 if full else 2) * language_parameters(shape, parameters) * lengths.total
-    vision = 4 * _vision(shape, parameters, lengths.image) if trained.vision else 0.0
+    vision = 4 * _vision(shape, parameters, lengths.image) if trained.tower else 0.0
     return language + vision

@@ -279,7 +279,7 @@ def vision_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
 
 
 def _vision_saved(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
-    if not trained.vision:
+    if not trained.tower:
         return 0
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
     connector = (4 + 4 * width) * shape.vision_hidden * load.patches
@@ -295,7 +295,7 @@ def _working(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
     gradients = 2 * width * shape.intermediate * load.held
     language = language_layer_bytes(shape, load, setup) + gradients
-    vision = vision_layer_bytes(shape, load, setup) if trained.vision else 0
+    vision = vision_layer_bytes(shape, load, setup) if trained.tower else 0
     return max(language, vision)
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from gnomon.models.family import Family, family_of
 from gnomon.models.load import ModelError, check_model, model_folder, quiet_transformers
-from gnomon.models.policy import PARTS, Policy
+from gnomon.models.policy import Policy
 from gnomon.recipe import Freezable, Lora
 
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -56,7 +57,7 @@ class Shape:
 class Parameters:
     """Parameters of the parts that a recipe can freeze; tied weights count once, as embeddings."""
 
-    vision: int
+    tower: int
     connector: int
     language: int
     embeddings: int
@@ -65,7 +66,7 @@ class Parameters:
     @property
     def total(self) -> int:
         """All parameters."""
-        return self.vision + self.connector + self.language + self.embeddings + self.head
+        return self.tower + self.connector + self.language + self.embeddings + self.head
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Trained:
     parameters: int
     tensors: int
     adapters: int
-    vision: bool
+    tower: bool
     language: bool
 
 
@@ -85,7 +86,7 @@ def model_config(path: str) -> Any:
     Nothing is downloaded. Raises `ModelError` for a folder that is no supported model and for a hub
     id whose configuration is not shipped, with what to do.
     """
-    from transformers import Qwen2_5_VLConfig
+    from transformers import CONFIG_MAPPING
 
     check_model(path)
     folder = Path(model_folder(path))
@@ -93,8 +94,9 @@ def model_config(path: str) -> Any:
         text = (folder / "config.json").read_text(encoding="utf-8")
     else:
         text = _shipped(path)
+    content = json.loads(text)
     with quiet_transformers():
-        return Qwen2_5_VLConfig.from_dict(json.loads(text))
+        return CONFIG_MAPPING[content["model_type"]].from_dict(content)
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -105,10 +107,11 @@ def shipped_models() -> tuple[str, ...]:
 
 def build_on_meta(config: Any) -> Any:
     """The model of ``config`` with parameters that have shapes and no storage."""
-    from transformers import Qwen2_5_VLForConditionalGeneration
+    import transformers
 
+    architecture = getattr(transformers, family_of(config).architecture)
     with torch.device("meta"), quiet_transformers():
-        return Qwen2_5_VLForConditionalGeneration(config)
+        return architecture(config)
 
 
 def shape_of(config: Any) -> Shape:
@@ -135,23 +138,25 @@ def shape_of(config: Any) -> Shape:
 
 
 def count_parameters(model: nn.Module) -> Parameters:
-    """Parameters by part; a part that lies in another (connector in vision) is taken out of it."""
-    counts = dict.fromkeys(PARTS, 0)
+    """Parameters by part; what lies in another part (embeddings in language) is taken out of it."""
+    family = family_of(model.config)
+    counts = dict.fromkeys(family.parts, 0)
     for name, parameter in model.named_parameters():
-        counts[part_of(name)] += parameter.numel()
+        counts[part_of(name, family)] += parameter.numel()
     return Parameters(**counts)
 
 
-def part_of(name: str) -> str:
-    """The narrowest part that holds a parameter.
+def part_of(name: str, family: Family) -> str:
+    """The narrowest part of a model of ``family`` that holds a parameter.
 
-    >>> part_of("model.visual.merger.mlp.0.weight")
+    >>> from gnomon.models.family import FAMILIES
+    >>> part_of("model.visual.merger.mlp.0.weight", FAMILIES["qwen2_5_vl"])
     'connector'
     """
-    fitting = [part for part, prefix in PARTS.items() if name.startswith(prefix)]
+    fitting = [part for part, prefixes in family.parts.items() if name.startswith(prefixes)]
     if not fitting:
         raise ModelError(f"parameter {name!r} belongs to no part that Gnomon knows")
-    return max(fitting, key=lambda part: len(PARTS[part]))
+    return fitting[-1]
 
 
 def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | None) -> Trained:
@@ -170,8 +175,8 @@ def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | No
         parameters=sum(parameter.numel() for parameter in trained.values()),
         tensors=len(trained),
         adapters=_adapter_count(trained),
-        vision=_touches(trained, ".visual."),
-        language=_touches(trained, ".language_model.layers."),
+        tower=_touches(trained, family_of(config).tower),
+        language=_touches(trained, ("language_model.layers",)),
     )
 
 
@@ -195,8 +200,8 @@ def _adapter_count(trained: Mapping[str, nn.Parameter]) -> int:
     return sum(value.numel() for name, value in trained.items() if ".lora_" in name)
 
 
-def _touches(trained: Iterable[str], place: str) -> bool:
-    return any(place in name for name in trained)
+def _touches(trained: Iterable[str], places: Sequence[str]) -> bool:
+    return any(f".{place}." in name for name in trained for place in places)
 
 
 def _configurations() -> Any:
