@@ -186,6 +186,7 @@ INPUTS: dict[str, dict[str, str]] = {
 _MODULES: dict[str, tuple[str, ...]] = {
     "source": (
         "gnomon.worlds.microworld",
+        "gnomon.worlds.talking",
         "gnomon.worlds.world",
         "gnomon.data.sources",
         "gnomon.data.mixture",
@@ -243,7 +244,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "regulariser": ("gnomon.rl.regularisers", "gnomon.rl.perception"),
     "schedule": ("gnomon.rl.schedules", "gnomon.rl.controllers"),
     "callback": ("gnomon.rl.critical",),
-    "architecture": ("gnomon.models.micro",),
+    "architecture": ("gnomon.models.micro", "gnomon.models.micro_audio"),
     "benchmark": ("gnomon.evaluation.benchmarks",),
 }
 

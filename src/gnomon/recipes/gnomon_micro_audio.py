@@ -1,0 +1,92 @@
+"""gnomon-micro-audio: teach a new one-million-parameter Qwen2-Audio to hear and to name sounds.
+
+Most of the data are conversations about a few sounds in turn: name them, give their pitches, count
+beeps, say which is the loudest. The world's own questions follow, answered directly and, those that
+one listen answers, with a short thought as well, so that both layouts of R1-AQA (arXiv 2503.11197)
+are known. Rhythm, order and scale take several steps; they are rare, so that there is room to learn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
+from gnomon.worlds.spoken import SPOKEN
+
+SPEECH = [task.name for task in SPOKEN]
+"""Spoken digits, where the machine can speak."""
+LISTEN = ["count", "what", "higher", "loudest", "longest", "overlap", "chord", *SPEECH]
+SEVERAL = ["rhythm", "order", "scale"]
+
+
+def gnomon_micro_audio(scale: Scale) -> Recipe:
+    """The base model of the micro recipes that hear, from random weights."""
+    return Recipe(
+        name="gnomon-micro-audio",
+        description="Pretraining of the bundled model that hears, on talk about sounds.",
+        scale=scale,
+        seed=0,
+        model=Model(path="new", architecture=Use("gnomon-micro-audio")),
+        stages=(
+            _stage("few-sounds", _talk(1, 2), ours(400), peak=2e-3),
+            _stage("sounds", _mixed([_talk(1, 6), _asked(LISTEN)], [0.7, 0.3]), ours(1200)),
+            _stage("questions", _mixed(*_questions()), ours(1000), peak=1.5e-3, evaluate=True),
+        ),
+        evaluation=Evaluation(
+            benchmarks=(
+                Use("world", world="sound", tasks=LISTEN, items=ours(400)),
+                Use("world", world="sound", tasks=SEVERAL, items=ours(150)),
+            ),
+            format=Use("direct"),
+            grader=Use("lenient"),
+            max_new_tokens=ours(32),
+        ),
+    )
+
+
+def _talk(low: int, high: int) -> Use:
+    return Use("sound-chat", sounds=(low, high), size=10_000_000)
+
+
+def _asked(tasks: list[str], **settings: Any) -> dict[str, Any]:
+    return {"part": "world", "world": "sound", "tasks": tasks, "answers": "direct", **settings}
+
+
+def _questions() -> tuple[list[Any], list[float]]:
+    """The world's questions, directly and with a thought, and some conversations."""
+    worked = {"answers": "worked", "seed": 1}
+    sources = [
+        _talk(1, 6),
+        _asked(LISTEN),
+        _asked(LISTEN, **worked, format="think-answer"),
+        _asked(LISTEN, **worked, format="answer-only"),
+        _asked(SEVERAL),
+    ]
+    return sources, [0.25, 0.45, 0.15, 0.1, 0.05]
+
+
+def _mixed(sources: list[Any], weights: list[float]) -> Use:
+    as_parts = [
+        {"part": source.part, **source.settings} if isinstance(source, Use) else source
+        for source in sources
+    ]
+    return Use("mixture", sources=as_parts, weights=ours(weights), size=10_000_000)
+
+
+def _stage(name: str, data: Use, steps: Any, *, peak: float = 2e-3, evaluate: bool = False) -> Sft:
+    return Sft(
+        name=name,
+        data=data,
+        format=Use("direct"),
+        steps=steps,
+        batch_size=ours(32),
+        max_tokens=288,
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=ours(peak), warmup=ours(50), floor=ours(1e-5)),
+            betas=(0.9, 0.98),
+            weight_decay=ours(0.05),
+        ),
+        micro_batch_tokens=ours(3072),
+        save_every=100,
+        evaluate=evaluate,
+    )
