@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnomon.media.audio import RATE
 from gnomon.models.micro import train_tokenizer
 from gnomon.parts import part, register
 
@@ -35,11 +36,12 @@ CHAT_TEMPLATE = (
 )
 WINDOW = 5
 """Seconds that the tower hears at most: what the tasks of the world of sound take."""
-BANDS, SPECTRUM = 128, 1024
-"""Bands of the spectrogram, and samples of its Fourier transform.
+BANDS, SPECTRUM, HOP = 128, 1024, 320
+"""Bands of the spectrogram, samples of its Fourier transform, and from frame to frame.
 
-Qwen2-Audio has 128 bands over 400 samples, 40 Hz apart, which do not tell the low tones of a chord
-from one another; over 1,024 they are 16 Hz apart.
+Qwen2-Audio has 128 bands over 400 samples, whose frequencies are 40 Hz apart, which do not tell the
+low tones of a chord from one another; over 1,024 they are 16 Hz apart. With a frame every 20 ms
+instead of 10 a second of sound is 12.5 tokens, which halves what it costs.
 """
 
 
@@ -49,11 +51,15 @@ sound would come through convolutions of 96 channels beside positions of size 1.
 
 
 def make_audio_processor(tokenizer: Any, *, seconds: int = WINDOW) -> Any:
-    """A `Qwen2AudioProcessor` that hears ``seconds`` at most, in 100 frames a second."""
+    """A `Qwen2AudioProcessor` that hears ``seconds`` at most, in 50 frames a second."""
     from transformers import Qwen2AudioProcessor, WhisperFeatureExtractor
 
     sounds = WhisperFeatureExtractor(
-        feature_size=BANDS, n_fft=SPECTRUM, chunk_length=seconds, return_attention_mask=True
+        feature_size=BANDS,
+        n_fft=SPECTRUM,
+        hop_length=HOP,
+        chunk_length=seconds,
+        return_attention_mask=True,
     )
     return Qwen2AudioProcessor(sounds, tokenizer, chat_template=CHAT_TEMPLATE)
 
@@ -70,7 +76,7 @@ def gnomon_micro_audio(
     key_value_heads: int = 2,
     intermediate: int = 256,
     audio_hidden: int = 96,
-    audio_layers: int = 3,
+    audio_layers: int = 2,
 ) -> tuple[Any, Any]:
     """A new Qwen2-Audio of about one million parameters and its processor, from scratch.
 
@@ -132,7 +138,7 @@ def make_audio_model(
     from transformers import Qwen2AudioConfig, Qwen2AudioForConditionalGeneration
 
     ids = {name: tokenizer.convert_tokens_to_ids(token) for name, token in SPECIAL_TOKENS.items()}
-    places = seconds * 50
+    places = seconds * RATE // HOP // 2
     config = Qwen2AudioConfig(
         text_config=text
         | {

@@ -28,9 +28,9 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("gnomon-micro-audio")),
         stages=(
-            _stage("few-sounds", _talk(1, 2), ours(400), peak=2e-3),
-            _stage("sounds", _mixed([_talk(1, 6), _asked(LISTEN)], [0.7, 0.3]), ours(1200)),
-            _stage("questions", _mixed(*_questions()), ours(1000), peak=1.5e-3, evaluate=True),
+            _stage("few-sounds", _talk(1, 2), ours(500)),
+            _stage("sounds", _mixed([_talk(1, 6), _asked(LISTEN)], [0.6, 0.4]), ours(1200)),
+            _stage("questions", _mixed(*_questions()), ours(1400), peak=1.5e-3, evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(
@@ -54,15 +54,15 @@ def _asked(tasks: list[str], **settings: Any) -> dict[str, Any]:
 
 def _questions() -> tuple[list[Any], list[float]]:
     """The world's questions, directly and with a thought, and some conversations."""
-    worked = {"answers": "worked", "seed": 1}
+    worked = {"answers": "worked", "options": "texts"}
     sources = [
         _talk(1, 6),
         _asked(LISTEN),
-        _asked(LISTEN, **worked, format="think-answer"),
-        _asked(LISTEN, **worked, format="answer-only"),
-        _asked(SEVERAL),
+        _asked(LISTEN, **worked, format="think-answer", seed=1),
+        _asked(LISTEN, **worked, format="answer-only", seed=2),
+        _asked(SEVERAL, seed=3),
     ]
-    return sources, [0.25, 0.45, 0.15, 0.1, 0.05]
+    return sources, [0.2, 0.4, 0.15, 0.2, 0.05]
 
 
 def _mixed(sources: list[Any], weights: list[float]) -> Use:
@@ -79,7 +79,7 @@ def _stage(name: str, data: Use, steps: Any, *, peak: float = 2e-3, evaluate: bo
         data=data,
         format=Use("direct"),
         steps=steps,
-        batch_size=ours(32),
+        batch_size=ours(16),
         max_tokens=288,
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=ours(peak), warmup=ours(50), floor=ours(1e-5)),

@@ -14,7 +14,8 @@ import numpy as np
 
 from gnomon.grading.grade import reference_text
 from gnomon.parts import PartError, register
-from gnomon.records import Media, Message, Sample
+from gnomon.records import Answer, Media, Message, Sample
+from gnomon.worlds.choosing import in_words
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import REDRAWS, between, pick, shuffled, split_of
 from gnomon.worlds.score import PITCHES, QUIET, TIMBRES, Note, Score, score_wav
@@ -141,38 +142,40 @@ TELL: tuple[Ask, ...] = (
 )
 
 
-def _count(rng: np.random.Generator, notes: Sequence[Note]) -> Talk:
-    question, answer, _ = ask_count(notes)
+def _told(rng: np.random.Generator, question: str, answer: Answer, _: str) -> Talk:
+    """By letter or, as often, by the option's text."""
+    if rng.random() < 0.5:
+        question, answer, _ = in_words(question, answer)
     return question, reference_text(answer)
+
+
+def _count(rng: np.random.Generator, notes: Sequence[Note]) -> Talk:
+    return _told(rng, *ask_count(notes))
 
 
 def _what(rng: np.random.Generator, notes: Sequence[Note]) -> Talk:
-    question, answer, _ = ask_what(rng, notes, between(rng, 0, len(notes) - 1))
-    return question, reference_text(answer)
+    return _told(rng, *ask_what(rng, notes, between(rng, 0, len(notes) - 1)))
 
 
 def _higher(rng: np.random.Generator, notes: Sequence[Note]) -> Talk | None:
     beeps = [note for note in notes if note.timbre == "beep"]
     if len(beeps) != 2 or beeps[0].pitch == beeps[1].pitch:
         return None
-    question, answer, _ = ask_higher(beeps)
-    return question, reference_text(answer)
+    return _told(rng, *ask_higher(beeps))
 
 
 def _loudest(rng: np.random.Generator, notes: Sequence[Note]) -> Talk | None:
     levels = sorted(note.level for note in notes)
     if not COMPARED[0] <= len(notes) <= COMPARED[1] or levels[1] - levels[0] < LOUDER:
         return None
-    question, answer, _ = ask_loudest(rng, notes)
-    return question, reference_text(answer)
+    return _told(rng, *ask_loudest(rng, notes))
 
 
 def _longest(rng: np.random.Generator, notes: Sequence[Note]) -> Talk | None:
     lengths = sorted((note.length for note in notes), reverse=True)
     if not COMPARED[0] <= len(notes) <= COMPARED[1] or lengths[0] < LONGER * lengths[1]:
         return None
-    question, answer, _ = ask_longest(rng, notes)
-    return question, reference_text(answer)
+    return _told(rng, *ask_longest(rng, notes))
 
 
 ASK: tuple[Ask, ...] = (_count, _what, _higher, _loudest, _longest)
