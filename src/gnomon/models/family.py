@@ -56,7 +56,8 @@ class Family:
       first argument has a line for each of a percept's ``size``;
     - ``parts``: prefixes of parameter names of the tower, the connector, the language model, the
       embeddings within it, and the head, which may be the embeddings under another name; ``sense``
-      is what a recipe calls tower and connector together.
+      is what a recipe calls tower and connector together; ``fixed`` are parameters that are never
+      trained.
     """
 
     architecture: str
@@ -71,6 +72,7 @@ class Family:
     counted: str
     parts: Prefixes
     sense: str
+    fixed: tuple[str, ...] = ()
 
     @property
     def freezable(self) -> Prefixes:
@@ -154,6 +156,7 @@ FAMILIES: dict[str, Family] = {
             **LANGUAGE,
         },
         sense="audio",
+        fixed=("model.audio_tower.embed_positions.",),
     ),
 }
 """Families by the ``model_type`` of their configuration."""

@@ -52,7 +52,9 @@ def load_policy(
     folder = model_folder(path)
     model, info = _read_model(path, folder, attention)
     _require_complete(path, info)
-    return Policy(model.to(device), model, load_processor(folder), dtype == "bfloat16")
+    policy = Policy(model.to(device), model, load_processor(folder), dtype == "bfloat16")
+    policy.fix()
+    return policy
 
 
 def check_model(path: str) -> None:

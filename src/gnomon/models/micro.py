@@ -50,8 +50,8 @@ def train_tokenizer(
 ) -> Any:
     """Byte-level BPE tokenizer of at most ``vocabulary`` tokens, ``special`` ones first.
 
-    ``special`` holds at least ``pad``, ``start`` and ``end``; ``roles`` gives some of them the names
-    by which a processor asks for them.
+    ``special`` holds at least ``pad``, ``start`` and ``end``; ``roles`` gives some of them the
+    names by which a processor asks for them.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast

@@ -148,7 +148,13 @@ class Policy:
         for name in parts:
             if name not in known:
                 raise ValueError(f"this model has no part {name!r} to freeze: {', '.join(known)}")
-        prefixes = tuple(prefix for name in parts for prefix in known[name])
+        self._stop(tuple(prefix for name in parts for prefix in known[name]))
+
+    def fix(self) -> None:
+        """Stop training what its kind of model never trains, which loading forgets."""
+        self._stop(self.family.fixed)
+
+    def _stop(self, prefixes: tuple[str, ...]) -> None:
         # With duplicates, because a tied head is listed under the name of the embeddings alone.
         for name, parameter in self.core.named_parameters(remove_duplicate=False):
             if name.startswith(prefixes):

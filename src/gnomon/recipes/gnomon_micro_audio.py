@@ -3,7 +3,7 @@
 Most of the data are conversations about a few sounds in turn: name them, give their pitches, count
 beeps, say which is the loudest. The world's own questions follow, answered directly and, those that
 one listen answers, with a short thought as well, so that both layouts of R1-AQA (arXiv 2503.11197)
-are known. Rhythm, order and scale take several steps; they are rare, so that there is room to learn.
+are known. Rhythm, order and scale take several steps and are rare, so that there is room to learn.
 """
 
 from __future__ import annotations

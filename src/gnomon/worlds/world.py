@@ -161,10 +161,10 @@ def world_source(
     """Questions of a ``world``, its ``tasks`` in turn (all when None) (ours).
 
     Difficulty is drawn evenly from the range, both ends included. ``options`` asks for the letter
-    of a listed option, or for its text, as R1-AQA does (arXiv 2503.11197). ``direct`` adds the answer as an
-    assistant message, ``worked`` the thought and the answer as the named ``format`` renders them;
-    ``demonstrated`` puts that response beside the question, as ``demonstration`` in ``meta``.
-    ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
+    of a listed option, or for its text, as R1-AQA does (arXiv 2503.11197). ``direct`` adds the
+    answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
+    renders them; ``demonstrated`` puts that response beside the question, as ``demonstration`` in
+    ``meta``. ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
     ``answer_text``. Further ``meta``: ``difficulty``, ``steps``, ``world`` and the facts of the
     question.
 
