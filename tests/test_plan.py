@@ -122,10 +122,10 @@ def test_the_full_plan_counts_what_the_recipe_asks_for(full: Plan) -> None:
 
 
 def test_an_image_of_the_full_plan_lies_within_the_pixel_budget(full: Plan) -> None:
-    assert (full.pixels.least, full.pixels.most, full.pixels.factor) == (262_144, 4_194_304, 28)
-    assert 324 <= full.stages[1].expected.image <= 400
-    assert full.stages[1].longest.image == 5349
-    assert full.stages[0].expected.image == full.stages[2].longest.image == 0
+    assert (full.media.least, full.media.most, full.media.factor) == (262_144, 4_194_304, 28)
+    assert 324 <= full.stages[1].expected.media <= 400
+    assert full.stages[1].longest.media == 5349
+    assert full.stages[0].expected.media == full.stages[2].longest.media == 0
 
 
 def test_a_kl_in_the_reward_holds_a_reference() -> None:

@@ -1,4 +1,4 @@
-"""A model that hears is a policy like one that sees: the same numbers as transformers, once each."""
+"""A model that hears is a policy like one that sees: transformers' numbers, and once each."""
 
 from __future__ import annotations
 
@@ -174,8 +174,10 @@ def test_text_alone_does_not_call_the_tower(tiny_hearing: Policy, prompts: list[
         tiny_hearing.hidden(tiny_hearing.batch([prompts[1]]))
 
 
-@pytest.mark.parametrize(("parts", "runs"), [(["audio"], 1), (["tower", "connector"], 1),
-                                             (["tower"], 2), (["connector"], 2), ([], 2)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("parts", "runs"),
+    [(["audio"], 1), (["tower", "connector"], 1), (["tower"], 2), (["connector"], 2), ([], 2)],
+)
 def test_features_are_kept_while_the_whole_tower_is_frozen(
     fresh_hearing: Policy, prompts: list[Encoded], parts: list[str], runs: int
 ) -> None:

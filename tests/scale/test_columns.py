@@ -55,7 +55,7 @@ def test_a_missing_file_is_replaced_by_the_fixture_of_the_recipe() -> None:
 def test_a_file_of_another_name_is_replaced_by_the_fixture_of_the_stage() -> None:
     data = check(rewarded(Use("parquet", path="somewhere/train.parquet")))
     assert data.fixture
-    assert data.images == 1
+    assert data.media == 1
 
 
 def test_a_real_file_is_checked_itself(tmp_path: Path) -> None:

@@ -38,8 +38,8 @@ def test_the_shape_of_the_7b_model_is_the_published_one() -> None:
     shape = shape_of(model_config("Qwen/Qwen2.5-VL-7B-Instruct"))
     assert (shape.layers, shape.hidden, shape.heads, shape.key_value) == (28, 3584, 28, 512)
     assert (shape.intermediate, shape.vocabulary, shape.context) == (18944, 152064, 128000)
-    assert (shape.vision_layers, shape.vision_hidden, shape.vision_intermediate) == (32, 1280, 3420)
-    assert shape.pixels_per_token == 28 * 28
+    assert (shape.tower_layers, shape.tower_hidden, shape.tower_intermediate) == (32, 1280, 3420)
+    assert (shape.places, shape.gated) == (4, True)
     assert not shape.tied
 
 

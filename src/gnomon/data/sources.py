@@ -18,12 +18,13 @@ from gnomon.grading.grade import validate_reference
 from gnomon.grading.kinds import KINDS
 from gnomon.media.files import resolve_path
 from gnomon.parts import nearest, register
-from gnomon.records import Answer, AnswerKind, BadRecord, Media, Message, Sample
+from gnomon.records import Answer, AnswerKind, BadRecord, Media, MediaKind, Message, Sample
 
 COLUMNS = (
     "problem",
     "messages",
     "images",
+    "sounds",
     "answer",
     "options",
     "kind",
@@ -82,7 +83,10 @@ class RecordSource:
             if known["id"] is None
             else str(known["id"]),
             messages=_messages(known["messages"]) if chat else _question(known["problem"]),
-            media=_media(known["images"], self.root),
+            media=(
+                *_media(known["images"], "image", self.root),
+                *_media(known["sounds"], "audio", self.root),
+            ),
             answer=self._answer(known, required=not chat),
             task="" if known["task"] is None else str(known["task"]),
             meta=meta,
@@ -110,12 +114,13 @@ def jsonl(
 
     A record is a question, ``{"problem": "<image>Find x.", "images": ["img/1.png"], "answer":
     "5"}``, or a worked example, ``{"messages": [{"role": "user", "content": ...}, ...], "images":
-    [...]}``. Each ``<image>`` stands for the next image; paths are under ``root``, by default the
-    folder of the file, and cannot leave it. ``columns`` maps our names (`COLUMNS`) to those of the
-    file; every mapped column must be there. ``answer_kind`` is the kind of answers without a
-    ``kind`` column; see `infer_kind`. ``layout`` "synlogic" reads the nested rows of that data set,
-    see `gnomon.data.layouts`. A missing file or column raises ``ValueError`` at once, a bad record
-    `BadRecord` when it is read. Source: the plain layouts are those of EasyR1 and of TRL.
+    [...]}``. Each ``<image>`` stands for the next image or, after these, for the next of the
+    ``sounds``; paths are under ``root``, by default the folder of the file, and cannot leave it.
+    ``columns`` maps our names (`COLUMNS`) to those of the file; every mapped column must be there.
+    ``answer_kind`` is the kind of answers without a ``kind`` column; see `infer_kind`. ``layout``
+    "synlogic" and "avqa" read the rows of those data sets, see `gnomon.data.layouts`. A missing
+    file or column raises ``ValueError`` at once, a bad record `BadRecord` when it is read. Source:
+    the plain layouts are those of EasyR1 and of TRL.
     """
     rows = converted(JsonLines(data_files(path, ".jsonl")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
@@ -133,8 +138,8 @@ def parquet(
     """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
     Row groups are read one at a time, and a stream goes through a few of them at a time, so that
-    each is read once an epoch. Records and settings are those of `jsonl`; images are also bytes, or
-    ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
+    each is read once an epoch. Records and settings are those of `jsonl`; images and sounds are
+    also bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
     rows = converted(ParquetRows(data_files(path, ".parquet")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
@@ -239,7 +244,7 @@ def _message(message: Any) -> Message:
 
 
 def _content(content: Any) -> str:
-    """Text of a turn; blocks ``{"type": "image"}`` become placeholders."""
+    """Text of a turn; blocks ``{"type": "image"}`` and of sound become placeholders."""
     if isinstance(content, str):
         return _writable(content)
     if isinstance(content, list):
@@ -248,28 +253,28 @@ def _content(content: Any) -> str:
 
 
 def _block(block: Any) -> str:
-    if isinstance(block, Mapping) and block.get("type") == "image":
+    if isinstance(block, Mapping) and block.get("type") in ("image", "audio"):
         return "<image>"
     if isinstance(block, Mapping) and isinstance(block.get("text"), str):
         return _writable(block["text"])
-    raise BadRecord(f"a block of a turn is {_shown(block)}; text and image blocks are known")
+    raise BadRecord(f"a block of a turn is {_shown(block)}; text, image and audio blocks are known")
 
 
-def _media(images: Any, root: Path) -> tuple[Media, ...]:
-    if images is None:
+def _media(given: Any, kind: MediaKind, root: Path) -> tuple[Media, ...]:
+    if given is None:
         return ()
-    items = images if isinstance(images, list) else [images]
-    return tuple(map(partial(_image, root=root), items))
+    items = given if isinstance(given, list) else [given]
+    return tuple(map(partial(_medium, kind=kind, root=root), items))
 
 
-def _image(item: Any, root: Path) -> Media:
+def _medium(item: Any, *, kind: MediaKind, root: Path) -> Media:
     if isinstance(item, Mapping):
         item = item.get("bytes") if item.get("bytes") is not None else item.get("path")
     if isinstance(item, bytes):
-        return Media("image", data=item)
+        return Media(kind, data=item)
     if isinstance(item, str) and item:
-        return Media("image", path=resolve_path(Path(item), root))
-    raise BadRecord(f"an image is {_shown(item)}; a path or bytes are needed")
+        return Media(kind, path=resolve_path(Path(item), root))
+    raise BadRecord(f"an {kind} is {_shown(item)}; a path or bytes are needed")
 
 
 def option_texts(options: Any) -> dict[str, str] | None:

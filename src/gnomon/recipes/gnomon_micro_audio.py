@@ -33,10 +33,7 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
             _stage("questions", _mixed(*_questions()), ours(1400), peak=1.5e-3, evaluate=True),
         ),
         evaluation=Evaluation(
-            benchmarks=(
-                Use("world", world="sound", tasks=LISTEN, items=ours(400)),
-                Use("world", world="sound", tasks=SEVERAL, items=ours(150)),
-            ),
+            benchmarks=(Use("world", world="sound", tasks=[*LISTEN, *SEVERAL], items=ours(550)),),
             format=Use("direct"),
             grader=Use("lenient"),
             max_new_tokens=ours(32),

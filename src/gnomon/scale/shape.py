@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -23,7 +23,11 @@ LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths and depths of a Qwen2.5-VL; ``query`` and ``key_value`` are all heads side by side."""
+    """Widths and depths of a model; ``query`` and ``key_value`` are all heads side by side.
+
+    Behind a token of a picture or sound are ``places`` of the tower, whose MLPs are ``gated`` or
+    not.
+    """
 
     layers: int
     hidden: int
@@ -34,17 +38,12 @@ class Shape:
     vocabulary: int
     context: int
     tied: bool
-    vision_layers: int
-    vision_hidden: int
-    vision_heads: int
-    vision_intermediate: int
-    patch_size: int
-    merge_size: int
-
-    @property
-    def pixels_per_token(self) -> int:
-        """Pixels behind one image token: a square of merged patches, 28 x 28 for Qwen2.5-VL."""
-        return (self.patch_size * self.merge_size) ** 2
+    tower_layers: int
+    tower_hidden: int
+    tower_heads: int
+    tower_intermediate: int
+    gated: bool
+    places: int
 
     @property
     def layer(self) -> int:
@@ -115,8 +114,8 @@ def build_on_meta(config: Any) -> Any:
 
 
 def shape_of(config: Any) -> Shape:
-    """The sizes of a Qwen2.5-VL configuration that memory and compute depend on."""
-    text, vision = config.text_config, config.vision_config
+    """The sizes of a configuration that memory and compute depend on."""
+    text = config.text_config
     head = text.hidden_size // text.num_attention_heads
     return Shape(
         layers=text.num_hidden_layers,
@@ -128,13 +127,39 @@ def shape_of(config: Any) -> Shape:
         vocabulary=text.vocab_size,
         context=text.max_position_embeddings,
         tied=bool(config.tie_word_embeddings),
-        vision_layers=vision.depth,
-        vision_hidden=vision.hidden_size,
-        vision_heads=vision.num_heads,
-        vision_intermediate=vision.intermediate_size,
-        patch_size=vision.patch_size,
-        merge_size=vision.spatial_merge_size,
+        **TOWERS[config.model_type](config),
     )
+
+
+def _seeing(config: Any) -> dict[str, Any]:
+    vision = config.vision_config
+    return {
+        "tower_layers": vision.depth,
+        "tower_hidden": vision.hidden_size,
+        "tower_heads": vision.num_heads,
+        "tower_intermediate": vision.intermediate_size,
+        "gated": True,
+        "places": vision.spatial_merge_size**2,
+    }
+
+
+def _hearing(config: Any) -> dict[str, Any]:
+    audio = config.audio_config
+    return {
+        "tower_layers": audio.encoder_layers,
+        "tower_hidden": audio.d_model,
+        "tower_heads": audio.encoder_attention_heads,
+        "tower_intermediate": audio.encoder_ffn_dim,
+        "gated": False,
+        "places": 2,
+    }
+
+
+TOWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "qwen2_5_vl": _seeing,
+    "qwen2_audio": _hearing,
+}
+"""The tower's part of a `Shape`, by the ``model_type`` of a configuration."""
 
 
 def count_parameters(model: nn.Module) -> Parameters:

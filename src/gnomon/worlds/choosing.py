@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,6 +25,11 @@ def listed(options: Mapping[str, str]) -> str:
     return "".join(f"\n{letter}. {text}" for letter, text in options.items())
 
 
+def printed(texts: Iterable[str]) -> str:
+    """Options without letters as the end of a question."""
+    return f" One of: {'; '.join(texts)}."
+
+
 def in_words(text: str, answer: Answer, thought: str = "") -> tuple[str, Answer, str]:
     """A question by letter as one whose options are texts, and the right text is its answer.
 
@@ -39,6 +44,6 @@ def in_words(text: str, answer: Answer, thought: str = "") -> tuple[str, Answer,
     letters = listed(answer.options)
     if not letters or letters not in text:
         return text, answer, thought
-    text = text.replace(letters, f" One of: {'; '.join(answer.options.values())}.")
+    text = text.replace(letters, printed(answer.options.values()))
     right = Answer(answer.kind, answer.options[answer.value])
     return text, right, re.sub(rf"[,:] {re.escape(str(answer.value))}\.$", ".", thought)
