@@ -121,7 +121,7 @@ def served(tiny_policy: Policy) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def tiny_hearing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a random model of the gnomon-micro-audio kind, which hears two seconds."""
+    """Folder of a random model of the gnomon-micro-audio kind, which hears four seconds."""
     import torch
 
     from gnomon.models.load import quiet_transformers
@@ -140,14 +140,14 @@ def tiny_hearing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "num_attention_heads": 2, "num_key_value_heads": 1,
     }  # fmt: skip
     model = make_audio_model(
-        tokenizer, seed=0, text=text, audio={"d_model": 32, "encoder_layers": 1}, seconds=2
+        tokenizer, seed=0, text=text, audio={"d_model": 32, "encoder_layers": 1}, seconds=4
     )
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if parameter.ndim > 1 and ".audio_tower." not in name:
                 parameter.mul_(6.0)
     with quiet_transformers():
-        save_micro(folder, model, make_audio_processor(tokenizer, seconds=2))
+        save_micro(folder, model, make_audio_processor(tokenizer, seconds=4))
     return folder
 
 

@@ -479,3 +479,25 @@ def test_sources_are_parts_with_checked_settings(tmp_path: Path) -> None:
     assert source[0].answer.value == 5
     with pytest.raises(PartError, match="answer_kind='intager'"):
         part("source", "parquet", path=str(path), answer_kind="intager")
+
+
+def test_sounds_come_behind_images_from_a_column_of_their_own(tmp_path: Path) -> None:
+    record = {
+        "problem": "<image><image>Which?",
+        "images": ["a.png"],
+        "sounds": "b.wav",
+        "answer": "1",
+    }
+    source = lines(tmp_path, record)
+    (image, sound) = source[0].media
+    assert (image.kind, sound.kind) == ("image", "audio")
+    assert (image.path, sound.path) == (tmp_path / "a.png", tmp_path / "b.wav")
+
+
+def test_a_block_of_sound_in_a_chat_is_a_place(tmp_path: Path) -> None:
+    content = [{"type": "audio"}, {"type": "text", "text": "What?"}]
+    record = {
+        "messages": [{"role": "user", "content": content}],
+        "sounds": [{"bytes": None, "path": "b.wav"}],
+    }
+    assert lines(tmp_path, record)[0].messages[0].text == "<image>What?"

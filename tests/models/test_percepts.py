@@ -24,7 +24,7 @@ from gnomon.rl.vllm import request
 
 Play = Callable[..., Media]
 Paint = Callable[..., Media]
-WINDOW = 2 * RATE
+WINDOW = 4 * RATE
 """Samples that the tiny model hears."""
 
 
@@ -51,7 +51,7 @@ def test_a_sound_has_as_many_placeholders_as_transformers_counts(
     assert features >= 1
 
 
-@given(samples=st.sampled_from([641, 961, 12_000, 12_001, 31_679, 31_680, 31_681, WINDOW]))
+@given(samples=st.sampled_from([641, 961, 12_000, 12_001, WINDOW - 321, WINDOW - 320, WINDOW]))
 def test_the_spectrogram_is_that_of_the_whole_window(tiny_hearing: Policy, samples: int) -> None:
     medium = noise(samples)
     sound = read_sound(tiny_hearing.processor, medium, None)
@@ -67,10 +67,12 @@ def test_the_spectrogram_is_that_of_the_whole_window(tiny_hearing: Policy, sampl
     )
 
 
-@pytest.mark.parametrize("samples", [641, 1280, 1281, 31_999, WINDOW])
+@pytest.mark.parametrize("samples", [1921, 4000, WINDOW - 1, WINDOW])
 def test_a_sound_of_any_length_has_the_features_of_transformers(
     tiny_hearing: Policy, samples: int
 ) -> None:
+    # A sound of one placeholder goes another way in transformers, which takes it for one that its
+    # processor has not expanded.
     medium, processor = noise(samples), tiny_hearing.processor
     batch = processor(
         text=["<|AUDIO|>"], audio=[open_audio(medium)], return_tensors="pt", sampling_rate=RATE
@@ -91,7 +93,7 @@ def test_a_second_of_sound_of_a_real_model_has_25_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("samples", "reason"),
-    [(WINDOW + 1, r"lasts 2\.0 s and the model hears 2 s; cut it"),
+    [(WINDOW + 1, r"lasts 4\.0 s and the model hears 4 s; cut it"),
      (640, r"lasts 40 ms and the model hears nothing of less than 40 ms; drop it")],
 )  # fmt: skip
 def test_a_sound_that_does_not_fit_is_a_bad_record(

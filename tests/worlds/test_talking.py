@@ -73,9 +73,9 @@ def test_the_same_settings_give_the_same_conversations() -> None:
 
 
 def test_every_kind_of_question_is_asked() -> None:
-    asked = {talk[0].split("\n")[0].split(" One of")[0] for s in samples(200) for talk in talks(s)}
+    asked = {question for sample in samples(200) for question, _ in talks(sample)}
     starts = ("Name", "Give the pitch", "Give the length", "Give the loudness", "How many",
-              "What is", "Which sound is the loudest", "Which sound lasts", "Which of the two")  # fmt: skip
+              "What is", "Which sound is the loudest", "Which sound lasts", "Which of")  # fmt: skip
     assert all(any(question.startswith(start) for question in asked) for start in starts)
 
 
