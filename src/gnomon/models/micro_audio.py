@@ -76,7 +76,7 @@ def gnomon_micro_audio(
     key_value_heads: int = 2,
     intermediate: int = 256,
     audio_hidden: int = 96,
-    audio_layers: int = 2,
+    audio_layers: int = 3,
 ) -> tuple[Any, Any]:
     """A new Qwen2-Audio of about one million parameters and its processor, from scratch.
 

@@ -28,9 +28,9 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("gnomon-micro-audio")),
         stages=(
-            _stage("few-sounds", _talk(1, 2), ours(500)),
-            _stage("sounds", _mixed([_talk(1, 6), _asked(LISTEN)], [0.6, 0.4]), ours(1200)),
-            _stage("questions", _mixed(*_questions()), ours(1400), peak=1.5e-3, evaluate=True),
+            _stage("few-sounds", _talk(1, 2), ours(800)),
+            _stage("sounds", _mixed(*_heard()), ours(2400)),
+            _stage("questions", _mixed(*_questions()), ours(2400), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("world", world="sound", tasks=[*LISTEN, *SEVERAL], items=ours(550)),),
@@ -49,6 +49,12 @@ def _asked(tasks: list[str], **settings: Any) -> dict[str, Any]:
     return {"part": "world", "world": "sound", "tasks": tasks, "answers": "direct", **settings}
 
 
+def _heard() -> tuple[list[Any], list[float]]:
+    """Conversations about up to six sounds, and questions of the world."""
+    sources = [_talk(1, 6), _asked(LISTEN), _asked(LISTEN, options="texts", seed=4)]
+    return sources, [0.6, 0.2, 0.2]
+
+
 def _questions() -> tuple[list[Any], list[float]]:
     """The world's questions, directly and with a thought, and some conversations."""
     worked = {"answers": "worked", "options": "texts"}
@@ -59,7 +65,7 @@ def _questions() -> tuple[list[Any], list[float]]:
         _asked(LISTEN, **worked, format="answer-only", seed=2),
         _asked(SEVERAL, seed=3),
     ]
-    return sources, [0.2, 0.4, 0.15, 0.2, 0.05]
+    return sources, [0.25, 0.35, 0.15, 0.2, 0.05]
 
 
 def _mixed(sources: list[Any], weights: list[float]) -> Use:
@@ -70,7 +76,7 @@ def _mixed(sources: list[Any], weights: list[float]) -> Use:
     return Use("mixture", sources=as_parts, weights=ours(weights), size=10_000_000)
 
 
-def _stage(name: str, data: Use, steps: Any, *, peak: float = 2e-3, evaluate: bool = False) -> Sft:
+def _stage(name: str, data: Use, steps: Any, *, evaluate: bool = False) -> Sft:
     return Sft(
         name=name,
         data=data,
@@ -79,7 +85,7 @@ def _stage(name: str, data: Use, steps: Any, *, peak: float = 2e-3, evaluate: bo
         batch_size=ours(16),
         max_tokens=288,
         optimizer=Optimizer(
-            learning_rate=Use("cosine", peak=ours(peak), warmup=ours(50), floor=ours(1e-5)),
+            learning_rate=Use("cosine", peak=ours(2e-3), warmup=ours(50), floor=ours(1e-5)),
             betas=(0.9, 0.98),
             weight_decay=ours(0.05),
         ),

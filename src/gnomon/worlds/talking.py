@@ -54,7 +54,8 @@ def sound_chat(
 
     The number of ``sounds`` is drawn evenly from the range, both ends included, at most 6. Of the
     ``turns`` about half name the sort, pitch, length or loudness of every sound in order; the
-    others are questions of the world of sound that fit. No question comes twice, so there can be
+    others are questions of the world of sound that fit. Lengths are whole tenths of a second, pitches
+    whole tones apart, and loudness has steps of 3 decibels. No question comes twice, so there can be
     fewer turns. ``meta``: ``score``, written.
 
     Raises `PartError`, a ValueError, for a bad range, seed or number of turns.
@@ -106,10 +107,11 @@ def _score(rng: np.random.Generator, manner: _Manner) -> Score:
 
 
 def _note(rng: np.random.Generator, timbre: str) -> Note:
-    length = between(rng, 10, 30) if rng.random() < 0.8 else between(rng, 30, 50)
-    pitch = PITCHES[0] * SEMITONE ** between(rng, 0, 32)
-    level = QUIET + (between(rng, 0, 14) if rng.random() < 0.6 else 0)
-    return Note(timbre, 0.0, length / 100, pitch, level)  # type: ignore[arg-type]
+    # Coarse steps, because what cannot be heard exactly would only teach to guess.
+    length = between(rng, 1, 3) if rng.random() < 0.8 else between(rng, 4, 5)
+    pitch = PITCHES[0] * SEMITONE ** (2 * between(rng, 0, 16))
+    level = QUIET + 3 * between(rng, 0, 5)
+    return Note(timbre, 0.0, length / 10, pitch, level)  # type: ignore[arg-type]
 
 
 def _talks(rng: np.random.Generator, notes: Sequence[Note], turns: int) -> list[Talk]:
@@ -135,7 +137,7 @@ def pitch_of(note: Note) -> str:
 
 
 TELL: tuple[Ask, ...] = (
-    partial(_tell, "Name the sounds in order.", lambda note: note.timbre),
+    *[partial(_tell, "Name the sounds in order.", lambda note: note.timbre)] * 2,
     partial(_tell, "Give the pitch of each sound in order.", pitch_of),
     partial(_tell, "Give the length of each sound in order.", lambda note: f"{note.length:g} s"),
     partial(_tell, "Give the loudness of each sound in order.", lambda n: f"{-n.level:g} dB"),
