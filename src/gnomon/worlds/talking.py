@@ -54,9 +54,9 @@ def sound_chat(
 
     The number of ``sounds`` is drawn evenly from the range, both ends included, at most 6. Of the
     ``turns`` about half name the sort, pitch, length or loudness of every sound in order; the
-    others are questions of the world of sound that fit. Lengths are whole tenths of a second, pitches
-    whole tones apart, and loudness has steps of 3 decibels. No question comes twice, so there can be
-    fewer turns. ``meta``: ``score``, written.
+    others are questions of the world of sound that fit. Lengths are whole tenths of a second,
+    pitches whole tones apart, and loudness has steps of 3 decibels. No question comes twice, so
+    there can be fewer turns. ``meta``: ``score``, written.
 
     Raises `PartError`, a ValueError, for a bad range, seed or number of turns.
     """
