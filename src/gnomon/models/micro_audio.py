@@ -46,8 +46,9 @@ instead of 10 a second of sound is 12.5 tokens, which halves what it costs.
 
 
 SPREAD = 0.08
-"""Standard deviation of the tower's first weights (ours): with the usual 0.02 hardly anything of a
-sound would come through convolutions of 96 channels beside positions of size 1."""
+"""Standard deviation of the tower's first weights, twice that of the language model's (ours): with the
+usual 0.02 hardly anything of a sound would come through convolutions of 96 channels beside
+positions of size 1, nor through layers of width 128."""
 
 
 def make_audio_processor(tokenizer: Any, *, seconds: int = WINDOW) -> Any:
@@ -149,6 +150,7 @@ def make_audio_model(
             "pad_token_id": ids["pad"],
             "bos_token_id": None,
             "rope_parameters": {"rope_type": "default", "rope_theta": 10_000.0},
+            "initializer_range": SPREAD / 2,
         },
         audio_config=audio
         | {

@@ -28,9 +28,10 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("gnomon-micro-audio")),
         stages=(
-            _stage("few-sounds", _talk(1, 2), ours(800)),
-            _stage("sounds", _mixed(*_heard()), ours(2400)),
-            _stage("questions", _mixed(*_questions()), ours(2400), evaluate=True),
+            _stage("one-sound", _talk(1, 1, 2), ours(2500)),
+            _stage("few-sounds", _talk(1, 3, 3), ours(1500)),
+            _stage("sounds", _mixed(*_heard()), ours(2500)),
+            _stage("questions", _mixed(*_questions()), ours(2000), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("world", world="sound", tasks=[*LISTEN, *SEVERAL], items=ours(550)),),
@@ -41,8 +42,9 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
     )
 
 
-def _talk(low: int, high: int) -> Use:
-    return Use("sound-chat", sounds=(low, high), size=10_000_000)
+def _talk(low: int, high: int, turns: int = 4) -> Use:
+    """Conversations about so many sounds; one alone teaches what is heard, several where."""
+    return Use("sound-chat", sounds=(low, high), turns=turns, size=10_000_000)
 
 
 def _asked(tasks: list[str], **settings: Any) -> dict[str, Any]:
