@@ -14,6 +14,7 @@ from gnomon.models.attention import attend_within
 from gnomon.models.batch import make_batch
 from gnomon.models.encode import Encoded
 from gnomon.models.logprobs import CHUNK
+from gnomon.models.percepts import Sound
 from gnomon.models.policy import Policy
 from gnomon.recipe import Lora
 from gnomon.scale.memory import (
@@ -289,3 +290,21 @@ def test_longer_rows_never_take_less_memory(
 def test_adamw_has_two_moments_and_a_counter(tiny_config: Any) -> None:
     trained = trained_parameters(tiny_config, (), None)
     assert optimizer_bytes(trained) == 8 * trained.parameters + 4 * trained.tensors
+
+
+@pytest.mark.parametrize("bfloat16", [False, True], ids=["float32", "bfloat16"])
+def test_activations_of_a_tower_that_hears_are_what_autograd_keeps(
+    hearing_config: Any, hearing_model: Any, bfloat16: bool
+) -> None:
+    policy = Policy(hearing_model, hearing_model, None, bfloat16)
+    frames = 700
+    sounds = [Sound(str(n), torch.randn(32, frames + 1), frames) for n in range(4)]
+    measured = saved_by_torch(hearing_model, lambda: policy.features(sounds))
+    counts = count_parameters(build_on_meta(hearing_config))
+    measured -= 2 * (counts.tower + counts.connector) if bfloat16 else 0
+    load = Load(rows=0, tokens=0, patches=sum(sound.places for sound in sounds), scored=0)
+    trained = trained_parameters(hearing_config, (), None)
+    predicted = saved_bytes(
+        shape_of(hearing_config), load, replace(PLAIN, bfloat16=bfloat16), trained
+    )
+    assert measured == pytest.approx(predicted, rel=0.2)

@@ -46,8 +46,8 @@ instead of 10 a second of sound is 12.5 tokens, which halves what it costs.
 
 
 SPREAD = 0.08
-"""Standard deviation of the tower's first weights, twice that of the language model's (ours): with the
-usual 0.02 hardly anything of a sound would come through convolutions of 96 channels beside
+"""Standard deviation of the tower's first weights, twice that of the language model's (ours): with
+the usual 0.02 hardly anything of a sound would come through convolutions of 96 channels beside
 positions of size 1, nor through layers of width 128."""
 
 
