@@ -122,9 +122,11 @@ def test_a_benchmark_reads_the_layout_too() -> None:
 def test_every_layout_gives_columns_of_ours() -> None:
     from gnomon.data.sources import COLUMNS
 
-    for layout in LAYOUTS.values():
+    rows = {"synlogic": ROW, "avqa": avqa()}
+    assert rows.keys() == LAYOUTS.keys()
+    for name, layout in LAYOUTS.items():
         assert set(layout.gives) <= set(COLUMNS)
-        assert set(layout.convert(ROW)) == set(layout.gives)
+        assert set(layout.convert(rows[name])) == set(layout.gives)
 
 
 # AVQA

@@ -126,7 +126,7 @@ def shape_of(config: Any) -> Shape:
         intermediate=text.intermediate_size,
         vocabulary=text.vocab_size,
         context=text.max_position_embeddings,
-        tied=bool(config.tie_word_embeddings),
+        tied=bool(getattr(config, "tie_word_embeddings", False)),
         **TOWERS[config.model_type](config),
     )
 
