@@ -16,6 +16,7 @@ from gnomon.worlds.spoken import SPOKEN
 SPEECH = [task.name for task in SPOKEN]
 """Spoken digits, where the machine can speak."""
 LISTEN = ["count", "what", "higher", "loudest", "longest", "overlap", "chord", *SPEECH]
+HARD = ["what", "loudest", "longest", "what", *SPEECH]
 SEVERAL = ["rhythm", "order", "scale"]
 
 
@@ -31,7 +32,8 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
             _stage("one-sound", _talk(1, 1, 2), ours(2500)),
             _stage("few-sounds", _talk(1, 3, 3), ours(1500)),
             _stage("sounds", _mixed(*_heard()), ours(2500)),
-            _stage("questions", _mixed(*_questions()), ours(2000), evaluate=True),
+            _stage("questions", _mixed(*_questions()), ours(2000)),
+            _stage("practice", _mixed(*_practice()), ours(2500), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("world", world="sound", tasks=[*LISTEN, *SEVERAL], items=ours(550)),),
@@ -68,6 +70,21 @@ def _questions() -> tuple[list[Any], list[float]]:
         _asked(SEVERAL, seed=3),
     ]
     return sources, [0.25, 0.35, 0.15, 0.2, 0.05]
+
+
+def _practice() -> tuple[list[Any], list[float]]:
+    """Mostly what was learnt last: telling options apart, by letter too, and spoken digits."""
+    worked = {"answers": "worked", "options": "texts"}
+    sources = [
+        _talk(1, 6),
+        _asked(HARD, seed=5),
+        _asked(HARD, options="texts", seed=6),
+        _asked(LISTEN, seed=7),
+        _asked(LISTEN, **worked, format="think-answer", seed=8),
+        _asked(LISTEN, **worked, format="answer-only", seed=9),
+        _asked(SEVERAL, seed=10),
+    ]
+    return sources, [0.1, 0.3, 0.15, 0.15, 0.15, 0.12, 0.03]
 
 
 def _mixed(sources: list[Any], weights: list[float]) -> Use:
