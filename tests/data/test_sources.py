@@ -209,7 +209,7 @@ def test_blocks_of_a_turn_become_text_with_placeholders(tmp_path: Path) -> None:
         ([{"role": "human", "content": "hi"}], "needs a role of system, user, assistant"),
         ([{"role": ["user"], "content": "hi"}], "needs a role"),
         ([{"role": "user"}], "a text or blocks are needed"),
-        ([{"role": "user", "content": [{"type": "audio"}]}], "a block of a turn"),
+        ([{"role": "user", "content": [{"type": "smell"}]}], "a block of a turn"),
     ],
 )
 def test_a_malformed_chat_is_a_bad_record(tmp_path: Path, messages: Any, text: str) -> None:
