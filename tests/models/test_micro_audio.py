@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from gnomon.formats.plain import direct
+from gnomon.models.encode import Encoder
+from gnomon.models.load import load_policy, model_folder
 from gnomon.models.micro_audio import (
     BANDS,
     HOP,
@@ -13,6 +17,7 @@ from gnomon.models.micro_audio import (
     make_audio_processor,
     sinusoids,
 )
+from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.parts import part
 from gnomon.worlds.world import LEVELS, tasks_of
 
@@ -79,3 +84,37 @@ def test_positions_are_whispers_sinusoids_and_stay(micro: tuple[Any, Any]) -> No
 
 def test_the_processor_hears_as_long_as_it_is_told(micro: tuple[Any, Any]) -> None:
     assert make_audio_processor(micro[1].tokenizer, seconds=3).feature_extractor.n_samples == 48_000
+
+
+# The bundled model
+
+
+def test_the_bundled_model_is_small_and_the_recipe_s_own_architecture() -> None:
+    folder = Path(model_folder("gnomon-micro-audio"))
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 8e6
+    policy = load_policy("gnomon-micro-audio")
+    made, _ = part("architecture", "gnomon-micro-audio", texts=20)(0)
+    shapes = {name: value.shape for name, value in policy.core.state_dict().items()}
+    assert shapes == {name: value.shape for name, value in made.state_dict().items()}
+
+
+def test_the_bundled_model_counts_beeps_and_tells_the_higher_one() -> None:
+    policy = load_policy("gnomon-micro-audio")
+    encoder = Encoder(policy.processor, max_tokens=256)
+    source = part(
+        "source", "world", world="sound", tasks=["count", "higher"], split="test", difficulty=(1, 3)
+    )()
+    asked = [source[index] for index in range(24)]
+    prompts = [encoder.prompt(each, direct()) for each in asked]
+    settings = SamplingSettings(8, temperature=0)
+    written = sample(policy, prompts, 1, settings, torch.Generator().manual_seed(0))
+    right = [
+        rollout.text == each.meta["answer_text"]
+        for [rollout], each in zip(written, asked, strict=True)
+    ]
+    assert sum(right) >= 20
+
+
+def test_the_card_beside_the_model_is_the_page_about_it() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "gnomon-micro-audio.md"
+    assert page.read_text() == (Path(model_folder("gnomon-micro-audio")) / "README.md").read_text()
