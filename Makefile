@@ -58,10 +58,10 @@ golden: $(BIN)/.installed-test
 
 fuzz: $(BIN)/.installed-test
 	$(BIN)/pip install -q -e ".[test,fuzz]"
-	$(BIN)/python tests/fuzz.py -runs=1000000 -timeout=1 -max_len=4096
+	$(BIN)/python tests/fuzz.py -runs=1000000 -timeout=20 -max_len=4096
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .fuzz build
 
 $(PEER)/.installed:
 	$(PYTHON) -m venv $(PEER)

@@ -238,26 +238,30 @@ def commit_name() -> str:
         run = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
         return run.stdout.strip()
 
-    changed = git(
-        "status", "--porcelain", "--", ".", ":!benchmarks/results", ":!docs/performance.md"
-    )
+    written = (":!benchmarks/results", ":!docs/performance.md", ":!docs/grading.md", ":!docs/worlds.md")
+    changed = git("status", "--porcelain", "--", ".", *written)
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
+
+
+def processor_name() -> str:
+    """How many cores of which processor."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
+        platform.machine(),
+    )
+    return f"{os.cpu_count()} x {model}"
 
 
 def machine_name(peer: Path) -> str:
     """Cores, processor and the versions that matter."""
     from importlib.metadata import version
 
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next(
-        (line.split(":")[1].strip() for line in lines if line.startswith("model name")),
-        platform.machine(),
-    )
     ask = "from importlib.metadata import version as v; print('TRL', v('trl'), 'on torch', v('torch'))"
     theirs = subprocess.run(
         [peer, "-c", ask], capture_output=True, text=True, check=True
     ).stdout.strip()
-    return f"{os.cpu_count()} x {model}, torch {version('torch')}, {theirs}"
+    return f"{processor_name()}, torch {version('torch')}, {theirs}"
 
 
 def make_weights(folder: Path, vocabulary: int) -> None:

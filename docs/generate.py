@@ -4,8 +4,8 @@
 
 Whole pages: docs/reference/parts.md, docs/recipes.md, and docs/replications.md with its pictures.
 Between markers: the file tree and the table of stages in README.md, the tables of results in
-docs/systems/. A test compares the pages with what this program would write, so that none of them
-can be out of date.
+docs/systems/, docs/micro-runs.md and docs/grading.md. A test compares the pages with what this
+program would write, so that none of them can be out of date.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ablation import micro_table, result_tables, stage_table, table
+from grading_tables import figures
 from world_tables import worlds_page
 
 from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
@@ -32,6 +33,8 @@ from gnomon.report.console import readable_type
 ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
 MICRO_RUNS = "docs/results/micro-recipes.json"
+MEASURED = "benchmarks/results"
+SPEEDS = f"{MEASURED}/worlds.json"
 Row = tuple[str, str, str]
 """Place, value and origin of one setting of a recipe."""
 
@@ -48,15 +51,17 @@ def pages(root: Path) -> dict[Path, str]:
     """Every generated page and its text; the pages with markers are read from ``root``."""
     results, micro_runs = _stored(root / RESULTS), _stored(root / MICRO_RUNS)
     readme, system = root / "README.md", root / "docs/systems/revisual-r1.md"
-    runs = root / "docs/micro-runs.md"
+    runs, grading = root / "docs/micro-runs.md", root / "docs/grading.md"
+    costs = [_stored(root / MEASURED / f"{name}.json") for name in ("rewards", "grading")]
     front = fill(readme.read_text(), "stage-table", stage_table(results))
     return {
         readme: fill(front, "tree", f"```text\n{tree(root)}```\n"),
         system: fill(system.read_text(), "results", result_tables(results)),
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
+        grading: fill(grading.read_text(), "figures", figures(*costs)),
         root / "docs/reference/parts.md": parts_page(),
         root / "docs/recipes.md": recipes_page(),
-        root / "docs/worlds.md": worlds_page(),
+        root / "docs/worlds.md": worlds_page(_stored(root / SPEEDS)),
         **replication_pages(root),
     }
 
@@ -82,7 +87,7 @@ NOTES = {
     ".ci/run": "what a change must pass: make check and make test",
     "Makefile": "quickstart, test, coverage, check, docs, bench, peers, mutations, golden, fuzz",
     "pyproject.toml": "the package, its dependencies, the settings of its tools",
-    "benchmarks/results": "measured ratios, from which the table of docs/performance.md is made",
+    "benchmarks/results": "what was measured: tables of docs/performance.md, grading.md and worlds.md are made from it",
     "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
@@ -96,6 +101,8 @@ NOTES = {
     "src/gnomon/report/page.html": "the template of the report",
     "src/gnomon/report/page.js": "what can be clicked in the report",
     "src/gnomon/report/worlds.html": "the template of the gallery of worlds",
+    "src/gnomon/worlds/pages.css": "how the pages of the world of pages look",
+    "src/gnomon/worlds/pages.js": "what such a page tells about itself in a browser",
 }
 """What has no docstring and no heading of its own."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from types import ModuleType
+from typing import Any
 
 from ablation import table
 
@@ -12,7 +14,7 @@ from gnomon.worlds import microworld
 from gnomon.worlds.needs import NEEDS
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import TASKS
-from gnomon.worlds.world import absent_tasks, module_of, tasks_of, worlds
+from gnomon.worlds.world import LEVELS, absent_tasks, module_of, tasks_of, worlds
 
 HEAD = """# Worlds
 
@@ -21,15 +23,20 @@ a seed decides everything; training and held-out questions share no problem. `gn
 question of every task at every difficulty, and `gnomon worlds metro screens` one of some worlds.
 
 As data of a stage: `Use("world", world="metro", tasks=["planning"], difficulty=(1, 3))`, and with the same settings
-as a benchmark.
+as a benchmark. The world of pages needs Playwright (`pip install 'gnomon[pages]'`) and a Chromium, spoken digits need
+espeak-ng; where they are missing, these tasks are refused with what to install, and all others are there.
 """
 
 
-def worlds_page() -> str:
-    """The text of docs/worlds.md."""
+def worlds_page(measured: Mapping[str, Any]) -> str:
+    """The text of docs/worlds.md, with the speeds of benchmarks/results/worlds.json where there are any."""
     held = [_row("microworld", microworld, [*TASKS, *PROBLEMS])]
-    held += [_row(name, module_of(name), [*tasks_of(name), *absent_tasks(name)]) for name in worlds()]
-    needs = [[system, ", ".join(f"`{place}`" for place in NEEDS[system])] for system in sorted(NEEDS)]
+    held += [
+        _row(name, module_of(name), [*tasks_of(name), *absent_tasks(name)]) for name in worlds()
+    ]
+    needs = [
+        [system, ", ".join(f"`{place}`" for place in NEEDS[system])] for system in sorted(NEEDS)
+    ]
     return "\n".join(
         [
             HEAD,
@@ -37,10 +44,32 @@ def worlds_page() -> str:
             "## Systems\n",
             "What stands in, at micro scale, for what each system is about. A world alone means all its tasks.\n",
             table(("system", "tasks"), needs),
+            *_speeds(measured),
         ]
     )
 
 
+SPEED = """## Speed
+
+Samples a second on one core, by difficulty, with everything that is shown. Measured on {machine}, commit {commit}, at
+a load of {load} (processes that want a core), by `python benchmarks/worlds.py`. Pages are drawn by a browser.
+"""
+
+
+def _speeds(measured: Mapping[str, Any]) -> list[str]:
+    if not measured:
+        return []
+    rows = [
+        [f"`{name}`", *(f"{rate:,.0f}" for rate in rates)]
+        for name, rates in measured["tasks"].items()
+    ]
+    return [SPEED.format(**measured), table(("task", *map(str, LEVELS)), rows)]
+
+
 def _row(name: str, module: ModuleType, tasks: list[str]) -> list[str]:
-    about = (ast.get_docstring(ast.parse(inspect.getsource(module))) or "").split("\n\n")[0].replace("\n", " ")
+    about = (
+        (ast.get_docstring(ast.parse(inspect.getsource(module))) or "")
+        .split("\n\n")[0]
+        .replace("\n", " ")
+    )
     return [name, about, ", ".join(tasks)]

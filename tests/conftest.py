@@ -93,6 +93,23 @@ def paint() -> Callable[..., Media]:
 
 
 @pytest.fixture(scope="session")
+def film() -> Callable[..., Media]:
+    """Makes a video whose frames differ, two a second."""
+    import numpy as np
+
+    from gnomon.media.mp4 import write_mp4
+    from gnomon.records import Media
+
+    def make(frames: int = 4, side: int = 28) -> Media:
+        levels = np.linspace(20, 220, frames).astype(np.uint8)
+        pixels = np.broadcast_to(levels[:, None, None, None], (frames, side, side, 3)).copy()
+        pixels[:, : side // 2, : side // 2, 0] = 255
+        return Media("video", data=write_mp4(pixels, 2))
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def served(tiny_policy: Policy) -> Iterator[str]:
     """Address of a server of the tiny model that answers over HTTP."""
     import socket

@@ -1,10 +1,13 @@
 """Fuzzing of every parser and grader: no exception, no second of work, no evaluation of text.
 
-    python tests/fuzz.py -runs=1000000 -timeout=1 -max_len=4096     (make fuzz)
+    python tests/fuzz.py -runs=1000000 -timeout=20 -max_len=4096     (make fuzz)
 
 With atheris (the extra ``fuzz``) the inputs follow coverage and the options are those of libFuzzer;
-without it they are seeded mutations of right answers. What needs the symbolic worker is read here
-and not compared: the worker is a process of its own, with a hard limit that has its own tests.
+they begin with right answers for every target, and what a run finds interesting stays in .fuzz for
+the next one. Without atheris they are seeded mutations of right answers. The limit of a second is
+of processor time; ``-timeout``, by the clock, ends what would never end. What needs the symbolic
+worker is read here and not compared: the worker is a process of its own, with a hard limit that has
+its own tests.
 """
 
 from __future__ import annotations
@@ -174,13 +177,39 @@ def try_bytes(data: bytes) -> None:
     try_text(name, data[2:].decode("utf-8", "surrogateescape"))
 
 
+def answers(rng: random.Random) -> list[str]:
+    """Right and wrong answers of every kind, and one response in every format."""
+    texts = [right for _, right, _ in EXAMPLES]
+    texts += [text for case in CASES for text in (*case.right, *case.wrong) if text]
+    return texts + [
+        part("format", name)().render("a", rng.choice(texts)) for name in load_kind("format")
+    ]
+
+
+def write_seeds(folder: Path, each: int = 4) -> list[str]:
+    """Inputs to begin with, ``each`` for every target, and a dictionary; options of libFuzzer."""
+    rng = random.Random(0)
+    texts = answers(rng)
+    corpus, words = folder / "corpus", folder / "words"
+    corpus.mkdir(parents=True, exist_ok=True)
+    own = {f"kind {answer.kind}": right for answer, right, _ in EXAMPLES}
+    for number, name in enumerate(targets()):
+        for place, text in enumerate([own.get(name, ""), *rng.sample(texts, each - 1)]):
+            data = number.to_bytes(2, "big") + text.encode("utf-8", "replace")
+            (corpus / f"seed-{number}-{place}").write_bytes(data)
+    spelled = (piece.encode("utf-8", "replace")[:64] for piece in PIECES)
+    words.write_text("".join(map(_quoted, spelled)))
+    return [f"-dict={words}", f"-artifact_prefix={folder}/", str(corpus)]
+
+
+def _quoted(word: bytes) -> str:
+    return '"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n'
+
+
 def mutations(seed: int, count: int) -> Iterator[tuple[str, str]]:
     """Targets and texts: right answers that are cut, repeated, joined and spiked with pieces."""
     rng = random.Random(seed)
-    names = list(targets())
-    texts = [right for _, right, _ in EXAMPLES]
-    texts += [text for case in CASES for text in (*case.right, *case.wrong) if text]
-    texts += [part("format", name)().render("a", rng.choice(texts)) for name in load_kind("format")]
+    names, texts = list(targets()), answers(rng)
     for _ in range(count):
         pieces = re.findall(r"\w+|\W", rng.choice(texts)) + rng.choices(PIECES, k=rng.randint(0, 6))
         if rng.random() < 0.5:
@@ -201,8 +230,7 @@ def main() -> None:
             if number % 50_000 == 0:
                 print(f"{number} of {runs[0]}", file=sys.stderr)
         return
-    targets()
-    atheris.Setup(sys.argv, try_bytes)
+    atheris.Setup([*sys.argv, *write_seeds(Path(".fuzz"))], try_bytes)
     atheris.Fuzz()
 
 

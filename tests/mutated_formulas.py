@@ -321,6 +321,8 @@ MUTATIONS: tuple[Mutation, ...] = (
     *_of(
         "corruption",
         ("random-patches", "bound", "return draws < probability", "return draws <= probability"),
+        ("saliency-patches", "sign", "descending=True", "descending=False"),
+        ("saliency-patches", "denominator", "share * hidden.numel(), 9))]] = True", "share * len(pooled_RC), 9))]] = True"),
         ("semantic-blocks", "sign", "x1 - wide, x2 + wide", "x1 + wide, x2 - wide"),
         ("random-block", "denominator", "math.sqrt(share) * count", "share * count"),
     ),

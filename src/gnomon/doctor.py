@@ -47,6 +47,7 @@ class Extra(NamedTuple):
 EXTRAS = (
     Extra("av", "reading video", "pip install av"),
     Extra("soundfile", "reading sound", "pip install soundfile"),
+    Extra("playwright", "pages in a real browser", "pip install 'gnomon[pages]'"),
     Extra("vllm", "rollouts with vLLM on a GPU", "pip install 'gnomon[vllm]'"),
     Extra("verl", "very large runs with verl", "pip install verl"),
 )
@@ -197,11 +198,11 @@ def check_extra(extra: Extra) -> Check:
 
 
 def check_chromium(names: Sequence[str] = CHROMIUM) -> Check:
-    """Whether a browser is there in which the tests can open the report."""
+    """Whether a browser is there, for the world of pages and the tests of the report."""
     found = next((path for path in map(shutil.which, names) if path), None)
     if found:
         return Check("chromium", "ok", found)
-    detail = "absent; without it: no test of the report in a browser"
+    detail = "absent; without it: no world of pages, and no test of the report in a browser"
     return Check("chromium", "missing", detail, "apt-get install chromium")
 
 

@@ -141,13 +141,20 @@ class Verdict:
             Outcome.UNPARSEABLE_REFERENCE,
         )
 
+    def stamped(self, grader: str, span: str | None = None) -> Verdict:
+        """The verdict under the name of its grader, with ``span`` as its text if it has none."""
+        told = span if self.span is None else self.span
+        return Verdict(self.outcome, self.score, told, self.value, self.reason, grader)
+
 
 @dataclass(frozen=True)
 class Rollout:
     """One sampled response: token ids, their log-probabilities at sampling time, and its text.
 
     ``token_ids`` holds the end token when the model wrote it; ``text`` holds no special tokens.
-    ``train`` is 1 on tokens that the policy wrote and that may be trained.
+    ``train`` is 1 on tokens that the policy wrote and that may be trained. ``given`` is how many of
+    its first tokens the policy did not write: all of a demonstration, unless it says fewer, which
+    the policy went on from.
     """
 
     token_ids: tuple[int, ...]
@@ -156,10 +163,13 @@ class Rollout:
     stop: StopReason
     train: tuple[int, ...] = ()
     source: Literal["policy", "demonstration"] = "policy"
+    given: int = 0
 
     def __post_init__(self) -> None:
         if not self.train:
             object.__setattr__(self, "train", (1,) * len(self.token_ids))
+        if self.source == "demonstration" and not self.given:
+            object.__setattr__(self, "given", len(self.token_ids))
         if not len(self.token_ids) == len(self.logp) == len(self.train):
             raise ValueError("a rollout has one log-probability and one mask value per token")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -189,8 +190,22 @@ def test_a_place_without_an_image_costs_the_request_only(script: Scripted, made:
 def test_an_image_outside_the_root_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadRecord, match="outside"):
         data_uri(Media("image", path=Path("../x.png")), tmp_path)
-    with pytest.raises(BadRecord, match="no image"):
+    with pytest.raises(BadRecord, match="no such file"):
         data_uri(Media("image", path=Path("x.png")), tmp_path)
+
+
+def test_a_video_goes_to_its_place_as_data(film: Callable[..., Media]) -> None:
+    video = film(2)
+    body = chat_body(ask("What moves in <image>?", media=[video]), EndpointSettings("m", ""))
+    block = body["messages"][0]["content"][1]
+    url = block["video_url"]["url"]
+    assert block["type"] == "video_url"
+    assert base64.b64decode(url.removeprefix("data:video/mp4;base64,")) == video.data
+
+
+def test_a_sound_is_no_data_for_an_endpoint() -> None:
+    with pytest.raises(BadRecord, match="an image is needed, not audio"):
+        data_uri(Media("audio", data=b"x"))
 
 
 def test_a_local_server_is_a_reader_over_http(

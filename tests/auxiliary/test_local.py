@@ -95,3 +95,9 @@ def test_a_frozen_copy_and_a_local_model_keep_their_weights(
 def test_a_reader_needs_room_for_a_reply(tiny_policy: Policy) -> None:
     with pytest.raises(ReaderError, match="max_new_tokens"):
         part("reader", "policy", max_new_tokens=0).supply({"policy": tiny_policy, "root": None})
+
+
+def test_nobody_gives_no_reply(tiny_policy: Policy) -> None:
+    made = part("reader", "none").supply({"policy": tiny_policy, "parent": "", "root": None})
+    assert made(QUESTIONS) == [None] * len(QUESTIONS)
+    assert made([]) == []

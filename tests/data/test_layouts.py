@@ -143,7 +143,7 @@ def avqa(**changes: Any) -> dict[str, Any]:
 
 def test_a_question_about_a_video_is_asked_about_its_sound() -> None:
     found = avqa_row(avqa(question_text="Which video is louder?"))
-    assert found["problem"] == "<image>Which audio is louder? One of: car; dog."
+    assert found["problem"] == "Which audio is louder? One of: car; dog."
     assert (found["answer"], found["kind"], found["task"]) == ("dog", "text", "Which")
 
 

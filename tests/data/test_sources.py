@@ -216,6 +216,69 @@ def test_a_malformed_chat_is_a_bad_record(tmp_path: Path, messages: Any, text: s
     assert text in reason(lines(tmp_path, CHAT | {"messages": messages, "images": []}))
 
 
+# -- videos -----------------------------------------------------------------------------------
+
+
+ACTION = {"problem": "<video>What happens?", "videos": ["clip.mp4"], "answer": "5"}
+
+
+def test_a_video_is_read_from_its_column(tmp_path: Path) -> None:
+    sample = lines(tmp_path, ACTION)[0]
+    assert sample.messages[0].text == "<image>What happens?"
+    assert [medium.kind for medium in sample.media] == ["video"]
+    assert sample.media[0].path == tmp_path.resolve() / "clip.mp4"
+
+
+def test_a_video_that_no_text_places_comes_first(tmp_path: Path) -> None:
+    record = {"problem": "What happens?", "video": "v1.mp4", "answer": "5"}
+    sample = lines(tmp_path, record, columns={"videos": "video"})[0]
+    assert sample.messages[0].text == "<image>What happens?"
+    assert "video" not in sample.meta
+
+
+def test_images_and_videos_of_a_record_stand_where_its_text_says(tmp_path: Path) -> None:
+    text = "<video> before <image>, then <video>"
+    record = ACTION | {"problem": text, "videos": ["a.mp4", "b.mp4"], "images": ["c.png"]}
+    sample = lines(tmp_path, record)[0]
+    assert sample.messages[0].text == "<image> before <image>, then <image>"
+    names = [medium.path.name for medium in sample.media if medium.path is not None]
+    assert names == ["a.mp4", "c.png", "b.mp4"]
+
+
+def test_video_blocks_of_a_turn_are_its_videos(tmp_path: Path) -> None:
+    content = [{"type": "text", "text": "What?"}, {"type": "video"}]
+    chat = {"messages": [{"role": "user", "content": content}], "videos": ["a.mp4"]}
+    assert lines(tmp_path, chat)[0].messages[0].text == "What?<image>"
+    assert "here it can be one of text, image" in reason(lines(tmp_path, chat | {"videos": None}))
+
+
+def test_a_text_about_the_tag_needs_no_video(tmp_path: Path) -> None:
+    sample = lines(tmp_path, {"problem": "What does <video> do in HTML?", "answer": "5"})[0]
+    assert sample.messages[0].text == "What does <video> do in HTML?"
+    assert sample.media == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"videos": ["a.mp4", "b.mp4"]}, "2 media but 1 <video> placeholders"),
+        ({"images": ["a.png"]}, "1 media but 0 <image> placeholders"),
+        ({"problem": "<image><video>?"}, "0 media but 1 <image> placeholders"),
+        ({"videos": [5]}, "a video is 5; a path or bytes are needed"),
+        ({"videos": ["../a.mp4"]}, "outside the data folder"),
+    ],
+)
+def test_videos_that_do_not_fit_their_text_are_a_bad_record(
+    tmp_path: Path, change: dict[str, Any], text: str
+) -> None:
+    assert text in reason(lines(tmp_path, ACTION | change))
+
+
+def test_video_bytes_as_data_sets_store_them_are_read(tmp_path: Path) -> None:
+    sample = table(tmp_path, [ACTION | {"videos": [{"bytes": b"mp4", "path": "a.mp4"}]}])[0]
+    assert (sample.media[0].kind, sample.media[0].data) == ("video", b"mp4")
+
+
 # -- bad records ------------------------------------------------------------------------------
 
 
@@ -481,15 +544,16 @@ def test_sources_are_parts_with_checked_settings(tmp_path: Path) -> None:
         part("source", "parquet", path=str(path), answer_kind="intager")
 
 
-def test_sounds_come_behind_images_from_a_column_of_their_own(tmp_path: Path) -> None:
+def test_sounds_have_a_column_and_places_of_their_own(tmp_path: Path) -> None:
     record = {
-        "problem": "<image><image>Which?",
+        "problem": "Which, <audio> or <image>?",
         "images": ["a.png"],
         "sounds": "b.wav",
         "answer": "1",
     }
     source = lines(tmp_path, record)
-    (image, sound) = source[0].media
+    (sound, image) = source[0].media
+    assert source[0].messages[0].text == "Which, <image> or <image>?"
     assert (image.kind, sound.kind) == ("image", "audio")
     assert (image.path, sound.path) == (tmp_path / "a.png", tmp_path / "b.wav")
 
@@ -501,3 +565,13 @@ def test_a_block_of_sound_in_a_chat_is_a_place(tmp_path: Path) -> None:
         "sounds": [{"bytes": None, "path": "b.wav"}],
     }
     assert lines(tmp_path, record)[0].messages[0].text == "<image>What?"
+
+
+def test_a_sound_that_no_text_places_comes_first(tmp_path: Path) -> None:
+    record = {"problem": "What is it?", "sounds": ["b.wav"], "answer": "1"}
+    assert lines(tmp_path, record)[0].messages[0].text == "<image>What is it?"
+
+
+def test_audio_is_text_in_a_record_without_sounds(tmp_path: Path) -> None:
+    record = {"problem": "Where does <audio> stand?", "answer": "1"}
+    assert lines(tmp_path, record)[0].messages[0].text == "Where does <audio> stand?"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -21,6 +22,7 @@ from gnomon.data.sources import RecordSource, jsonl, parquet
 from gnomon.data.stream import Stream
 from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoder
+from gnomon.records import Media
 from gnomon.stages.context import Prepare
 
 ROWS, GROUP, BATCH = 10_000, 100, 32
@@ -129,3 +131,25 @@ def test_json_lines_take_sixteen_bytes_a_row(tmp_path: Path) -> None:
     assert len(source) == ROWS
     assert held < 20 * ROWS
     assert most < 60 * ROWS
+
+
+def test_a_broken_video_costs_its_record_and_is_named(
+    tmp_path: Path, tiny_encoder: Encoder, film: Callable[..., Media]
+) -> None:
+    whole = film(2).data or b""
+    for number in range(6):
+        (tmp_path / f"{number}.mp4").write_bytes(whole[: len(whole) // (1 + (number == 3))])
+    lines = (
+        json.dumps({"problem": "What?", "videos": [f"{n}.mp4"], "answer": "5"}) for n in range(6)
+    )
+    (tmp_path / "train.jsonl").write_text("\n".join(lines))
+    skipped: list[tuple[str, str]] = []
+    stream = Stream(
+        prepared(jsonl(path=tmp_path / "train.jsonl"), tiny_encoder),
+        seed=0,
+        on_skip=lambda *told: skipped.append(told),
+    )
+    assert all(len(encoded.percepts) == 2 for _, encoded in stream.take(5))
+    [(index, reason)] = skipped
+    assert index == "3"
+    assert "3.mp4" in reason

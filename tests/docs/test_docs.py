@@ -33,6 +33,7 @@ GENERATED = (
     "README.md",
     "docs/systems/revisual-r1.md",
     "docs/micro-runs.md",
+    "docs/grading.md",
     "docs/worlds.md",
     "docs/reference/parts.md",
     "docs/recipes.md",
@@ -357,3 +358,40 @@ def test_every_stored_micro_run_is_a_row_of_the_page(generate: ModuleType) -> No
     text = generate.micro_table({"runs": [run], "machine": "2 cores"})
     assert "| grpo | 50.0 | rl 50.0 | 40.0 to 60.0 | 256 | 1.5 min |" in text
     assert generate.micro_table({}) == "Not measured yet.\n"
+
+
+REWARDS = {
+    "completions": 512, "tokens": 300, "commit": "0123456789ab", "machine": "2 cores",
+    "mixes": [
+        {"texts": "prose", "mix": "grading", "cpu_ms": 8.04, "wall_ms": 9.0},
+        {"texts": "prose", "mix": "with repetition", "cpu_ms": 20.0, "wall_ms": 21.0},
+    ],
+}  # fmt: skip
+GRADING = {
+    "speed": {
+        "pairs": 5000, "ours_per_second": 90_000, "math_verify_per_second": 450, "times": 200.0,
+        "equal_verdicts": 0.9982, "false_accepts": 0, "math_verify_wrong": 9,
+        "commit": "0123456789ab", "machine": "2 cores",
+    },
+    "bombs": {
+        "completions": 512, "bombs": 5, "workers": 2, "rounds": 5, "seconds_best": 0.31,
+        "seconds_median": 0.42, "commit": "ba9876543210", "machine": "2 cores",
+    },
+}  # fmt: skip
+
+
+def test_stored_figures_of_grading_are_rows_beside_what_is_wanted(generate: ModuleType) -> None:
+    text = generate.figures(REWARDS, GRADING)
+    assert "| 90,000, 450: 200x | 10x |" in text
+    assert "| the same verdict as math-verify's | 99.82 % | 99.5 % |" in text
+    assert "512 completions with 5 LaTeX bombs, 2 workers" in text
+    assert "| 0.31 s, 0.42 s | 1.5 s |" in text
+    assert "prose: grading | 8.0 ms, 9.0 ms by the clock |  |" in text
+    assert "prose: with repetition | 20.0 ms, 21.0 ms by the clock | 50 ms |" in text
+    assert text.count("2 cores, commit ") == 2
+
+
+def test_figures_that_are_not_stored_are_no_rows(generate: ModuleType) -> None:
+    assert generate.figures({}, {}) == "Not measured yet.\n"
+    assert "verify's own tests" not in generate.figures(REWARDS, GRADING)
+    assert "tokens" not in generate.figures({}, GRADING)

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gnomon.evaluation.rows import difficulty_of, image_files, prompt_text, rollout_row
+from gnomon.media.frames import Video
 from gnomon.parts import part
 from gnomon.records import (
     Answer,
@@ -121,6 +122,12 @@ def test_an_image_that_stands_twice_is_one_file():
 
 def test_sounds_are_no_images():
     assert image_files(make_sample(Media("audio", data=b"x"))) == {}
+
+
+def test_a_video_is_the_frames_in_a_row_that_the_model_is_shown(film):
+    ((_, data),) = image_files(make_sample(film(6, 28)), video=Video(frames=3)).items()
+    with Image.open(io.BytesIO(data)) as strip:
+        assert (strip.format, strip.size) == ("PNG", (3 * 28, 28))
 
 
 def test_images_are_read_from_under_the_root(tmp_path):

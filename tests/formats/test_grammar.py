@@ -190,3 +190,32 @@ def test_repeated_tags_and_an_answer_in_every_format_are_not_well_formed(
 )
 def test_several_different_answer_blocks_are_no_answer(name: str) -> None:
     assert part("format", name)().parse("<answer>A</answer><answer>B</answer>").answer is None
+
+
+def test_worked_sections_stand_where_a_rendered_response_shows_an_example() -> None:
+    style = part("format", "box-think-answer")()
+    meta = {"thought": "a", "answer_text": "red"}
+    told = style.worked({**meta, "sections": {"box": "[[1, 2, 3, 4]]", "caption": "unused"}})
+    assert told == "<think> <box> [[1, 2, 3, 4]] </box> a </think> <answer> red </answer>"
+    assert style.worked(meta) == style.render("a", "red")
+
+
+def test_a_format_without_further_blocks_leaves_sections_out() -> None:
+    meta = {"thought": "a", "answer_text": "5", "sections": {"box": "null", "think": "b"}}
+    assert (
+        part("format", "think-answer")().worked(meta) == "<think> a </think> <answer> 5 </answer>"
+    )
+    assert part("format", "direct")().worked(meta) == "5"
+
+
+@pytest.mark.parametrize("missing", ["thought", "answer_text"])
+def test_what_holds_no_worked_response_says_what_is_missing(missing: str) -> None:
+    meta = {"thought": "a", "answer_text": "5"}
+    del meta[missing]
+    with pytest.raises(KeyError, match=missing):
+        part("format", "think-answer")().worked(meta)
+
+
+def test_a_column_that_is_called_sections_but_holds_none_is_left_alone() -> None:
+    meta = {"thought": "a", "answer_text": "5", "sections": ["one", "two"]}
+    assert part("format", "think-answer")().worked(meta).count("a") >= 1

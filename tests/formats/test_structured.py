@@ -24,6 +24,7 @@ def thought(answer: str) -> str:
         ("time-spans", '[{"time": [0, 2]}, {"time": [4, 6]}]'),
         ("function-sequence", "change_shape(2,'sphere') change_size(2,'small')"),
         ("action-answer", "[{'action': 'click', 'coordinate': [120, 80]}]"),
+        ("think-prompt", '{"bbox": [1, 2, 3, 4], "points_1": [1, 2], "points_2": [2, 3]}'),
         ("tool-action", '{"name": "mobile_use", "arguments": {"action": "wait", "time": 2}}'),
         ("caption-box-answer", "dog"),
         ("transit-route", "Route Name: 1\nDeparture Stop: A\nArrival Stop: B"),
@@ -51,6 +52,26 @@ def test_a_perfect_response_is_well_formed_and_gives_its_answer_back(
 )
 def test_a_time_span_is_json_with_start_before_end(answer: str) -> None:
     assert time_spans().score(thought(answer)) == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        ("[0.75, 3]", '{"start_time": "0.75", "end_time": "3"}'),
+        ("[[0.75, 3]]", '{"start_time": "0.75", "end_time": "3"}'),
+        (
+            "[[0, 1], [2, 2.5]]",
+            '[{"start_time": "0", "end_time": "1"}, {"start_time": "2", "end_time": "2.5"}]',
+        ),
+        ("no span", "no span"),
+    ],
+)
+def test_spans_are_written_with_their_times_in_quotes(answer: str, body: str) -> None:
+    assert time_spans().parse(time_spans().render("t", answer)).answer == body
+
+
+def test_one_span_is_written_as_the_release_reads_it() -> None:
+    assert time_spans(mode="released").score(time_spans().render("t", "[0.75, 3]")) == 1
 
 
 @pytest.mark.parametrize(
@@ -103,3 +124,12 @@ def test_a_tool_call_is_json_with_a_named_action() -> None:
     assert tool_action().score("<think>t</think><tool_call>{}</tool_call>") == 0
     twice = "<think>t</think>" + '<tool_call>{"action": "wait"}</tool_call>' * 2
     assert tool_action().score(twice) == 0
+
+
+def test_a_worked_prompt_stands_in_place_of_the_mask() -> None:
+    style = part("format", "think-prompt")()
+    prompt = '{"bbox": [1, 2, 3, 4], "points_1": [1, 2], "points_2": [2, 3]}'
+    meta = {"thought": "a", "answer_text": '{"size": [1, 1], "counts": [0, 1]}'}
+    told = style.worked({**meta, "sections": {"prompt": prompt}})
+    assert style.parse(told).answer == prompt and style.fits(told)
+    assert not style.fits(style.worked(meta))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.media.audio import open_audio, resampled, write_wav
-from gnomon.media.video import write_mp4
+from gnomon.media.mp4 import write_mp4
 from gnomon.records import BadRecord, Media
 
 TONE = np.sin(2 * np.pi * 440 * np.arange(8000) / 16000) * 0.5

@@ -67,8 +67,19 @@ def test_lossless_formats_keep_every_pixel(kind: str) -> None:
     assert np.array_equal(np.asarray(decode(encoded(picture(), kind))), np.asarray(picture()))
 
 
-def test_an_image_becomes_the_same_png_and_back() -> None:
-    assert np.array_equal(np.asarray(decode(png_bytes(picture()))), np.asarray(picture()))
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "1"])
+@pytest.mark.parametrize("size", [(40, 30), (1, 1), (1, 7), (7, 1)])
+def test_an_image_becomes_the_same_png_and_back(mode: str, size: tuple[int, int]) -> None:
+    image = picture().resize(size).convert(mode)
+    with Image.open(io.BytesIO(png_bytes(image))) as again:
+        assert (again.format, again.mode, again.size) == ("PNG", mode, size)
+        assert np.array_equal(np.asarray(again), np.asarray(image))
+
+
+def test_a_drawn_picture_packs_about_as_well_as_by_pillow() -> None:
+    image = Image.new("RGB", (112, 112), "white")
+    image.paste("red", (20, 20, 60, 70))
+    assert len(png_bytes(image)) < 1.5 * len(encoded(image, "PNG"))
 
 
 def test_the_name_of_a_file_says_nothing_about_its_format(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from PIL import Image
 
 from gnomon.media.audio import write_wav
 from gnomon.media.image import png_bytes
-from gnomon.media.video import Clip, frame_count, frame_numbers, open_video, write_mp4
+from gnomon.media.mp4 import write_mp4
+from gnomon.media.video import Clip, frame_count, frame_numbers, open_video
 from gnomon.records import BadRecord, Media
 
 
@@ -36,25 +37,6 @@ def refused(data: bytes, **options: object) -> str:
 
 
 # -- what is read -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
-def test_frames_come_back_with_their_times(codec):
-    clip = decode(write_mp4(frames(), 4, codec=codec))
-    assert clip.times == tuple(number / 4 for number in range(8))
-    assert (clip.total, clip.rate, clip.seconds) == (8, 4.0, 2.0)
-    gaps = [np.abs(np.asarray(f)[12:20, 4:20].astype(int) - 10 - 25 * n).max()
-            for n, f in enumerate(clip.frames)]  # fmt: skip
-    assert max(gaps) < 12
-
-
-@pytest.mark.parametrize("codec", ["h264", "mpeg4"])
-def test_the_same_frames_give_the_same_file(codec):
-    assert write_mp4(frames(), 4, codec=codec) == write_mp4(frames(), 4, codec=codec)
-
-
-def test_pictures_and_arrays_give_the_same_file():
-    assert write_mp4([Image.fromarray(f) for f in frames()], 4) == FILM
 
 
 def test_a_number_of_frames_is_spread_evenly():
@@ -197,14 +179,6 @@ def test_settings_that_contradict_are_refused():
         decode(FILM, frames=2, fps=2.0)
     with pytest.raises(ValueError, match="positive"):
         decode(FILM, frames=0)
-
-
-@pytest.mark.parametrize(
-    "made, fps", [(frames(0), 4), (frames(), 0), (frames(2, 31), 4), (frames()[..., :1], 4)]
-)
-def test_frames_that_no_file_can_hold_are_refused(made, fps):
-    with pytest.raises(ValueError, match="use"):
-        write_mp4(made, fps)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):

@@ -122,6 +122,18 @@ def test_with_a_frozen_tower_training_encodes_no_patch_in_any_epoch(
     assert counts == Counts(0, 2 * unique)
 
 
+def test_rollouts_about_a_video_encode_each_frame_once(
+    endless: Policy, tiny_encoder: Encoder, film: Paint
+) -> None:
+    asked = [prompt(tiny_encoder, text, film(3, 56)) for text in ("What?", "Which?")]
+    with counting(endless) as counts:
+        rows = write(endless, asked, G, T)
+    assert counts.patches == 3 * 4 * 4
+    with counting(endless) as counts:
+        train(endless, rows)
+    assert counts.patches == 3 * 4 * 4
+
+
 def test_text_alone_encodes_nothing(endless: Policy, prompts: list[Encoded]) -> None:
     with counting(endless) as counts:
         rows = write(endless, prompts[2:], G, T)
@@ -194,6 +206,18 @@ def test_a_whole_step_encodes_each_image_once_to_write_and_once_to_train(
     assert values["reuse"] == ROLLOUTS
     assert 1 / ROLLOUTS < values["useful"] < 1
     assert len(context.run.rollouts()) == ROWS
+
+
+@pytest.mark.usefixtures("fixed_reward")
+def test_a_whole_step_encodes_frames_once_and_those_that_stand_still_no_more(
+    fresh_policy: Policy, tiny_folder: Path, tmp_path: Path
+) -> None:
+    data = Use("world", world="motion", tasks=["direction"], difficulty=(1, 1))
+    stage = stage_of(data=data)
+    context = open_context(stage, fresh_policy, tiny_folder, tmp_path)
+    with counting(fresh_policy) as context.counts:
+        values = one_step(stage, context)
+    assert values["reuse"] > ROLLOUTS
 
 
 @pytest.mark.usefixtures("fixed_reward")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,12 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.formats.plain import direct, think_boxed
+from gnomon.media.frames import Video
+from gnomon.media.image import png_bytes
+from gnomon.media.video import open_video
+from gnomon.models import encode
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.percepts import feature_count, rope_positions
 from gnomon.models.policy import Policy
 from gnomon.records import BadRecord, Media, Message, Sample
 
 Paint = Callable[..., Media]
+Film = Callable[..., Media]
 IMAGE = 5
 GRIDS = st.tuples(st.just(1), st.sampled_from([2, 4, 6, 8]), st.sampled_from([2, 4, 6, 8]))
 STRIPS_THOUGHTS = (
@@ -192,11 +198,6 @@ def test_a_sample_longer_than_the_context_is_refused_and_one_that_fills_it_is_no
         Encoder(tiny_policy.processor, max_tokens=length - 1).prompt(sample, direct())
 
 
-def test_other_media_than_images_are_refused(tiny_encoder: Encoder) -> None:
-    with pytest.raises(BadRecord, match="the record holds video"):
-        tiny_encoder.prompt(chat("<image>?", media=(Media("video", data=b"x"),)), direct())
-
-
 def test_what_the_image_processor_refuses_is_a_bad_record(
     tiny_encoder: Encoder, paint: Paint
 ) -> None:
@@ -212,6 +213,104 @@ def test_an_image_that_comes_again_is_processed_once(tiny_policy: Policy, paint:
     sample = chat("<image>What?", media=(paint(),))
     first, second = (encoder.prompt(sample, direct()) for _ in range(2))
     assert first.percepts[0] is second.percepts[0]
+
+
+# Videos
+
+
+def frames_by_hand(text: str, video: Media) -> Sample:
+    """A question with the frames of its video as pictures, each after its time."""
+    clip = open_video(video)
+    stamps = "".join(f"<{time:.1f} s><image>" for time in clip.times)
+    media = tuple(Media("image", data=png_bytes(frame)) for frame in clip.frames)
+    return chat(text.replace("<image>", stamps), media=media)
+
+
+def assert_same(one: Encoded, other: Encoded) -> None:
+    assert one.token_ids.equal(other.token_ids)
+    assert one.train.equal(other.train)
+    assert one.positions.equal(other.positions)
+    for mine, theirs in zip(one.percepts, other.percepts, strict=True):
+        assert mine.patches_PD.equal(theirs.patches_PD)
+        assert mine.grid == theirs.grid
+
+
+def test_a_video_is_its_frames_each_after_its_time(tiny_encoder: Encoder, film: Film) -> None:
+    prompt = tiny_encoder.prompt(chat("<image>What?", media=(film(2),)), direct())
+    assert tiny_encoder.tokenizer.decode(prompt.token_ids) == (
+        "<|im_start|>user\n<0.0 s><|vision_start|><|image_pad|><|vision_end|>"
+        "<0.5 s><|vision_start|><|image_pad|><|vision_end|>What?<|im_end|>\n"
+        "<|im_start|>assistant\n"
+    )
+    assert [picture.grid for picture in prompt.percepts] == [(1, 2, 2)] * 2
+
+
+def test_a_prompt_with_a_video_equals_the_one_with_its_frames(
+    tiny_encoder: Encoder, film: Film
+) -> None:
+    video = film(3, 56)
+    prompt = tiny_encoder.prompt(chat("<image>What?", media=(video,)), direct())
+    assert_same(prompt, tiny_encoder.prompt(frames_by_hand("<image>What?", video), direct()))
+
+
+def test_an_example_with_a_video_equals_the_one_with_its_frames(
+    tiny_encoder: Encoder, film: Film
+) -> None:
+    video = film(3)
+    shown = frames_by_hand("<image>What?", video)
+    turns = (*shown.messages, Message("assistant", "Blue."))
+    example = tiny_encoder.example(chat("<image>What?", "Blue.", media=(video,)), direct())
+    assert_same(example, tiny_encoder.example(Sample("s", turns, shown.media), direct()))
+    assert trained_text(tiny_encoder, example) == "Blue.<|im_end|>"
+
+
+def test_images_and_videos_stand_in_the_order_of_their_places(
+    tiny_encoder: Encoder, paint: Paint, film: Film
+) -> None:
+    media = (paint("red", 84, 56), film(2), paint("blue", 56, 112))
+    prompt = tiny_encoder.prompt(chat("<image>, <image> or <image>?", media=media), direct())
+    grids = [(1, 4, 6), (1, 2, 2), (1, 2, 2), (1, 8, 4)]
+    assert [picture.grid for picture in prompt.percepts] == grids
+
+
+def test_as_many_frames_are_shown_as_is_asked_for(tiny_policy: Policy, film: Film) -> None:
+    encoder = Encoder(tiny_policy.processor, max_tokens=512, video=Video(frames=2))
+    prompt = encoder.prompt(chat("<image>What?", media=(film(8),)), direct())
+    assert len(prompt.percepts) == 2
+    assert "<2.0 s>" in encoder.tokenizer.decode(prompt.token_ids)
+
+
+def test_frames_of_a_video_that_comes_again_are_processed_once(
+    tiny_encoder: Encoder, film: Film
+) -> None:
+    sample = chat("<image>What?", media=(film(3),))
+    first, second = (tiny_encoder.prompt(sample, direct()) for _ in range(2))
+    for one, other in zip(first.percepts, second.percepts, strict=True):
+        assert one is other
+
+
+def test_a_broken_video_is_a_bad_record_with_its_name(
+    tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(BadRecord, match=r"broken\.mp4.*no video of a known format"):
+        tiny_encoder.prompt(chat("<image>?", media=(Media("video", path=broken),)), direct())
+
+
+def test_other_media_than_images_and_videos_are_refused(tiny_encoder: Encoder) -> None:
+    with pytest.raises(BadRecord, match="the record holds audio"):
+        tiny_encoder.prompt(chat("<image>?", media=(Media("audio", data=b"x"),)), direct())
+
+
+def test_processed_images_are_kept_within_a_limit(
+    tiny_policy: Policy, paint: Paint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encode, "MOST_BYTES", 3 * 4 * 4 * 1176 * 4)
+    encoder = Encoder(tiny_policy.processor, max_tokens=512)
+    for side in range(40, 56):
+        encoder.prompt(chat("<image>?", media=(paint("red", side, side),)), direct())
+    assert 0 < encoder._percepts.bytes <= encode.MOST_BYTES
 
 
 # Instruction, prompt and trained tokens

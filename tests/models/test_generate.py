@@ -11,33 +11,11 @@ from gnomon.formats.plain import direct
 from gnomon.media.image import png_bytes
 from gnomon.models.encode import Encoder
 from gnomon.models.generate import context_length, generate, make_request, respond
-from gnomon.models.load import ModelError, load_policy, quiet_transformers
-from gnomon.models.micro import make_model, make_processor, save_micro, train_tokenizer
+from gnomon.models.load import ModelError
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings
 from gnomon.parts import PartError
 from gnomon.records import BadRecord, Media
-
-TEXTS = ["How many circles are red?", "Think in <think></think>, then answer in \\boxed{}."]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("model")
-    tokenizer = train_tokenizer(TEXTS, vocabulary=320)
-    text = {
-        "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "num_key_value_heads": 1,
-    }  # fmt: skip
-    model = make_model(tokenizer, seed=0, text=text, vision={"hidden_size": 32, "depth": 1})
-    with quiet_transformers():
-        save_micro(path, model, make_processor(tokenizer))
-    return path
-
-
-@pytest.fixture(scope="module")
-def policy(folder: Path) -> Policy:
-    return load_policy(str(folder))
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +23,37 @@ def picture() -> bytes:
     return png_bytes(Image.new("RGB", (56, 56), "red"))
 
 
-def test_a_text_question_gets_a_response_of_at_most_the_asked_length(folder: Path) -> None:
-    response = generate(folder, "How many?", max_new_tokens=5)
+def test_a_text_question_gets_a_response_of_at_most_the_asked_length(tiny_folder: Path) -> None:
+    response = generate(tiny_folder, "How many?", max_new_tokens=5)
     assert isinstance(response, str)
     assert "<|im_end|>" not in response
 
 
 def test_an_image_can_be_given_as_a_file_or_as_bytes(
-    folder: Path, picture: bytes, tmp_path: Path
+    tiny_folder: Path, picture: bytes, tmp_path: Path
 ) -> None:
     file = tmp_path / "picture.png"
     file.write_bytes(picture)
-    from_file = generate(str(folder), "How many?", file, max_new_tokens=5, format="direct")
-    from_bytes = generate(str(folder), "How many?", picture, max_new_tokens=5, format="direct")
+    from_file = generate(str(tiny_folder), "How many?", file, max_new_tokens=5, format="direct")
+    from_bytes = generate(str(tiny_folder), "How many?", picture, max_new_tokens=5, format="direct")
     assert from_file == from_bytes
 
 
-def test_the_same_seed_gives_the_same_sampled_response(policy: Policy) -> None:
+def test_the_same_seed_gives_the_same_sampled_response(tiny_policy: Policy) -> None:
     settings = SamplingSettings(12, temperature=1.0)
     request = make_request("How many?")
-    first, again, other = (respond(policy, request, settings, seed=s) for s in (0, 0, 1))
+    first, again, other = (respond(tiny_policy, request, settings, seed=s) for s in (0, 0, 1))
     assert first == again != other
 
 
-def test_the_format_reaches_the_model(policy: Policy) -> None:
-    encoder = Encoder(policy.processor, max_tokens=context_length(policy))
+def test_the_format_reaches_the_model(tiny_policy: Policy) -> None:
+    encoder = Encoder(tiny_policy.processor, max_tokens=context_length(tiny_policy))
     shortest = len(encoder.prompt(make_request("7"), direct()))
     settings = SamplingSettings(2)
-    longest = make_request("7" * (context_length(policy) - shortest - 1))
-    respond(policy, longest, settings, format="direct")
+    longest = make_request("7" * (context_length(tiny_policy) - shortest - 1))
+    respond(tiny_policy, longest, settings, format="direct")
     with pytest.raises(BadRecord, match="shorten it"):  # the instruction no longer fits
-        respond(policy, longest, settings, format="think-boxed")
+        respond(tiny_policy, longest, settings, format="think-boxed")
 
 
 def test_the_image_comes_first_unless_the_question_places_it(picture: bytes) -> None:
@@ -120,19 +98,19 @@ def test_an_empty_question_is_refused() -> None:
         make_request("  \n")
 
 
-def test_a_damaged_image_is_refused(policy: Policy, picture: bytes) -> None:
+def test_a_damaged_image_is_refused(tiny_policy: Policy, picture: bytes) -> None:
     with pytest.raises(BadRecord, match="truncated"):
-        respond(policy, make_request("x", picture[:60]), SamplingSettings(2))
+        respond(tiny_policy, make_request("x", picture[:60]), SamplingSettings(2))
 
 
-def test_a_question_longer_than_the_context_is_refused(policy: Policy) -> None:
+def test_a_question_longer_than_the_context_is_refused(tiny_policy: Policy) -> None:
     with pytest.raises(BadRecord, match="shorten it"):
-        respond(policy, make_request("7 " * 5000), SamplingSettings(2))
+        respond(tiny_policy, make_request("7 " * 5000), SamplingSettings(2))
 
 
-def test_a_response_that_cannot_fit_is_refused(policy: Policy) -> None:
+def test_a_response_that_cannot_fit_is_refused(tiny_policy: Policy) -> None:
     with pytest.raises(ModelError, match="ask for fewer"):
-        respond(policy, make_request("x"), SamplingSettings(context_length(policy)))
+        respond(tiny_policy, make_request("x"), SamplingSettings(context_length(tiny_policy)))
 
 
 @pytest.mark.parametrize("settings", [{"max_new_tokens": 0}, {"temperature": -1.0}])

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from gnomon.formats.plain import direct
+from gnomon.media.frames import Video
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.load import (
     ModelError,
@@ -393,3 +394,26 @@ def test_a_processor_alone_pads_on_the_left(tiny_folder: Path) -> None:
     processor = load_processor(str(tiny_folder))
     assert processor.tokenizer.padding_side == "left"
     assert processor.image_processor.merge_size == 2
+
+
+# Videos
+
+
+def test_what_a_model_sees_of_a_video_is_saved_with_it(
+    fresh_policy: Policy, tmp_path: Path
+) -> None:
+    fresh_policy.video = Video(fps=1.0, most=4)
+    save_policy(fresh_policy, tmp_path)
+    assert load_policy(str(tmp_path)).video == Video(fps=1.0, most=4)
+    assert fresh_policy.encoder(max_tokens=9).video.most == 4
+
+
+def test_a_model_that_says_nothing_of_videos_sees_sixteen_frames(tiny_policy: Policy) -> None:
+    assert tiny_policy.video == Video() == Video(most=16)
+
+
+def test_the_usual_frames_of_a_video_are_not_written_down(fresh_policy: Policy) -> None:
+    before = fresh_policy.core.config.to_dict()
+    for video in (Video(frames=2), Video()):
+        fresh_policy.video = video
+    assert fresh_policy.core.config.to_dict() == before

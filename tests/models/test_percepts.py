@@ -143,7 +143,9 @@ def test_a_percept_travels_between_processes_whole(percept: Picture | Sound) -> 
 
 
 def test_a_model_that_sees_refuses_a_sound(tiny_encoder: Encoder, play: Play) -> None:
-    with pytest.raises(BadRecord, match="this model reads images, the record holds audio"):
+    with pytest.raises(
+        BadRecord, match="this model reads images and videos, the record holds audio"
+    ):
         tiny_encoder.prompt(ask(play()), direct())
 
 

@@ -26,13 +26,15 @@ def example(encoder: Encoder, question: str, answer: str, *media: Media) -> Enco
 
 
 @pytest.fixture
-def examples(tiny_encoder: Encoder, paint: Paint) -> list[Encoded]:
+def examples(tiny_encoder: Encoder, paint: Paint, film: Paint) -> list[Encoded]:
     red, blue = paint("red", 84, 56), paint("blue", 56, 112)
     return [
         example(tiny_encoder, "How many circles?", "Three.", red),
         example(tiny_encoder, "What?", "The square is blue and the circle is red."),
         example(tiny_encoder, "Both?", "Yes.", blue, red),
         example(tiny_encoder, "Which is red, this one or the other one?", "1", blue),
+        example(tiny_encoder, "What changes?", "The colour.", film(3)),
+        example(tiny_encoder, "Is it in the film?", "No.", red, film(2), blue),
     ]
 
 
@@ -117,14 +119,15 @@ def whole(row: Encoded) -> Encoded:
 
 @pytest.fixture
 def continued(examples: list[Encoded]) -> list[Encoded]:
-    """Responses to shared prompts with an image, two and none, a second turn, and a plain row."""
-    one, text, two, alone = examples
+    """Responses to shared prompts with and without media, a second turn, and a plain row."""
+    one, text, two, alone, video, _ = examples
     turn = two.extend([11, 12, 13], [1, 1, 1]).extend([14], [0])
     return [
         *(one.extend([30 + i] * (2 + 3 * i), [1] * (2 + 3 * i)) for i in range(4)),
         turn.extend([21, 22], [1, 1]),
         *(text.extend([50, 51 + i], [1, 1]) for i in range(2)),
         turn.extend([23], [1]),
+        *(video.extend([60, 61 + i], [1, 1]) for i in range(2)),
         alone,
     ]
 

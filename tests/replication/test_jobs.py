@@ -13,16 +13,6 @@ from gnomon.run import Run
 from gnomon.yaml_text import read_yaml_file
 
 
-@pytest.fixture(scope="module")
-def papo() -> Experiment:
-    return load_experiment("papo")
-
-
-@pytest.fixture
-def planned(papo: Experiment, tmp_path: Path) -> list[Job]:
-    return plan_jobs(papo, resolve(papo), tmp_path)
-
-
 def finish(job: Job, status: str = "done", message: str = "") -> Run:
     """A run folder as a finished run leaves it."""
     run = Run.create(job.folder, job.recipe.name, "micro", job.recipe.to_yaml())
@@ -74,7 +64,7 @@ def test_another_declaration_and_another_budget_have_folders_of_their_own(
 def test_a_run_begins_from_the_shared_model(papo: Experiment, planned: list[Job]) -> None:
     finish(planned[0])
     arguments = planned[3].arguments(papo)
-    assert arguments[0] == "train"
+    assert arguments[1:] == ["--out", str(planned[3].folder)]
     recipe = make_recipe(read_yaml_file(planned[3].folder / RECIPE))
     assert (recipe.model.path, recipe.seed) == ("the/model", 0)
     assert [stage.name for stage in recipe.stages] == ["rl"]
@@ -82,7 +72,7 @@ def test_a_run_begins_from_the_shared_model(papo: Experiment, planned: list[Job]
 
 def test_a_run_that_was_stopped_goes_on(papo: Experiment, planned: list[Job]) -> None:
     run = finish(planned[0], "failed", "KeyboardInterrupt: ")
-    assert planned[0].arguments(papo) == ["train", "--resume", str(run.path)]
+    assert planned[0].arguments(papo) == ["--resume", str(run.path)]
     assert not planned[0].done
 
 

@@ -5,22 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from gnomon.replication.experiment import Experiment, ReplicationError, load_experiment
-from gnomon.replication.jobs import Job, plan_jobs
-from gnomon.replication.matching import resolve
+from gnomon.replication.experiment import ReplicationError
+from gnomon.replication.jobs import Job
 from gnomon.replication.pool import Board, only_one
 from gnomon.run import Run
 from replication import orphans
-
-
-@pytest.fixture(scope="module")
-def papo() -> Experiment:
-    return load_experiment("papo")
-
-
-@pytest.fixture
-def planned(papo: Experiment, tmp_path: Path) -> list[Job]:
-    return plan_jobs(papo, resolve(papo), tmp_path)
 
 
 def test_a_finished_run_is_not_run_again(planned: list[Job]) -> None:

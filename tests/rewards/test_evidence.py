@@ -12,10 +12,12 @@ from gnomon.rewards.evidence import (
     abstains,
     accepted_answer,
     evidence_boxes,
+    evidence_first,
     evidence_format,
     evidence_margin,
     evidence_region,
     evidence_union,
+    ranked_boxes,
     ranked_matches,
     released_v1,
     resized,
@@ -203,10 +205,47 @@ def test_the_confident_choose_first_in_the_first_release() -> None:
     assert ranked_matches([((0, 0, 10, 10), 0.9)], []) == 0.0
 
 
+def first(answer: str, box: str = "[10, 10, 50, 50]", thought: str = "so") -> str:
+    boxes = f"[{{'Position': {box}, 'Confidence': 0.9}}]"
+    return f"<bbox>{boxes}</bbox><think>{thought}</think><answer>{answer}</answer>"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("pos", first("red"), 3.0),
+        ("rand", first("red"), 3.0),
+        ("pos", first("red", thought="it is not blue"), 1.0),
+        ("pos", first("blue"), 2.0),
+        ("pos", first("red", box="[60, 60, 90, 90]"), 1.0),
+        ("pos", "red", 1.0),
+        ("neg", first("unknown"), 3.0),
+        ("cf", first("red"), -1.0),
+        ("neg", "red", 0.0),
+    ],
+)
+def test_the_first_release_adds_layout_answer_and_regions(
+    kind: str, text: str, value: float
+) -> None:
+    sample = record(type=kind, y_star="red", r_plus_boxes=[R], r_minus_boxes=[[60, 60, 90, 90]])
+    assert evidence_first(text, sample) == pytest.approx(value)
+
+
+def test_the_first_release_refuses_a_type_of_neither() -> None:
+    with pytest.raises(ValueError, match="'other' is not one of"):
+        evidence_first("x", record(type="other", y_star="red"))
+
+
+def test_boxes_of_the_first_release_need_place_and_confidence() -> None:
+    for body in ("[{'Position': [1, 2, 3, 4]}]", "[[1, 2, 3, 4]]", "none", "[]", "[1]"):
+        assert ranked_boxes(f"<bbox>{body}</bbox>") is None
+
+
 @given(st.text(max_size=60))
 def test_no_text_breaks_a_reader(text: str) -> None:
     satori_boxes(f"<bbox>{text}</bbox>")
     evidence_boxes(f"<box>{text}</box>")
+    ranked_boxes(f"<bbox>{text}</bbox>")
     evidence_format(text)
     abstains(text)
 

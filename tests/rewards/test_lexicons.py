@@ -16,7 +16,13 @@ from gnomon.rewards.lexicons import (
     sentences_of,
     without_tag_spaces,
 )
-from gnomon.rewards.repetition import _lowered, _phrase_copies, repetition
+from gnomon.rewards.repetition import (
+    _echo_length,
+    _lowered,
+    _phrase_copies,
+    _sentence_copies,
+    repetition,
+)
 from gnomon.rewards.terms import length_ramp, revisual_format
 
 RESPONSE = (
@@ -268,7 +274,7 @@ FRAGMENTS = (
     "we must", "I missed that", "Now it is clear", "looking at the image again", "double-check",
     "upon closer inspection", "wait. The image", "the error was that ", " ", "  ", "\n", "\t", ". ",
     "! ", "..", "<think>", "</think>", " / ", "A", "_", "\u0130", "\u0131", "\u017f", "\u212a",
-    "\u03a3", "\u00e9", "\u65e5", "\u00a0", "\x1c", "hmm, I'm not sure", "I notice that ",
+    "\u03a3", "\0", "\u00e9", "\u65e5", "\u00a0", "\x1c", "hmm, I'm not sure", "I notice that ",
 )  # fmt: skip
 TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=10).map("".join)
 PHRASES = (
@@ -304,8 +310,45 @@ def test_texts_are_cleaned_and_cut_as_by_the_released_patterns(text: str) -> Non
     assert _lowered(text) == "".join(low)
 
 
-@given(st.lists(st.sampled_from("abcd"), max_size=200), st.integers(1, 40))
-def test_copies_of_phrases_are_counted_up_to_the_full_penalty(words: list[str], other: int) -> None:
-    words = [*words, *map(str, range(other)), *words[:9]]
+@given(st.text("a.!? \n\t\x1c\u2003\u3000\0", max_size=30))
+def test_sentences_are_those_of_the_pattern_whatever_the_whitespace(text: str) -> None:
+    assert sentences_of(text) == re.split(r"(?<=[.!?])\s+", text)
+
+
+def test_every_whitespace_ends_a_sentence() -> None:
+    every = "".join(map(chr, range(0x110000)))
+    assert set(lexicons._SPACES) == set(re.findall(r"\s", every))
+
+
+WORDS = st.lists(st.sampled_from("abcd"), max_size=120)
+SENTENCES = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=9).map(
+    lambda words: " ".join(words) + "."
+)
+
+
+@given(WORDS, st.lists(SENTENCES, max_size=4), st.integers(1, 3), st.integers(0, 300))
+def test_copies_of_phrases_are_counted_up_to_the_full_penalty(
+    head: list[str], sentences: list[str], times: int, other: int
+) -> None:
+    text = " ".join([*head, "!", *(sentences * times), *map(str, range(other)), *head[:9]])
+    words = text.split()
     runs = Counter(zip(*(words[start:] for start in range(5)), strict=False))
-    assert min(6, _phrase_copies(words)) == min(6, sum(runs.values()) - len(runs))
+    wanted = min(6, sum(runs.values()) - len(runs))
+    assert min(6, _phrase_copies(text, _sentence_copies(sentences_of(text)))) == wanted
+    assert min(6, _phrase_copies(text, [])) == wanted
+
+
+@given(st.lists(SENTENCES, max_size=6), st.sampled_from([" ", "\n", " \t"]), st.integers(1, 8))
+@settings(deadline=None)
+def test_repetition_of_whole_sentences_equals_the_naive_count(
+    sentences: list[str], gap: str, times: int
+) -> None:
+    text = gap.join(sentences * times)[:200]
+    assert repetition(text) == pytest.approx(naive_repetition(text))
+
+
+@given(st.text("abc", max_size=40), st.text("abc", max_size=40))
+def test_an_echo_is_the_longest_ending_that_comes_again(before: str, after: str) -> None:
+    endings = (before[start:] for start in range(len(before) + 1))
+    longest = next(ending for ending in endings if ending in after)
+    assert _echo_length(before, after) == after.find(longest) + len(longest)

@@ -14,7 +14,6 @@ from gnomon.rewards.screens import (
     action_point,
     action_type,
     agent_step,
-    box_credit,
     click_score,
     gated_total,
     listed_action,
@@ -189,10 +188,6 @@ def test_an_agent_step_is_scored_from_its_record() -> None:
     assert agent_step(call(action="click", coordinate=[540, 1200]), sample) == 1.0
     assert agent_step(call(action="click", coordinate=[0, 0]), sample) == pytest.approx(0.2)
     assert agent_step("nothing", sample) == 0.0
-
-
-def test_the_box_credit_is_full_from_0_7_on() -> None:
-    assert box_credit((0, 0, 10, 10), (0, 0, 10, 5)) == pytest.approx(0.714286, abs=1e-6)
 
 
 def test_a_blank_step_block_names_no_sub_goal() -> None:

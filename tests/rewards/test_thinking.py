@@ -95,6 +95,24 @@ def test_each_term_fails_alone(text: str, parts: tuple[int, ...]) -> None:
     assert segmentation_parts(text, BOX, POINTS) == parts
 
 
+def test_smaller_pictures_have_smaller_limits() -> None:
+    said = '{"bbox": [105, 105, 205, 225], "points_1": [131, 141], "points_2": [168, 191]}'
+    text = f"<think>so</think><answer>{said}</answer>"
+    assert segmentation_parts(text, BOX, POINTS) == (1, 1, 1, 1, 1)
+    assert segmentation_parts(text, BOX, POINTS, (4.0, 100.0)) == (1, 1, 1, 1, 0)
+    assert segmentation_parts(text, BOX, POINTS, (10.0, 1.0)) == (1, 1, 1, 0, 1)
+
+
+def test_budgets_and_their_span_are_settings() -> None:
+    def worth(words: int, level: float) -> float:
+        sample = Sample("s", (), meta={"difficulty": level})
+        return thinking_length("word " * words, sample, budgets=(10.0, 20.0), span=10.0)
+
+    assert [worth(n, 2.0) for n in (10, 15, 20)] == pytest.approx([1.0, 0.5, 0.0])
+    assert [worth(n, 6.0) for n in (20, 25)] == pytest.approx([1.0, 0.5])
+    assert worth(99, 4.0) == 1.0
+
+
 def test_points_may_come_in_either_order() -> None:
     swapped = JSON.replace("[131,141]", "[168,191]", 1).replace(
         '"points_2": [168,191]', '"points_2": [131,141]'

@@ -17,13 +17,10 @@ from gnomon.rewards.transit import (
     map_answer,
     normalise_stop,
     read_legs,
-    read_stop_list,
     route,
     route_details,
     short_answer,
     short_answer_is_right,
-    stop_list_bonus,
-    structured_score,
 )
 
 LINES = {
@@ -171,37 +168,18 @@ def test_a_number_with_a_point_is_no_count() -> None:
     assert short_answer_is_right(r"\boxed{no}", 0, "TorF2")
 
 
-def test_the_worked_stop_list() -> None:
-    listed = read_stop_list("Stops: [Bode, Bode, and Euler.]")
-    assert listed == ["Bode", "Bode", "Euler"]
-    assert stop_list_bonus(listed, "Ada", "Darwin", MAP) == -0.5
-    assert read_stop_list("stops: none") == read_stop_list("Stops: [a, b") == []
-    with pytest.raises(ValueError, match="no line holds both"):
-        stop_list_bonus([], "Ada", "Fermat", MAP)
-
-
-def test_the_map_score_takes_the_best_plan() -> None:
-    legs, other = read_legs(BOTH), read_legs(written(("West", "Ada", "Fermat")))
-    assert structured_score(legs, [other, legs], True) == 9 + 10
-    assert structured_score([], [legs], False) == 0.0
-
-
 @given(st.text(max_size=80))
 def test_no_text_breaks_a_reader(text: Any) -> None:
     read_legs(text, any_case=True)
     normalise_stop(text)
     short_answer(text)
-    read_stop_list("stops:[" + text)
 
 
-@pytest.mark.parametrize(
-    "piece", ["(", "Stops: [", "Arrival Stop:", "oxed{", "}", "--", "the answer is"]
-)
+@pytest.mark.parametrize("piece", ["(", "Arrival Stop:", "oxed{", "}", "--", "the answer is"])
 def test_reading_takes_linear_time(piece: str) -> None:
     start = time.process_time()
     text = piece * 10_000
     read_legs(text, any_case=True)
     normalise_stop(text)
     short_answer(text)
-    read_stop_list(text)
     assert time.process_time() - start < 1.5

@@ -20,6 +20,7 @@ from gnomon.recipe import (
     Demonstrations,
     Model,
     Optimizer,
+    Prefix,
     Regulariser,
     Reinforce,
     RewardKl,
@@ -426,7 +427,7 @@ def test_a_demonstration_takes_the_last_place_of_its_group(open_stage: Open, tmp
         )
         teacher = group.members[-1].rollout
         assert (teacher.text, teacher.stop, set(teacher.logp)) == ("3.", "end", {0.0})
-    assert experience.off_policy_N.tolist() == [0.0, 0.0, 0.0, 1.0] * PROMPTS
+    assert (experience.given_N > 0).tolist() == [False, False, False, True] * PROMPTS
     # One baseline for all: rewards 0 1 2 5 give -2 -1 0 3, the teacher's included.
     assert experience.advantages_N.tolist() == pytest.approx([-2.0, -1.0, 0.0, 3.0] * PROMPTS)
 
@@ -436,8 +437,54 @@ def test_a_missing_or_overlong_demonstration_makes_an_ordinary_rollout(
 ):
     stage = shown(tmp_path, "", "3.\n\n" * 9)
     experience = collected(stage, open_stage(stage))
-    assert not experience.off_policy_N.any()
+    assert not experience.given_N.any()
     assert all(len(group.members) == ROLLOUTS for group in experience.groups)
+
+
+def prefixed(tmp_path: Path, ratio: float, *texts: str, **changes: Any) -> Reinforce:
+    how = Prefix(bounds=(ratio, ratio))
+    return shown(tmp_path, *texts, demonstrations=Demonstrations(prefix=how), **changes)
+
+
+def test_the_policy_goes_on_from_the_beginning_of_a_demonstration(open_stage: Open, tmp_path: Path):
+    text = "1 2 3"
+    whole = collected(stage := shown(tmp_path, text, text), open_stage(stage))
+    begun = collected(stage := prefixed(tmp_path, 0.5, text, text), open_stage(stage))
+    for one, other, row in zip(
+        whole.groups, begun.groups, begun.rows[ROLLOUTS - 1 :: ROLLOUTS], strict=True
+    ):
+        full, cut = one.members[-1].rollout, other.members[-1].rollout
+        given = len(full.token_ids) // 2
+        assert cut.given == given < len(cut.token_ids) <= stage.sampling.max_new_tokens
+        assert cut.token_ids[:given] == full.token_ids[:given]
+        assert set(cut.logp[:given]) == {0.0} and all(logp < 0 for logp in cut.logp[given:])
+        assert row.token_ids.tolist() == list(cut.token_ids)
+        assert cut.text.startswith("1")
+
+
+def test_only_what_was_given_counts_as_a_demonstration(open_stage: Open, tmp_path: Path):
+    stage = prefixed(tmp_path, 0.5, "1 2 3", "1 2 3")
+    experience = collected(stage, open_stage(stage))
+    places = list(range(len(experience.rows)))
+    marks = experience.off_policy_of(places, int(experience.mask_NT.shape[1]))
+    assert marks.sum(1).tolist() == experience.given_N.tolist()
+    assert 0 < experience.given_N[ROLLOUTS - 1] < len(experience.rows[ROLLOUTS - 1])
+    assert one_step(stage, open_stage(stage))["mismatch"] < 1e-4
+
+
+def test_a_prefix_of_nothing_makes_an_ordinary_rollout(open_stage: Open, tmp_path: Path):
+    stage = prefixed(tmp_path, 0.0, "3.", "3.")
+    assert not collected(stage, open_stage(stage)).given_N.any()
+
+
+def test_a_whole_prefix_is_the_demonstration_and_nothing_is_written_behind_it(
+    open_stage: Open, tmp_path: Path
+):
+    """The trap: what follows the end token of a whole prefix must not be trained on."""
+    stage = prefixed(tmp_path, 1.0, "3.", "3.")
+    for group in collected(stage, open_stage(stage)).groups:
+        teacher = group.members[-1].rollout
+        assert (teacher.text, teacher.stop, teacher.given) == ("3.", "end", len(teacher.token_ids))
 
 
 def test_only_the_shaped_loss_reaches_a_demonstration(open_stage: Open, tmp_path: Path):
@@ -454,7 +501,7 @@ def test_a_correction_leaves_demonstrations_alone(open_stage: Open, tmp_path: Pa
     stage = shown(tmp_path, "3.", "3.", corrections=(Use("truncate"),))
     experience = collected(stage, open_stage(stage))
     assert experience.importance_NT is not None
-    teachers = experience.off_policy_N.bool()
+    teachers = experience.given_N > 0
     kept = experience.mask_NT[teachers].bool()
     assert experience.importance_NT[teachers][kept].tolist() == [1.0] * int(kept.sum())
     assert not torch.cat([experience.old_logp[i] for i in teachers.nonzero()[:, 0]]).any()

@@ -103,8 +103,24 @@ def test_a_sample_without_a_box_says_what_to_use():
 
 
 def test_the_most_salient_patches_are_hidden():
-    saliency = torch.tensor([[0.1, 0.9], [0.5, 0.5]])
-    assert saliency_patches(saliency, 0.5).int().tolist() == [[0, 1], [1, 0]]
+    asked = sample(meta={"saliency": [[0.1, 0.9], [0.5, 0.5]]})
+    found = saliency_patches((2, 2), asked, share=0.5)
+    assert found.int().tolist() == [[0, 1], [1, 0]]
+
+
+def test_a_patch_is_as_salient_as_its_part_of_a_finer_table():
+    table = np.zeros((4, 6))
+    table[2:, 3:] = 0.2
+    table[0, 0] = 0.5
+    found = saliency_patches((2, 2), sample(meta={"map": table}), key="map", share=0.25)
+    assert found.int().tolist() == [[0, 0], [0, 1]]
+
+
+def test_a_sample_without_saliency_says_what_to_use():
+    with pytest.raises(ValueError, match="use random-patches"):
+        saliency_patches((2, 2), sample())
+    with pytest.raises(ValueError, match="share=2"):
+        saliency_patches((2, 2), sample(meta={"saliency": [[1.0]]}), share=2.0)
 
 
 def test_hiding_patches_is_hiding_pixels_before_the_processor(

@@ -6,15 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from gnomon.recipe import Prefix
 from gnomon.rl.aggregation import Totals, seq_mean_token_sum_norm
 from gnomon.rl.guidance import (
     SHAPES,
     demonstration_prefix,
-    guidance_statistics,
     luffy,
     prefix_ratios,
     shaped_ratio,
 )
+from gnomon.rl.meter import Meter
 
 NEW = torch.tensor([[0.6, 0.4], [0.1, 0.9]]).log()
 OLD = torch.tensor([[0.5, 0.5], [0.5, 0.5]]).log()
@@ -47,13 +48,19 @@ def test_the_gradient_of_a_teachers_token_is_largest_at_gamma():
     assert logp[gradient.argmin()].exp().item() == pytest.approx(0.1, abs=2e-3)
 
 
+def guided(loss: Tensor, teacher: Tensor) -> dict[str, float]:
+    meter = Meter()
+    known = {"logp": NEW, "old_logp": OLD, "mask": MASK, "off_policy": teacher}
+    meter.add_guidance(known, loss)
+    return meter.means()
+
+
 def test_the_worked_example_of_the_mixed_loss():
     loss, stats = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER)
-    numbers = guidance_statistics(NEW, OLD, loss, MASK, TEACHER)
-    assert numbers["on_loss"] == pytest.approx(0.125)
-    assert numbers["off_loss"] == pytest.approx(-0.6125)
-    assert numbers["on_policy_prob"] == pytest.approx(0.5)
-    assert numbers["off_policy_prob"] == pytest.approx(0.5)
+    numbers = guided(loss, TEACHER)
+    assert numbers == pytest.approx(
+        {"on_loss": 0.125, "off_loss": -0.6125, "on_policy_prob": 0.5, "off_policy_prob": 0.5}
+    )
     total = seq_mean_token_sum_norm(loss, MASK, Totals.of(MASK), length=2)
     assert total.item() == pytest.approx(-0.4875)
     assert stats["off_ratio"].sum().item() == pytest.approx(SHAPED)
@@ -121,7 +128,7 @@ def test_a_batch_without_demonstrations_reports_zeros():
     """The trap: shaping on an empty set divides by zero in the logging means."""
     nobody = torch.zeros(2, 2)
     loss, _ = luffy(NEW, OLD, ADVANTAGES, MASK, nobody)
-    numbers = guidance_statistics(NEW, OLD, loss, MASK, nobody)
+    numbers = guided(loss, nobody)
     assert (numbers["off_loss"], numbers["off_policy_prob"]) == (0.0, 0.0)
 
 
@@ -144,7 +151,8 @@ def test_a_ratio_outside_of_zero_and_one_is_refused():
 
 def ratios(strategy: str, step: int, count: int = 500, **settings: object) -> Tensor:
     generator = torch.Generator().manual_seed(step)
-    return torch.tensor(prefix_ratios(strategy, count, step, generator, **settings))
+    how = Prefix(strategy=strategy, **settings).model_dump(exclude={"origins", "strategy"})
+    return torch.tensor(prefix_ratios(strategy, count, step, generator, **how))
 
 
 def test_the_linear_strategy_falls_to_nothing():
@@ -170,3 +178,9 @@ def test_random_ratios_stay_within_the_bounds():
     assert ratios("random", 1).tolist() == [1.0] * 500
     found = ratios("random", 1, bounds=(0.2, 0.6))
     assert 0.2 <= found.min() < found.max() <= 0.6
+
+
+@pytest.mark.parametrize("bounds", [(0.6, 0.2), (0.0, 1.1), (-0.1, 0.5)])
+def test_bounds_that_are_no_shares_are_refused(bounds: tuple[float, float]):
+    with pytest.raises(ValueError, match="two shares from 0 to 1"):
+        Prefix(bounds=bounds)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -50,3 +51,15 @@ def test_boxes_are_hidden_at_the_size_of_the_stored_image(
     )
     changed = (hidden.percepts[0].patches_PD != prompt.percepts[0].patches_PD).any(1)
     assert changed.float().mean() == 0.25
+
+
+def test_every_frame_of_a_video_is_drawn_for_itself(
+    tiny_policy: Policy, tiny_encoder: Encoder, film: Callable[..., Media]
+) -> None:
+    asked = Sample("a", (Message("user", "<image>?"),), media=(film(3, 56),))
+    prompt = tiny_encoder.prompt(asked, direct())
+    corruption = part("corruption", "semantic-blocks")
+    boxed = dataclasses.replace(asked, meta={"boxes": [(0, 0, 28, 28)]})
+    [hidden] = corrupted(tiny_policy, corruption, [boxed], [prompt], torch.Generator(), None)
+    for before, after in zip(prompt.percepts, hidden.percepts, strict=True):
+        assert (after.patches_PD != before.patches_PD).any(1).float().mean() == 0.25

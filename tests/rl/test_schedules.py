@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 
 from gnomon.parts import part
 from gnomon.rl.schedules import (
-    Phase,
     constant,
     cosine,
     delayed_decay,
     delayed_linear,
     linear,
     linear_ramp,
-    phase_at,
 )
 
 lengths = st.integers(1, 50)
@@ -120,11 +118,3 @@ def test_the_worked_example_of_the_ramp_of_papo():
 
 def test_a_ramp_over_less_than_one_update_ends_after_it():
     assert [linear_ramp(step, 1, start=1.0, share=0.5) for step in (0, 1)] == [1.0, 0.0]
-
-
-def test_the_worked_example_of_the_phases_of_vision_r1():
-    phases = [Phase(4096, 16, 100), Phase(8192, 8, 100), Phase(16384, 4, 100)]
-    found = [phase_at(step, phases) for step in (0, 99, 100, 250)]
-    assert found == [phases[0], phases[0], phases[1], phases[2]]
-    assert len({phase.tokens * phase.rollouts for phase in phases}) == 1
-    assert phase_at(200, phases[:2]) is None

@@ -193,6 +193,15 @@ def test_a_prompt_has_one_placeholder_for_each_image_and_its_picture(
     assert request(tiny_policy, text, plain) == {"prompt_token_ids": plain.token_ids.tolist()}
 
 
+def test_a_video_is_handed_over_as_its_frames(
+    tiny_policy: Policy, tiny_encoder: Encoder, film: Paint
+) -> None:
+    made = Sample("video", (Message("user", "<image>What?"),), (film(3),))
+    asked = request(tiny_policy, made, tiny_encoder.prompt(made, STYLE))
+    assert asked["prompt_token_ids"].count(tiny_policy.placeholder_id) == 3
+    assert [image.size for image in asked["multi_modal_data"]["image"]] == [(28, 28)] * 3
+
+
 def test_placeholders_of_images_side_by_side_are_told_apart(
     tiny_policy: Policy, tiny_encoder: Encoder, paint: Paint
 ) -> None:
@@ -203,6 +212,16 @@ def test_placeholders_of_images_side_by_side_are_told_apart(
     assert ids.count(tiny_policy.placeholder_id) == 3
     others = [token for token in prompt.token_ids.tolist() if token != tiny_policy.placeholder_id]
     assert [token for token in ids if token != tiny_policy.placeholder_id] == others
+
+
+def test_a_prompt_that_goes_on_from_given_tokens_is_asked_whole(
+    tiny_policy: Policy, tiny_encoder: Encoder, paint: Paint
+) -> None:
+    made = Sample("begun", (Message("user", "<image>?"),), (paint("red"),))
+    prompt = tiny_encoder.prompt(made, STYLE)
+    begun = prompt.extend((60, 61), (0, 0))
+    ids = [unexpanded(p, tiny_policy.placeholder_id) for p in (prompt, begun)]
+    assert ids[1] == [*ids[0], 60, 61]
 
 
 def test_new_weights_are_handed_over_once_and_old_computations_forgotten(

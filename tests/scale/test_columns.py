@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from gnomon.data.fixtures.make_revisual_r1 import multimodal_rows, write_fixture
 from gnomon.media.audio import write_wav
-from gnomon.recipe import Model, Optimizer, Recipe, Reinforce, Reward, Sampling, Sft, Use
+from gnomon.recipe import Model, Optimizer, Recipe, Reinforce, Reward, Sampling, Sft, Use, Video
 from gnomon.records import BadRecord, Media
 from gnomon.scale.columns import DataCheck, Pixels, Window, check_data
 
@@ -189,3 +190,18 @@ def test_each_budget_takes_its_own_kind_of_media() -> None:
     with pytest.raises(BadRecord):
         PIXELS.tokens_of(sound(1.0), None)
     assert Window(5, 320).told == "Sounds of at most 5 s, 12.5 tokens a second"
+
+
+def test_a_video_counts_as_the_frames_that_the_recipe_shows(
+    tmp_path: Path, film: Callable[..., Media]
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    row = {"problem": "What?", "videos": [film(6, 28).data], "answer": "1"}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "data.parquet")
+    stage = rewarded(Use("parquet", path=str(tmp_path / "data.parquet")))
+    model = Model(path="Qwen/Qwen2.5-VL-3B-Instruct", video=Video(most=4))
+    recipe = Recipe(name="r", scale="full", model=model, stages=(stage,))
+    data = check_data(recipe, stage, Pixels(784, 784, 28))
+    assert (data.media, data.lengths.media, data.problems) == (4, 4, ())

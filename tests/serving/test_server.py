@@ -85,6 +85,31 @@ def test_an_image_changes_the_prompt(client: openai.OpenAI, paint: Callable[...,
     assert answer.usage.prompt_tokens > ask(client).usage.prompt_tokens
 
 
+def test_a_video_is_read_as_its_frames(client: openai.OpenAI, film: Callable[..., Media]) -> None:
+    used = []
+    for count in (1, 3):
+        data = base64.b64encode(film(count).data or b"").decode()
+        block = {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{data}"}}
+        content = [block, {"type": "text", "text": "How many circles are red?"}]
+        answer = ask(client, messages=[{"role": "user", "content": content}])
+        used.append(answer.usage.prompt_tokens - ask(client).usage.prompt_tokens)
+    assert 0 < 2 * used[0] < used[1]
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("http://127.0.0.1/a.mp4", "videos must be data URIs"),
+        ("data:image/png;base64,aGVsbG8=", "videos must be data URIs"),
+        ("data:video/mp4;base64,aGVsbG8=", "no video of a known format"),
+    ],
+)
+def test_a_video_that_is_none_is_refused(client: openai.OpenAI, url: str, message: str) -> None:
+    block = {"type": "video_url", "video_url": {"url": url}}
+    with pytest.raises(openai.BadRequestError, match=message):
+        ask(client, messages=[{"role": "user", "content": [block]}])
+
+
 def test_a_system_text_and_several_choices_are_understood(client: openai.OpenAI) -> None:
     turns = [{"role": "system", "content": "Be short."}, *QUESTION]
     answer = ask(client, messages=turns, n=3, temperature=1, seed=1)

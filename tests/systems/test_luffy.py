@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,11 @@ import pytest
 import torch
 
 from gnomon.catalogue import load_recipe
-from gnomon.recipe import Reinforce, build, override
+from gnomon.recipe import build, override
 from gnomon.training import train
+from systems.stages import reinforce
 
-
-def stage(scale: Any) -> Reinforce:
-    found = load_recipe("luffy", scale).stages[-1]
-    assert isinstance(found, Reinforce)
-    return found
+stage = partial(reinforce, "luffy")
 
 
 def test_the_constants_are_those_of_the_specification(

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 import torch
 
-from gnomon.catalogue import load_recipe
 from gnomon.data.fixtures import fixture_for
-from gnomon.recipe import Reinforce, Use, build
+from gnomon.recipe import Use, build
 from gnomon.recipes.onethinker import GROUNDED, PLAIN
 from gnomon.records import Graded, Group, Outcome, Rollout, Sample, Verdict
 from gnomon.rewards.score import Term, score
+from systems.stages import reinforce
 
-
-def stage(scale: Any) -> Reinforce:
-    found = load_recipe("onethinker", scale).stages[-1]
-    assert isinstance(found, Reinforce)
-    return found
+stage = partial(reinforce, "onethinker")
 
 
 def reward_of(sample: Sample, response: str) -> float:

@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
 
-from gnomon.catalogue import load_recipe
-from gnomon.recipe import Reinforce, build
+from gnomon.recipe import build
+from systems.stages import reinforce
 
-
-def stage(scale: Any) -> Reinforce:
-    found = load_recipe("papo", scale).stages[-1]
-    assert isinstance(found, Reinforce)
-    return found
+stage = partial(reinforce, "papo")
 
 
 def test_the_constants_are_those_of_the_specification(

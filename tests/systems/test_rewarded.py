@@ -7,6 +7,7 @@ import pytest
 
 from gnomon.catalogue import load_recipe, recipe_scales
 from gnomon.data.fixtures.make_rewarded import TABLE, write_fixtures
+from gnomon.media.video import open_video
 from gnomon.models.load import ModelError
 from gnomon.models.policy import Policy
 from gnomon.plan import constants, plan
@@ -20,12 +21,11 @@ from rl_steps import open_context, steps_of
 
 MICRO = ("rewarded", "satori-r1", "visionary-r1", "perception-r1", "racro",
          "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1",
-         "rewardmap", "ui-r1", "r1-aqa")  # fmt: skip
+         "rewardmap", "ui-r1", "temporal-r1", "acre", "defacto", "pixelthink",
+         "r1-aqa")  # fmt: skip
 HEARING = ("r1-aqa",)
 WAITING = {
-    "acre": "lettered options", "humanomni-v2": "videos with sound",
-    "defacto": "hidden evidence", "pixelthink": "masks",
-    "temporal-r1": "videos",
+    "humanomni-v2": "videos with sound",
 }  # fmt: skip
 UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B"}
 SYSTEMS = (*MICRO, *WAITING)
@@ -90,6 +90,7 @@ CONSTANTS: dict[str, dict[str, Any]] = {
         "stages.cold-start.optimizer.learning_rate.warmup": 0.015,
     },
     "temporal-r1": {
+        "sampling.max_new_tokens": 2048, "max_tokens": 4096, "rollouts": 8,
         "rewards.interval.weight": 0.5, "rewards.interval-format.weight": 0.5, KL: 0.01,
         "prompts": 16, "regularisers.entropy-bonus.coefficient.value": 1e-3,
     },
@@ -223,6 +224,28 @@ def test_rewardmap_asks_the_kinds_of_a_step_about_our_own_maps() -> None:
     assert [list(kinds) for kinds in asked] == [
         ["TorF1", "TorF2"], ["Counting2", "Counting3"], ["Counting1"], ["planning"],
     ]  # fmt: skip
+
+
+def test_a_right_answer_about_a_video_earns_all_that_its_terms_pay() -> None:
+    recipe = load_recipe("temporal-r1", "micro")
+    stage = recipe.stages[-1]
+    style, source = build("format", stage.format)(), build("source", stage.data)()
+    grader = build("grader", stage.grader)  # type: ignore[union-attr]
+    for sample in (source[index] for index in range(12)):
+        response = style.render(sample.meta["thought"], sample.meta["answer_text"])
+        verdict = grader(style.parse(response).answer, sample.answer)
+        terms = [r for r in stage.rewards if sample.task in r.tasks]  # type: ignore[union-attr]
+        known = {"response": response, "sample": sample, "verdict": verdict}
+        scores = [build("reward", term.part).supply(known) for term in terms]
+        assert scores == [pytest.approx(1.0), 1.0], (sample.task, response)
+
+
+def test_the_moment_of_a_record_lies_within_its_video() -> None:
+    recipe = load_recipe("temporal-r1", "full")
+    [sample, *_] = records(recipe, recipe.stages[0])
+    clip = open_video(sample.media[0])
+    assert sample.messages[0].text == "<image>When does the square move?"
+    assert clip.seconds == sample.meta["video_length"]
 
 
 def test_the_fixtures_are_what_their_maker_writes(tmp_path: Path) -> None:

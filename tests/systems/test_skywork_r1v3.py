@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,13 +9,10 @@ import torch
 
 from gnomon.catalogue import load_recipe
 from gnomon.plan import plan
-from gnomon.recipe import Reinforce, build
+from gnomon.recipe import build
+from systems.stages import reinforce
 
-
-def stage(scale: Any) -> Reinforce:
-    found = load_recipe("skywork-r1v3", scale).stages[1]
-    assert isinstance(found, Reinforce)
-    return found
+stage = partial(reinforce, "skywork-r1v3", place=1)
 
 
 def test_the_constants_are_those_of_the_specification(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -61,3 +62,19 @@ def test_the_gated_reward_comes_after_a_cold_start_that_teaches_the_layout(scale
     for phase in phases(scale):
         assert [reward.part.part for reward in phase.rewards] == ["format-and-result"]
         assert phase.aggregate.part == "seq-mean-token-mean"
+
+
+def test_the_worked_example_of_the_schedule_with_a_third_phase() -> None:
+    """At steps 0, 99, 100 and 250; at step 200 the two phases of the recipe are done."""
+    short, longer = phases("full")
+    sampling = longer.sampling.model_copy(update={"max_new_tokens": 16384})
+    third = longer.model_copy(update={"rollouts": 4, "sampling": sampling})
+
+    def at(step: int, stages: list[Reinforce]) -> tuple[int, int] | None:
+        ends = accumulate(stage.steps for stage in stages)
+        now = next((s for s, end in zip(stages, ends, strict=True) if step < end), None)
+        return (now.sampling.max_new_tokens, now.rollouts) if now else None
+
+    found = [at(step, [short, longer, third]) for step in (0, 99, 100, 250)]
+    assert found == [(4096, 16), (4096, 16), (8192, 8), (16384, 4)]
+    assert at(200, [short, longer]) is None

@@ -146,3 +146,15 @@ def test_wrong_answers_are_not_confirmed():
         question = task.pose(np.random.default_rng(0), 3)
         answer = Answer(question.answer.kind, wrong)
         assert not task.confirm(replace(question, answer=answer, answer_text="[]"))
+
+
+def test_what_is_seen_is_the_composite_of_the_layers_alone():
+    """A word's soft edge lies over what is below it, and opaque layers hide it."""
+    question = posed("topmost", 5)
+    (medium,) = question.show()
+    image = np.asarray(open_image(medium)).astype(int)
+    for label, (x1, y1, x2, y2) in question.facts["layers"][-1:]:
+        word = image[y1:y2, x1:x2]
+        assert label.startswith("word ")
+        assert (word.max(axis=2) < 16).any()
+    assert (image[0, 0] == 255).all()

@@ -12,7 +12,6 @@ from gnomon.worlds.editing import (
     hidden_boxes,
     inscribed_points,
     layers,
-    mask_at_random,
     mask_of,
     occlude,
     occlude_softly,
@@ -144,25 +143,6 @@ def test_a_swap_that_cannot_be_is_refused(item, attribute, value, match):
 
 
 # -- what is hidden ----------------------------------------------------------------------------
-
-
-def test_a_share_of_patches_is_black():
-    white = Image.new("RGB", (1400, 1400), "white")
-    shown = np.asarray(mask_at_random(white, np.random.default_rng(0)))
-    assert (shown == 0).mean() == pytest.approx(0.6, abs=0.02)
-    patches = shown.reshape(100, 14, 100, 14, 3)
-    assert (patches.min(axis=(1, 3)) == patches.max(axis=(1, 3))).all()
-
-
-def test_patches_at_the_border_are_cut():
-    shown = mask_at_random(Image.new("RGB", (15, 20)), np.random.default_rng(0), share=1.0)
-    assert shown.size == (15, 20)
-
-
-@pytest.mark.parametrize("share, patch", [(1.1, 14), (-0.1, 14), (0.5, 0)])
-def test_a_share_that_is_none_is_refused(share, patch):
-    with pytest.raises(ValueError, match="share"):
-        mask_at_random(Image.new("RGB", (8, 8)), np.random.default_rng(0), share=share, patch=patch)
 
 
 def test_a_hidden_box_is_black_inside_and_untouched_outside():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 
 import numpy as np
 import pytest
 
 from gnomon.grading.geometry import box_iou
+from gnomon.grading.prompted import read_prompt
 from gnomon.records import Answer
 from gnomon.worlds.edits import TASKS
 from gnomon.worlds.pictures import colour_at, corner_of, pixels_of
@@ -34,6 +36,9 @@ def test_the_box_and_points_of_pixelthink_fit_the_mask():
         assert numbers[:4] == list(question.facts["box"])
         assert question.facts["solution"].startswith("<box>(")
         assert 1 <= question.facts["difficulty_score_model"] <= 10
+        prompt = read_prompt(question.sections["prompt"])
+        assert prompt is not None and prompt.box == question.facts["box"]
+        assert prompt.points == question.facts["points"]
 
 
 def test_defacto_variants_come_about_equally_often():
@@ -49,6 +54,19 @@ def test_only_hidden_evidence_makes_the_answer_unknown():
         assert unknown or question.answer_text == facts["y_star"]
         assert facts["type"] == "cf" or set(hidden) <= set(facts["r_minus_boxes"])
         assert facts["r_plus_boxes"] and facts["r_minus_boxes"]
+
+
+def test_the_same_questions_come_with_nothing_hidden():
+    for question in drawn("evidence-pos", 20):
+        assert question.facts["type"] == "pos" and not question.facts["hidden_boxes"]
+        assert question.answer.value != "unknown"
+
+
+def test_the_worked_boxes_are_null_where_the_evidence_is_hidden():
+    for question in drawn("evidence", 40):
+        told, facts = json.loads(question.sections["box"]), question.facts
+        boxes = [list(box) for box in facts["r_plus_boxes"]]
+        assert told == (None if facts["type"] == "cf" else boxes)
 
 
 def test_the_hidden_shape_does_not_shine_through():
@@ -101,6 +119,7 @@ WRONG = {
     "refer-mask": Answer("mask", np.ones((112, 112), dtype=bool)),
     "related": Answer("set", ("a9",)),
     "evidence": Answer("count", 9),
+    "evidence-pos": Answer("count", 9),
     "masked-shape": Answer("text", "grey ghost"),
     "difference": Answer("text", "e5"),
     "differences": Answer("count", 9),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gnomon.media.image import open_image
+from gnomon.parts import PartError
 from gnomon.records import Answer
 from gnomon.worlds.exams import (
     COLOURS,
@@ -79,7 +80,7 @@ def test_pictures_of_a_problem_are_restyled():
 
 
 def test_an_unknown_form_is_refused():
-    with pytest.raises(KeyError):
+    with pytest.raises(PartError, match="no form named 'essay'; known: choice"):
         in_form(np.random.default_rng(0), draw_problem(np.random.default_rng(0), 1), "essay")
 
 

@@ -13,8 +13,8 @@ from gnomon.worlds.film import (
     draw_cast,
     draw_film,
     draw_script,
+    drawn,
     film_mp4,
-    pictures,
 )
 
 
@@ -78,7 +78,7 @@ def test_the_file_holds_all_frames_at_their_times():
     assert clip.times == tuple(frame / made.fps for frame in range(made.frames))
     gaps = [
         np.abs(np.asarray(one, dtype=int) - np.asarray(other, dtype=int)).mean()
-        for one, other in zip(clip.frames, pictures(made), strict=True)
+        for one, other in zip(clip.frames, drawn(made), strict=True)
     ]
     assert max(gaps) < 3
 

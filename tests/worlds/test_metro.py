@@ -6,13 +6,13 @@ import pytest
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
+from gnomon.rewards.stops import map_score, stop_list_bonus
 from gnomon.rewards.transit import (
     TransitMap,
     difficulty_factor,
     map_answer,
     route,
     route_details,
-    stop_list_bonus,
 )
 from gnomon.worlds.metro import TASKS, fewest_transfers, routes_from, walk
 from gnomon.worlds.metro_map import EXTENTS, NAMES, Extent, draw_metro, lay_out
@@ -195,3 +195,11 @@ def test_the_thought_of_a_plan_names_its_rides():
     (question,) = drawn("planning", 2, 1)
     legs = question.thought.split(". ")[-2:]
     assert all(" from " in leg and " to " in leg for leg in legs)
+
+
+def test_the_written_plan_of_a_ride_scores_in_full_on_its_own_map():
+    source = world_source(world="metro", tasks=["planning"])
+    for index in range(10):
+        sample = source[index]
+        legs = sample.meta["question_transfer_count"] + 1
+        assert map_score(sample.meta["answer_text"], sample) == min(10, 1 + 4 * legs) + 10

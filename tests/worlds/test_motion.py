@@ -10,7 +10,8 @@ import pytest
 from gnomon.records import Answer
 from gnomon.worlds.choosing import listed, optional
 from gnomon.worlds.motion import TASKS
-from gnomon.worlds.world import LEVELS, Posed, world_task
+from gnomon.worlds.watching import watch
+from gnomon.worlds.world import LEVELS, Posed, draw_posed, world_task
 
 NAMES = [task.name for task in TASKS]
 
@@ -107,3 +108,12 @@ def test_options_keep_the_right_text_under_its_letter():
     assert list(answer.options) == ["A", "B", "C", "D"]
     assert "d" not in answer.options.values()
     assert listed({"A": "x", "B": "y"}) == "\nA. x\nB. y"
+
+
+@pytest.mark.parametrize("seed, level", [([21, 2, 7], 2), ([1, 4, 7], 4)])
+def test_a_small_shape_that_is_lost_in_the_one_it_touches_is_seen_to_touch_it(seed, level):
+    task = world_task("motion", "touch")
+    question = draw_posed(task, np.random.default_rng(seed), level, "train")
+    (video,) = question.show()
+    assert any(len(seen) < question.facts["shapes"] for seen in watch(video).seen)
+    assert task.confirm(question)

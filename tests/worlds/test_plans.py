@@ -47,6 +47,7 @@ def posed(task, level, seed=0):
         ((1, 0, ""), "portal", (2, 1, "")),
         ((2, 1, ""), "portal", (1, 0, "")),
         ((0, 0, ""), "portal", None),
+        ((1, 0, ""), "fly", None),
     ],
 )
 def test_a_step_leads_where_the_map_lets_it(state, step, after):

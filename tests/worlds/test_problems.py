@@ -76,3 +76,13 @@ def test_no_problem_is_in_both_splits_in_any_wording(name: str) -> None:
 def test_a_split_that_never_comes_is_an_error() -> None:
     with pytest.raises(ValueError, match="no nowhere problem of 'logic'"):
         draw_problem("logic", np.random.default_rng(0), 1, "nowhere")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_difficulty_grows_the_steps_of_a_solution(name: str) -> None:
+    def steps(level: int) -> int:
+        _, question = PROBLEMS[name](np.random.default_rng(level), level)
+        told = question.thought.partition("order:")[0]
+        return told.count(".")
+
+    assert [steps(level) for level in range(1, 6)] == [1, 2, 3, 4, 5]

@@ -7,9 +7,10 @@ import pytest
 from gnomon.media.image import open_image
 from gnomon.records import Answer
 from gnomon.rewards.screens import action_point, action_type, agent_step
+from gnomon.worlds.actions import as_call
 from gnomon.worlds.interface import LABELS, SIZES, draw_screen
 from gnomon.worlds.scene import split_of
-from gnomon.worlds.screens import TASKS, as_call, confirm_goal, plan_steps
+from gnomon.worlds.screens import TASKS, confirm_goal, plan_steps
 from gnomon.worlds.world import world_source
 
 BY_NAME = {task.name: task for task in TASKS}

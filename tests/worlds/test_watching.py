@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from gnomon.media.video import write_mp4
+from gnomon.media.mp4 import write_mp4
 from gnomon.records import BadRecord, Media
 from gnomon.worlds.film import draw_cast, draw_film, draw_script, film_mp4
 from gnomon.worlds.watching import watch

@@ -19,7 +19,7 @@ from typing import Any
 
 from gnomon.auxiliary.cache import Cache
 from gnomon.auxiliary.reader import Counts, ReaderError, Replies, Request
-from gnomon.media.files import resolve_path
+from gnomon.media.files import check_kind, read_bytes
 from gnomon.media.image import MAX_BYTES
 from gnomon.parts import register
 from gnomon.records import BadRecord, Media
@@ -172,10 +172,11 @@ class EndpointReader:
 def chat_body(
     request: Request, settings: EndpointSettings, root: Path | None = None
 ) -> dict[str, Any]:
-    """Arguments of ``chat.completions.create``; images become data URIs in their places.
+    """Arguments of ``chat.completions.create``; images and videos become data URIs in their places.
 
-    A prefix becomes a last turn of the assistant that is to be continued, as vLLM and ``gnomon
-    serve`` understand it. Raises `BadRecord` for an image that cannot be read.
+    Videos are what vLLM and ``gnomon serve`` take; OpenAI's own models do not. A prefix becomes a
+    last turn of the assistant that is to be continued, as vLLM and ``gnomon serve`` understand it.
+    Raises `BadRecord` for an image or a video that cannot be read.
     """
     images = iter(request.media)
     turns: list[dict[str, Any]] = [
@@ -205,20 +206,18 @@ def _content(text: str, images: Any, root: Path | None) -> str | list[dict[str, 
         medium = next(images, None)
         if medium is None:
             raise BadRecord("a request has more places for images than images")
-        blocks.append({"type": "image_url", "image_url": {"url": data_uri(medium, root)}})
+        kind = f"{medium.kind}_url"
+        blocks.append({"type": kind, kind: {"url": data_uri(medium, root)}})
         blocks += [{"type": "text", "text": piece}] if piece else []
     return blocks
 
 
 def data_uri(medium: Media, root: Path | None = None) -> str:
-    """An image as a data URI, PNG or JPEG; `BadRecord` when it cannot be read."""
-    data = medium.data
-    if data is None:
-        assert medium.path is not None
-        path = medium.path if root is None else resolve_path(medium.path, root)
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            raise BadRecord(f"there is no image of at most {MAX_BYTES} bytes at {path}")
-        data = path.read_bytes()
+    """An image, PNG or JPEG, or a video as it is, as a data URI; `BadRecord` for anything else."""
+    data = read_bytes(medium, root, MAX_BYTES)
+    if medium.kind == "video":
+        return f"data:video/mp4;base64,{base64.b64encode(data).decode()}"
+    check_kind(medium, "image", "an")
     encoded, kind = as_png_or_jpg(data)
     kind = "jpeg" if kind == "jpg" else kind
     return f"data:image/{kind};base64,{base64.b64encode(encoded).decode()}"

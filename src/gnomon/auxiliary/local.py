@@ -1,4 +1,4 @@
-"""Readers that run here: the policy itself, a frozen copy of it, another local model."""
+"""Readers that run here: the policy itself, a frozen copy of it, another local model, nobody."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from gnomon.auxiliary.reader import Counts, ReaderError, Replies, Request
+from gnomon.auxiliary.reader import Counts, Reader, ReaderError, Replies, Request
 from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.generate import context_length
@@ -56,7 +56,7 @@ class LocalReader:
 
     def _encode(self, request: Request) -> Encoded | None:
         room = context_length(self.policy) - self.settings.max_new_tokens
-        encoder = Encoder(self.policy.processor, max_tokens=max(1, room), root=self.root)
+        encoder = self.policy.encoder(max_tokens=max(1, room), root=self.root)
         try:
             return encode_request(encoder, request)
         except BadRecord:
@@ -153,8 +153,23 @@ def local_reader(
     return LocalReader(_still(path, policy), settings, root)
 
 
+@register("reader", "none")
+def no_reader() -> Reader:
+    """Nobody: no request gets a reply, so that a term decides by its rules alone.
+
+    For judged terms where there is no judge; each says what it scores without a reply. Source:
+    ours.
+    """
+    return _silent
+
+
+def _silent(requests: Sequence[Request]) -> Replies:
+    return [None] * len(requests)
+
+
 def _still(path: str, like: Policy) -> Policy:
     loaded = load_policy(path, device=str(like.device))
     loaded.core.requires_grad_(False)
     loaded.model.eval()
+    loaded.video = like.video
     return dataclasses.replace(loaded, mixed_precision=like.mixed_precision)

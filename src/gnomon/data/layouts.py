@@ -122,7 +122,7 @@ def avqa_row(row: Row) -> Row:
     if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(texts):
         raise BadRecord(f"answer is {place!r:.80}, no number from 0 to {len(texts) - 1}")
     return {
-        "problem": f"<image>{question.replace('video', 'audio')}{printed(texts)}",
+        "problem": f"{question.replace('video', 'audio')}{printed(texts)}",
         "sounds": row.get("audio_path"),
         "answer": texts[place],
         "options": texts,

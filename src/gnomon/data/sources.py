@@ -6,24 +6,24 @@ import json
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from gnomon.data.layouts import LayoutName, converted
+from gnomon.data.media import place_media, read_media, shown
 from gnomon.data.order import Blocks
 from gnomon.data.rows import JsonLines, ParquetRows, Row, Rows, data_files
 from gnomon.grading.extract import read_number
 from gnomon.grading.grade import validate_reference
 from gnomon.grading.kinds import KINDS
-from gnomon.media.files import resolve_path
 from gnomon.parts import nearest, register
-from gnomon.records import Answer, AnswerKind, BadRecord, Media, MediaKind, Message, Sample
+from gnomon.records import Answer, AnswerKind, BadRecord, Message, Sample
 
 COLUMNS = (
     "problem",
     "messages",
     "images",
+    "videos",
     "sounds",
     "answer",
     "options",
@@ -78,15 +78,18 @@ class RecordSource:
         if known["difficulty"] is not None:
             meta["difficulty"] = _difficulty(known["difficulty"])
         chat = known["messages"] is not None
+        videos = read_media(known["videos"], self.root, "video")
+        sounds = read_media(known["sounds"], self.root, "audio")
+        blocks = ("image", *(["video"] if videos else []), *(["audio"] if sounds else []))
+        turns = _messages(known["messages"], blocks) if chat else _question(known["problem"])
+        images = read_media(known["images"], self.root, "image")
+        messages, media = place_media(turns, images, videos, sounds)
         return Sample(
             id=place.replace(", ", "/").replace(" ", "-")
             if known["id"] is None
             else str(known["id"]),
-            messages=_messages(known["messages"]) if chat else _question(known["problem"]),
-            media=(
-                *_media(known["images"], "image", self.root),
-                *_media(known["sounds"], "audio", self.root),
-            ),
+            messages=messages,
+            media=media,
             answer=self._answer(known, required=not chat),
             task="" if known["task"] is None else str(known["task"]),
             meta=meta,
@@ -114,13 +117,14 @@ def jsonl(
 
     A record is a question, ``{"problem": "<image>Find x.", "images": ["img/1.png"], "answer":
     "5"}``, or a worked example, ``{"messages": [{"role": "user", "content": ...}, ...], "images":
-    [...]}``. Each ``<image>`` stands for the next image or, after these, for the next of the
-    ``sounds``; paths are under ``root``, by default the folder of the file, and cannot leave it.
-    ``columns`` maps our names (`COLUMNS`) to those of the file; every mapped column must be there.
-    ``answer_kind`` is the kind of answers without a ``kind`` column; see `infer_kind`. ``layout``
-    "synlogic" and "avqa" read the rows of those data sets, see `gnomon.data.layouts`. A missing
-    file or column raises ``ValueError`` at once, a bad record `BadRecord` when it is read. Source:
-    the plain layouts are those of EasyR1 and of TRL.
+    [...]}``. Each ``<image>`` stands for the next image, ``<video>`` for the next of ``videos``,
+    ``<audio>`` for the next of ``sounds``; videos and sounds that no text places come first. Paths
+    are under ``root``, by default the folder of the file, and cannot leave it. ``columns`` maps our
+    names (`COLUMNS`) to those of the file; every mapped column must be there. ``answer_kind`` is
+    the kind of answers without a ``kind`` column; see `infer_kind`. ``layout`` "synlogic" and
+    "avqa" read the rows of those data sets, see `gnomon.data.layouts`. A missing file or column
+    raises ``ValueError`` at once, a bad record `BadRecord` when it is read. Source: the plain
+    layouts are those of EasyR1 and of TRL.
     """
     rows = converted(JsonLines(data_files(path, ".jsonl")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
@@ -138,8 +142,8 @@ def parquet(
     """Samples from a parquet file, or from all ``.parquet`` files of a folder.
 
     Row groups are read one at a time, and a stream goes through a few of them at a time, so that
-    each is read once an epoch. Records and settings are those of `jsonl`; images and sounds are
-    also bytes, or ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
+    each is read once an epoch. Records and settings are those of `jsonl`; media are also bytes, or
+    ``{"bytes": ..., "path": ...}`` as Hugging Face data sets store them.
     """
     rows = converted(ParquetRows(data_files(path, ".parquet")), layout)
     return _open_source(rows, path, root, columns, answer_kind)
@@ -213,7 +217,7 @@ def answer_text(value: Any) -> str:
         if value is not None and text.strip():
             return _writable(text.strip())
         raise BadRecord("the answer is empty; drop the record or give an answer")
-    raise BadRecord(f"the answer is {_shown(value)}; a text, a number or a list is needed")
+    raise BadRecord(f"the answer is {shown(value)}; a text, a number or a list is needed")
 
 
 def _writable(text: str) -> str:
@@ -221,60 +225,44 @@ def _writable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise BadRecord(f"the text {_shown(text)} is no valid Unicode; repair it") from None
+        raise BadRecord(f"the text {shown(text)} is no valid Unicode; repair it") from None
     return text
 
 
 def _question(problem: Any) -> tuple[Message, ...]:
     if not isinstance(problem, str) or not problem.strip():
-        raise BadRecord(f"the problem is {_shown(problem)}; a text is needed")
+        raise BadRecord(f"the problem is {shown(problem)}; a text is needed")
     return (Message("user", _writable(problem)),)
 
 
-def _messages(messages: Any) -> tuple[Message, ...]:
+def _messages(messages: Any, blocks: tuple[str, ...]) -> tuple[Message, ...]:
     if not isinstance(messages, list) or not messages:
-        raise BadRecord(f"messages are {_shown(messages)}; a list of turns is needed")
-    return tuple(_message(message) for message in messages)
+        raise BadRecord(f"messages are {shown(messages)}; a list of turns is needed")
+    return tuple(_message(message, blocks) for message in messages)
 
 
-def _message(message: Any) -> Message:
+def _message(message: Any, blocks: tuple[str, ...]) -> Message:
     if not isinstance(message, Mapping) or message.get("role") not in _ROLES:
-        raise BadRecord(f"a turn is {_shown(message)}; it needs a role of {', '.join(_ROLES)}")
-    return Message(message["role"], _content(message.get("content")))
+        raise BadRecord(f"a turn is {shown(message)}; it needs a role of {', '.join(_ROLES)}")
+    return Message(message["role"], _content(message.get("content"), blocks))
 
 
-def _content(content: Any) -> str:
-    """Text of a turn; blocks ``{"type": "image"}`` and of sound become placeholders."""
+def _content(content: Any, blocks: tuple[str, ...]) -> str:
+    """Text of a turn; blocks such as ``{"type": "image"}`` become placeholders."""
     if isinstance(content, str):
         return _writable(content)
     if isinstance(content, list):
-        return "".join(map(_block, content))
-    raise BadRecord(f"the content of a turn is {_shown(content)}; a text or blocks are needed")
+        return "".join(_block(block, blocks) for block in content)
+    raise BadRecord(f"the content of a turn is {shown(content)}; a text or blocks are needed")
 
 
-def _block(block: Any) -> str:
-    if isinstance(block, Mapping) and block.get("type") in ("image", "audio"):
-        return "<image>"
+def _block(block: Any, blocks: tuple[str, ...]) -> str:
+    if isinstance(block, Mapping) and block.get("type") in blocks:
+        return f"<{block['type']}>"
     if isinstance(block, Mapping) and isinstance(block.get("text"), str):
         return _writable(block["text"])
-    raise BadRecord(f"a block of a turn is {_shown(block)}; text, image and audio blocks are known")
-
-
-def _media(given: Any, kind: MediaKind, root: Path) -> tuple[Media, ...]:
-    if given is None:
-        return ()
-    items = given if isinstance(given, list) else [given]
-    return tuple(map(partial(_medium, kind=kind, root=root), items))
-
-
-def _medium(item: Any, *, kind: MediaKind, root: Path) -> Media:
-    if isinstance(item, Mapping):
-        item = item.get("bytes") if item.get("bytes") is not None else item.get("path")
-    if isinstance(item, bytes):
-        return Media(kind, data=item)
-    if isinstance(item, str) and item:
-        return Media(kind, path=resolve_path(Path(item), root))
-    raise BadRecord(f"an {kind} is {_shown(item)}; a path or bytes are needed")
+    known = ", ".join(("text", *blocks))
+    raise BadRecord(f"a block of a turn is {shown(block)}; here it can be one of {known}")
 
 
 def option_texts(options: Any) -> dict[str, str] | None:
@@ -284,17 +272,12 @@ def option_texts(options: Any) -> dict[str, str] | None:
     if isinstance(options, list) and len(options) <= len(_LETTERS):
         options = dict(zip(_LETTERS, options, strict=False))
     if not isinstance(options, Mapping):
-        raise BadRecord(f"options are {_shown(options)}; a list or a mapping of texts is needed")
+        raise BadRecord(f"options are {shown(options)}; a list or a mapping of texts is needed")
     return {str(label): str(text) for label, text in options.items() if text is not None}
 
 
 def _difficulty(value: Any) -> float:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not -1e9 < value < 1e9:
-        raise BadRecord(f"the difficulty is {_shown(value)}; a finite number is needed")
+        raise BadRecord(f"the difficulty is {shown(value)}; a finite number is needed")
     return float(value)
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."

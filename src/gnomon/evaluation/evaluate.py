@@ -111,7 +111,7 @@ def evaluate_policy(
     start = time.perf_counter()
     total = len(benchmark.samples)
     watcher.started(f"evaluate {benchmark.name}", total)
-    encoder = Encoder(policy.processor, max_tokens=settings.max_tokens, root=benchmark.root)
+    encoder = policy.encoder(max_tokens=settings.max_tokens, root=benchmark.root)
     progress = _Progress()
     for begin in range(0, total, settings.chunk):
         numbers = range(begin, min(begin + settings.chunk, total))
@@ -149,7 +149,7 @@ def _read(
             name = item.id
             _require_question(item)
             prompt = encoder.prompt(item, style)
-            yield _Question(number, item, prompt, image_files(item, benchmark.root))
+            yield _Question(number, item, prompt, image_files(item, benchmark.root, encoder.video))
         except BadRecord as error:
             progress.skipped.append((name, str(error)))
 

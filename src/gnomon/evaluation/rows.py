@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gnomon.grading.grade import reference_text, validate_reference
 from gnomon.media.files import resolve_path
-from gnomon.media.image import MAX_BYTES
+from gnomon.media.frames import Video, filmstrip
+from gnomon.media.image import MAX_BYTES, png_bytes
 from gnomon.records import Answer, BadRecord, Graded, Media, Sample
 from gnomon.rollouts import as_png_or_jpg
 
@@ -78,18 +80,25 @@ def prompt_text(sample: Sample, style: Format) -> str:
     return "\n\n".join([style.instruction, *turns] if style.instruction else turns)
 
 
-def image_files(sample: Sample, root: Path | None = None) -> dict[str, bytes]:
-    """Encoded images of a sample by file name, in their order.
+def image_files(
+    sample: Sample, root: Path | None = None, video: Video | None = None
+) -> dict[str, bytes]:
+    """Encoded images of a sample by file name, in their order; of a video its frames in a row.
 
-    A name is the SHA-256 of the content and ``.png`` or ``.jpg``. An image that stands twice in the
-    sample is there once. Other formats than PNG and JPEG become PNG. Paths may not leave ``root``.
-    Raises `BadRecord` for an image that cannot be read.
+    ``video`` says which frames the model is shown, None: the usual ones. A name is the SHA-256 of
+    the content and ``.png`` or ``.jpg``. An image that stands twice in the sample is there once.
+    Other formats than PNG and JPEG become PNG. Paths may not leave ``root``. Raises `BadRecord` for
+    a medium that cannot be read.
     """
-    return dict(_image_file(medium, root) for medium in sample.media if medium.kind == "image")
+    known = partial(_image_file, root=root, video=video or Video())
+    return dict(known(medium) for medium in sample.media if medium.kind != "audio")
 
 
-def _image_file(medium: Media, root: Path | None) -> tuple[str, bytes]:
-    encoded = _read_file(medium.path, root) if medium.path is not None else medium.data or b""
+def _image_file(medium: Media, root: Path | None, video: Video) -> tuple[str, bytes]:
+    if medium.kind == "video":
+        encoded = png_bytes(filmstrip(medium, video, root=root))
+    else:
+        encoded = _read_file(medium.path, root) if medium.path is not None else medium.data or b""
     data, ending = as_png_or_jpg(encoded)
     return f"{hashlib.sha256(data).hexdigest()}.{ending}", data
 

@@ -54,8 +54,9 @@ class Format:
     """An output format.
 
     ``instruction`` is the system text put before the question, "" for none. ``render(thought,
-    answer)`` gives a perfect response. ``parse`` never raises and takes linear time on any text.
-    ``version`` grows whenever a change lets a text be read differently; it is stored with results.
+    answer)`` gives a perfect response, ``write`` one of sections by name where there are further
+    ones. ``parse`` never raises and takes linear time on any text. ``version`` grows whenever a
+    change lets a text be read differently; it is stored with results.
     """
 
     name: str
@@ -63,11 +64,23 @@ class Format:
     render: Callable[[str, str], str]
     parse: Callable[[str], Parsed]
     version: int = 1
+    write: Callable[[Mapping[str, str]], str] | None = None
 
     @property
     def identity(self) -> str:
         """Name and version, as results store it."""
         return f"{self.name}/{self.version}"
+
+    def worked(self, meta: Mapping[str, Any]) -> str:
+        """The perfect response that a sample's ``meta`` tells: ``thought`` and ``answer_text``.
+
+        ``sections``, where there are any, hold the text of further blocks by name, in which
+        `render` shows an example. Raises KeyError without thought or answer.
+        """
+        thought, answer, further = meta["thought"], meta["answer_text"], meta.get("sections")
+        if self.write is None or not isinstance(further, Mapping):
+            return self.render(thought, answer)
+        return self.write({**further, "think": thought, "answer": answer})
 
     def fits(self, text: str) -> bool:
         """Whether the text is well formed: what `parse` finds, without reading the sections."""
@@ -87,13 +100,15 @@ class Body:
 
     ``shape`` says it in words, for the instruction. ``read`` gives the value of the stripped text,
     None when it is malformed, and never raises. ``example`` is a perfect body. ``edges`` are what
-    the stripped text starts and ends with, which is all that a loose grammar checks.
+    the stripped text starts and ends with, which is all that a loose grammar checks. ``write``
+    makes a body of the text of an answer, and leaves a body as it is.
     """
 
     shape: str
     read: Callable[[str], Any]
     example: str
     edges: tuple[str, str] = ("", "")
+    write: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)
@@ -131,9 +146,9 @@ class Block:
         return f"{self.open}}}" if self.close == "}" else f"{self.name} block"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Grammar:
-    """Ordered blocks, and what may stand between and around them.
+    """Ordered blocks, and what may stand between and around them. Each is equal to itself alone.
 
     ``anchor``: whether the blocks are the whole response (``full``), its start (``start``) or may
     stand in the middle of it (``anywhere``); ``outer`` is what may stand at an anchored end.
@@ -187,16 +202,7 @@ class Grammar:
 
     def problem(self, text: str) -> str:
         """Why the text does not follow the grammar, in words; "" when it does."""
-        if self.loose:
-            return _loose_problem(self, text)
-        rest = text
-        for index in range(len(self.blocks)):
-            reason, end = _block_problem(self, index, rest)
-            if reason:
-                return reason
-            rest = rest[end:]
-        tail: Gap = self.outer if self.anchor == "full" else "text"
-        return "" if _GAPS[tail](rest) else f"there is text around the {self.blocks[-1].label}"
+        return _problem(self, text)
 
     def parse(self, text: str) -> Parsed:
         """`read` and `problem` together: the section ``think`` is the thought, ``answer`` the
@@ -217,7 +223,22 @@ class Grammar:
         def render(thought: str, answer: str) -> str:
             return self.write({"think": thought, "answer": answer})
 
-        return Format(name, told, render, self.parse, version)
+        return Format(name, told, render, self.parse, version, self.write)
+
+
+@functools.lru_cache(maxsize=64)
+def _problem(grammar: Grammar, text: str) -> str:
+    # The format score asks about the texts that were just read for their answers.
+    if grammar.loose:
+        return _loose_problem(grammar, text)
+    rest = text
+    for index in range(len(grammar.blocks)):
+        reason, end = _block_problem(grammar, index, rest)
+        if reason:
+            return reason
+        rest = rest[end:]
+    tail: Gap = grammar.outer if grammar.anchor == "full" else "text"
+    return "" if _GAPS[tail](rest) else f"there is text around the {grammar.blocks[-1].label}"
 
 
 def without_foreign(text: str) -> str:
@@ -258,6 +279,7 @@ def _written(block: Block, sections: Mapping[str, str]) -> str:
     else:
         example = block.example if block.body is None else block.body.example
         content = sections.get(block.name, example or block.name)
+        content = content if block.body is None else block.body.write(content)
     tight = block.close == "}" or opening.endswith("\n")
     return f"{opening}{content}{closing}" if tight else f"{opening} {content} {closing}"
 

@@ -1,17 +1,19 @@
-"""Formats whose answer is structured: boxes, time spans, function sequences, actions."""
+"""Formats whose answer is structured: boxes, prompts, time spans, calls of functions, actions."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Mapping
 from typing import Literal
 
 from gnomon.formats.grammar import Block, Body, Format, Grammar, Parsed
 from gnomon.grading.actions import read_action
+from gnomon.grading.prompted import read_prompt, write_prompt
 from gnomon.grading.sequences import read_operations
 from gnomon.grading.structured import read_json
 from gnomon.grading.temporal import read_spans
-from gnomon.grading.visual import read_boxes
+from gnomon.grading.visual import read_boxes, short
 from gnomon.parts import register
 
 Mode = Literal["strict", "released"]
@@ -20,6 +22,11 @@ ACTION = Body(
     "one action {'action': name, ...} with its coordinate, text or direction",
     read_action,
     '{"action": "click", "coordinate": [0, 0]}',
+)
+PROMPT = Body(
+    'JSON {"bbox": [x1, y1, x2, y2], "points_1": [x, y], "points_2": [x, y]}',
+    read_prompt,
+    write_prompt((0, 0, 1, 1), [(0, 0), (0, 0)]),
 )
 _THOUGHT_ENDS = re.compile(
     r"</think>\s*<answer>\s*\{\s*\"start_time\"\s*:\s*\"[0-9.]+\"\s*,\s*"
@@ -65,9 +72,18 @@ def time_spans(*, instruction: str | None = None, mode: Mode = "strict") -> Form
         'JSON {"start_time": seconds, "end_time": seconds}',
         lambda text: read_spans(text) if read_json(text) is not None else None,
         '{"start_time": "0", "end_time": "1"}',
+        write=_write_times,
     )
     style = _answering("time-spans", body, instruction)
     return dataclasses.replace(style, parse=_parse_released_time) if mode == "released" else style
+
+
+def _write_times(text: str) -> str:
+    """Spans as objects with their times in quotes, as the released code of Temporal-R1 wants it."""
+    spans = None if "{" in text else read_spans(text)
+    ends = [(short(start), short(end)) for start, end in spans or ()]
+    told = [f'{{"start_time": "{start}", "end_time": "{end}"}}' for start, end in ends]
+    return f"[{', '.join(told)}]" if len(told) > 1 else "".join(told) or text
 
 
 def _parse_released_time(text: str) -> Parsed:
@@ -120,3 +136,24 @@ def tool_action(*, instruction: str | None = None) -> Format:
     )
     call = Block("answer", "act", "<tool_call>", "</tool_call>", take="only", body=body)
     return Grammar((THINK, call)).format("tool-action", instruction)
+
+
+@register("format")
+def think_prompt(*, instruction: str | None = None) -> Format:
+    """A thought, then a box and two points as JSON: what a frozen segmenter makes a mask of.
+
+    The section ``prompt`` of a worked example stands in place of its answer, which is a mask.
+    Source: arXiv 2505.23727 (PixelThink); the words are ours.
+
+    >>> told = think_prompt().render("a", PROMPT.example)
+    >>> think_prompt().score(told), think_prompt().score(told.replace("bbox", "box"))
+    (1.0, 0.0)
+    """
+    think = dataclasses.replace(THINK, asks="compare the objects")
+    asks = "give the object's box and the centres of the two largest circles inside it"
+    grammar = Grammar((think, Block("answer", asks, take="only", body=PROMPT)))
+
+    def write(sections: Mapping[str, str]) -> str:
+        return grammar.write({**sections, "answer": sections.get("prompt", sections["answer"])})
+
+    return dataclasses.replace(grammar.format("think-prompt", instruction), write=write)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, scored
+from gnomon.grading.comparison import Kind, Switches, by_whole_text, scored
 from gnomon.grading.structured import finite, read_json
 from gnomon.grading.visual import first_of
 from gnomon.records import Answer, Box, Verdict
@@ -206,15 +206,13 @@ def _load_action(text: str) -> Any:
     return read_action(text)
 
 
-def _read_action(text: str, reference: Answer, whole: bool) -> Any:
-    return read_action(text)
-
-
 def _compare_action(value: Action, reference: Answer, switches: Switches) -> Verdict:
     typed, right, reason = match_action(value, reference.value, distance=switches.distance)
     return scored(right, 1.0 if right else TYPE_CREDIT * typed, value, reason)
 
 
 ACTION_KINDS: dict[str, Kind] = {
-    "action": Kind(_action_problem, _write_action, _load_action, _read_action, _compare_action)
+    "action": Kind(
+        _action_problem, _write_action, _load_action, by_whole_text(read_action), _compare_action
+    )
 }

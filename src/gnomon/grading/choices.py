@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, decided, same_value, write_value
+from gnomon.grading.comparison import Kind, Switches, by_text, decided, same_value, write_value
 from gnomon.grading.structured import MAX_ITEMS
 from gnomon.records import Answer, Verdict
 
@@ -99,10 +99,6 @@ def _yes_no_problem(answer: Answer) -> str | None:
     return f"a yes-no answer needs true or false, not {answer.value!r}"
 
 
-def _read_yes_no(text: str, reference: Answer, whole: bool) -> Any:
-    return extract.read_yes_no(text, whole=whole)
-
-
 def _write_yes_no(answer: Answer) -> str:
     return "yes" if answer.value else "no"
 
@@ -139,10 +135,6 @@ def _code_problem(answer: Answer) -> str | None:
     return f"a code answer needs a text of code, not {answer.value!r}"
 
 
-def _read_code(text: str, reference: Answer, whole: bool) -> Any:
-    return read_code(text, whole=whole)
-
-
 def _compare_code(value: Any, reference: Answer, switches: Switches) -> Verdict:
     right = value == read_code(reference.value)
     return decided(right, value, "equal code" if right else "different code")
@@ -154,7 +146,9 @@ def _load_text(text: str) -> str | None:
 
 CHOICE_KINDS: dict[str, Kind] = {
     "choice": Kind(_choice_problem, write_value, _load_choice, _read_choice, _compare_choice),
-    "yes-no": Kind(_yes_no_problem, _write_yes_no, _load_yes_no, _read_yes_no, same_value),
+    "yes-no": Kind(
+        _yes_no_problem, _write_yes_no, _load_yes_no, by_text(extract.read_yes_no), same_value
+    ),
     "text": Kind(_text_problem, _write_text, _load_text, _read_text, _compare_text),
-    "code": Kind(_code_problem, write_value, _load_text, _read_code, _compare_code),
+    "code": Kind(_code_problem, write_value, _load_text, by_text(read_code), _compare_code),
 }

@@ -23,6 +23,10 @@ class Switches:
     distance: float = 10.0
 
 
+Read = Callable[[str, Answer, bool], Any]
+Compare = Callable[[Any, Answer, Switches], Verdict]
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of answer.
@@ -36,8 +40,32 @@ class Kind:
     problem: Callable[[Answer], str | None]
     write: Callable[[Answer], str]
     load: Callable[[str], Any]
-    read: Callable[[str, Answer, bool], Any]
-    compare: Callable[[Any, Answer, Switches], Verdict]
+    read: Read
+    compare: Compare
+
+
+def by_text(read: Callable[..., Any]) -> Read:
+    """A kind's ``read`` that does not ask for the reference: ``read(text, whole=...)``."""
+    return lambda text, reference, whole: read(text, whole=whole)
+
+
+def by_whole_text(read: Callable[[str], Any]) -> Read:
+    """A kind's ``read`` that takes the whole text in every case: ``read(text)``."""
+    return lambda text, reference, whole: read(text)
+
+
+def by_overlap(overlap: Callable[[Any, Any], float], name: str = "IoU") -> Compare:
+    """A kind's ``compare`` that scores the overlap, which is right from the least one on.
+
+    ``overlap`` is that of what was read with the reference's value, in [0, 1]; ``name`` is what
+    reasons call it.
+    """
+
+    def compare(value: Any, reference: Answer, switches: Switches) -> Verdict:
+        score = overlap(value, reference.value)
+        return scored(score >= switches.iou, score, value, f"{name} {score:.3f}")
+
+    return compare
 
 
 def decided(right: bool, value: Any, reason: str) -> Verdict:

@@ -6,8 +6,6 @@ grows whenever a change lets some text be judged differently.
 
 from __future__ import annotations
 
-import dataclasses
-
 from gnomon.grading.kinds import KINDS, Switches
 from gnomon.grading.mathruler import grade_answer
 from gnomon.grading.symbolic import default_verifier
@@ -18,7 +16,9 @@ from gnomon.records import Answer, Outcome, Verdict
 MAX_CHARS = 1_000_000
 """A longer answer is not read (ours)."""
 
-VERSIONS = {"strict": 2, "lenient": 2, "revisual": 1, "released": 1, "math-verify": 1}
+VERSIONS = {
+    "strict": 2, "lenient": 2, "revisual": 1, "released": 1, "math-verify": 1, "prompted-mask": 1,
+}  # fmt: skip
 
 
 @register("grader")
@@ -43,7 +43,7 @@ def strict(
     <Outcome.CORRECT: 'correct'>
     """
     verdict = _grade(prediction, reference, True, Switches(iou, tolerance, distance))
-    return stamped(verdict, "strict")
+    return stamped(verdict, "strict", span=prediction)
 
 
 @register("grader")
@@ -65,7 +65,7 @@ def lenient(
     <Outcome.CORRECT: 'correct'>
     """
     verdict = _grade(prediction, reference, False, Switches(iou, tolerance, distance))
-    return stamped(verdict, "lenient")
+    return stamped(verdict, "lenient", span=prediction)
 
 
 @register("grader")
@@ -127,7 +127,7 @@ def _math_verify(prediction: str | None, reference: Answer) -> Verdict:
 def stamped(verdict: Verdict, name: str, shown: str = "", span: str | None = None) -> Verdict:
     """The verdict with the name (or ``shown``) and version of its grader, and the graded span."""
     grader = f"{shown or name}/{VERSIONS[name]}"
-    return dataclasses.replace(verdict, grader=grader, span=verdict.span or span)
+    return verdict.stamped(grader, span)
 
 
 def validate_reference(answer: Answer) -> str | None:
@@ -169,7 +169,7 @@ def _grade(prediction: str | None, reference: Answer, whole: bool, switches: Swi
     if value is None:
         reason = f"no {reference.kind} can be read in the answer"
         return Verdict(Outcome.UNPARSEABLE_ANSWER, 0.0, prediction, reason=reason)
-    return dataclasses.replace(kind.compare(value, reference, switches), span=prediction)
+    return kind.compare(value, reference, switches)
 
 
 def missing(prediction: str | None) -> Verdict:

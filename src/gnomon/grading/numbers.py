@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, decided, same_value, write_value
+from gnomon.grading.comparison import Kind, Switches, by_text, decided, same_value, write_value
 from gnomon.grading.size import size_problem
 from gnomon.grading.symbolic import compare_expressions, numbers_agree
 from gnomon.grading.units import Quantity, read_quantity
@@ -54,10 +54,6 @@ def _integer_problem(answer: Answer) -> str | None:
     return None if abs(answer.value) < 10**50 else "the integer has more than 50 digits"
 
 
-def _read_integer(text: str, reference: Answer, whole: bool) -> Any:
-    return extract.read_integer(text, whole=whole)
-
-
 def _count_problem(answer: Answer) -> str | None:
     problem = _integer_problem(answer)
     if problem is not None or answer.value >= 0:
@@ -81,10 +77,6 @@ def read_count(text: str, *, whole: bool = True) -> int | None:
         words = _COUNT_WORD.findall(text)
         value = _WORD_VALUES[words[-1].casefold()] if words else None
     return value if value is not None and value >= 0 else None
-
-
-def _read_count(text: str, reference: Answer, whole: bool) -> Any:
-    return read_count(text, whole=whole)
 
 
 def _number_problem(answer: Answer) -> str | None:
@@ -212,8 +204,14 @@ def _load_quantity(text: str) -> str | None:
 
 
 NUMBER_KINDS: dict[str, Kind] = {
-    "integer": Kind(_integer_problem, write_value, extract.read_integer, _read_integer, same_value),
-    "count": Kind(_count_problem, write_value, read_count, _read_count, same_value),
+    "integer": Kind(
+        _integer_problem,
+        write_value,
+        extract.read_integer,
+        by_text(extract.read_integer),
+        same_value,
+    ),
+    "count": Kind(_count_problem, write_value, read_count, by_text(read_count), same_value),
     "number": Kind(
         _number_problem, _write_number, extract.read_number, _read_number, _compare_number
     ),

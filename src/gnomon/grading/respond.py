@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from gnomon.parts import BoundPart
@@ -21,8 +20,7 @@ def grade_response(sample: Sample, rollout: Rollout, style: Format, grader: Boun
     """
     verdict = _verdict(rollout.text, sample.answer, style, grader)
     judged = f"{style.identity} {verdict.grader or grader.part.name}"
-    verdict = dataclasses.replace(verdict, grader=judged)
-    return Graded(rollout, verdict, reward=verdict.score)
+    return Graded(rollout, verdict.stamped(judged), reward=verdict.score)
 
 
 def _verdict(text: str, reference: Answer | None, style: Format, grader: BoundPart) -> Verdict:

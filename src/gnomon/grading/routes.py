@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gnomon.grading.comparison import Kind, Switches, decided
+from gnomon.grading.comparison import Kind, Switches, by_whole_text, decided
 from gnomon.grading.structured import read_json
 from gnomon.records import Answer, Verdict
 
@@ -156,15 +156,13 @@ def _load_route(text: str) -> Any:
     return found if _valid_trip(found) else None
 
 
-def _read_route(text: str, reference: Answer, whole: bool) -> Any:
-    return read_route(text)
-
-
 def _compare_route(value: Sequence[Segment], reference: Answer, switches: Switches) -> Verdict:
     problem = route_problem(value, reference.value)
     return decided(not problem, value, problem or "a route that leads there")
 
 
 ROUTE_KINDS: dict[str, Kind] = {
-    "route": Kind(_route_value_problem, _write_route, _load_route, _read_route, _compare_route)
+    "route": Kind(
+        _route_value_problem, _write_route, _load_route, by_whole_text(read_route), _compare_route
+    )
 }

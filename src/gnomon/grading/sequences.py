@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, scored
+from gnomon.grading.comparison import Kind, Switches, by_text, scored
 from gnomon.grading.structured import MAX_ITEMS, read_json, split_elements
 from gnomon.grading.symbolic import numbers_agree
 from gnomon.records import Answer, Verdict
@@ -235,10 +235,6 @@ def _write_operations(answer: Answer) -> str:
     return ", ".join(f"{name}({place}, '{value}')" for name, place, value in answer.value)
 
 
-def _read_operations(text: str, reference: Answer, whole: bool) -> Any:
-    return read_operations(text, whole=whole)
-
-
 def _compare_operations(
     value: Sequence[Operation], reference: Answer, switches: Switches
 ) -> Verdict:
@@ -262,7 +258,7 @@ SEQUENCE_KINDS: dict[str, Kind] = {
         _operations_problem,
         _write_operations,
         read_operations,
-        _read_operations,
+        by_text(read_operations),
         _compare_operations,
     ),
 }

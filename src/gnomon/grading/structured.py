@@ -36,6 +36,14 @@ def read_json(text: str, *, quotes: bool = False) -> Any:
         return None
     if quotes:
         text = _STRING.sub(_double_quoted, text)
+    return strict_json(text)
+
+
+def strict_json(text: str) -> Any:
+    """The JSON value that the text is, or None: also for NaN, infinities, a key that stands twice.
+
+    Its size and nesting are to be checked before.
+    """
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse)
     except (ValueError, RecursionError):

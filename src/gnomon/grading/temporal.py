@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, scored
+from gnomon.grading.comparison import Kind, by_overlap, by_text, by_whole_text
 from gnomon.grading.geometry import Span, box_iou, span_iou, spans_iou
 from gnomon.grading.structured import finite, read_json
-from gnomon.grading.visual import short, written
-from gnomon.records import Answer, Box, Verdict
+from gnomon.grading.visual import short, write_lists, written
+from gnomon.records import Answer, Box
 
 MAX_SPANS = 128
 MAX_FRAMES = 4096
@@ -124,34 +124,12 @@ def _span_problem(answer: Answer) -> str | None:
     return f"a span needs start < end in seconds, not {answer.value!r}"
 
 
-def _read_span(text: str, reference: Answer, whole: bool) -> Any:
-    return read_span(text, whole=whole)
-
-
-def _compare_span(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    overlap = span_iou(value, reference.value)
-    return scored(overlap >= switches.iou, overlap, value, f"temporal IoU {overlap:.3f}")
-
-
 def _spans_problem(answer: Answer) -> str | None:
     value = answer.value
     listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_SPANS
     if listed and all(proper_span(span) is not None for span in value):
         return None
     return f"spans need one to {MAX_SPANS} pairs start < end, not {value!r:.120}"
-
-
-def _write_spans(answer: Answer) -> str:
-    return f"[{', '.join(map(written, answer.value))}]"
-
-
-def _read_spans(text: str, reference: Answer, whole: bool) -> Any:
-    return read_spans(text, whole=whole)
-
-
-def _compare_spans(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    overlap = spans_iou(value, reference.value)
-    return scored(overlap >= switches.iou, overlap, value, f"temporal IoU {overlap:.3f}")
 
 
 def _track_problem(answer: Answer) -> str | None:
@@ -165,14 +143,8 @@ def _write_track(answer: Answer) -> str:
     return f'{{"boxes": {{{", ".join(boxes)}}}}}'
 
 
-def _read_track(text: str, reference: Answer, whole: bool) -> Any:
-    return read_track(text)
-
-
-def _compare_track(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    gold = proper_track(reference.value) or {}
-    overlap = track_iou(value, gold)
-    return scored(overlap >= switches.iou, overlap, value, f"mean IoU {overlap:.3f}")
+def _track_overlap(value: Mapping[str, Box], gold: Any) -> float:
+    return track_iou(value, proper_track(gold) or {})
 
 
 TEMPORAL_KINDS: dict[str, Kind] = {
@@ -180,9 +152,21 @@ TEMPORAL_KINDS: dict[str, Kind] = {
         _span_problem,
         lambda answer: f"[{short(answer.value[0])}, {short(answer.value[1])}]",
         read_span,
-        _read_span,
-        _compare_span,
+        by_text(read_span),
+        by_overlap(span_iou, "temporal IoU"),
     ),
-    "spans": Kind(_spans_problem, _write_spans, read_spans, _read_spans, _compare_spans),
-    "track": Kind(_track_problem, _write_track, read_track, _read_track, _compare_track),
+    "spans": Kind(
+        _spans_problem,
+        write_lists,
+        read_spans,
+        by_text(read_spans),
+        by_overlap(spans_iou, "temporal IoU"),
+    ),
+    "track": Kind(
+        _track_problem,
+        _write_track,
+        read_track,
+        by_whole_text(read_track),
+        by_overlap(_track_overlap, "mean IoU"),
+    ),
 }

@@ -9,7 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gnomon.grading import extract
-from gnomon.grading.comparison import Kind, Switches, decided, scored
+from gnomon.grading.comparison import (
+    Kind,
+    Switches,
+    by_overlap,
+    by_text,
+    by_whole_text,
+    decided,
+    scored,
+)
 from gnomon.grading.geometry import Point, best_matching, box_iou, polygon_iou
 from gnomon.grading.masks import mask_iou, mask_of, read_mask, write_mask
 from gnomon.grading.structured import finite, read_json
@@ -168,15 +176,6 @@ def _box_problem(answer: Answer) -> str | None:
     return None
 
 
-def _read_box(text: str, reference: Answer, whole: bool) -> Any:
-    return extract.read_box(text, whole=whole)
-
-
-def _compare_box(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    overlap = box_iou(value, reference.value)
-    return scored(overlap >= switches.iou, overlap, value, f"IoU {overlap:.3f}")
-
-
 def _boxes_problem(answer: Answer) -> str | None:
     value = answer.value
     listed = isinstance(value, list | tuple) and 0 < len(value) <= MAX_SHAPES
@@ -185,12 +184,9 @@ def _boxes_problem(answer: Answer) -> str | None:
     return f"boxes need one to {MAX_SHAPES} boxes x1, y1, x2, y2, not {value!r:.120}"
 
 
-def _write_boxes(answer: Answer) -> str:
+def write_lists(answer: Answer) -> str:
+    """A value of several lists of numbers, such as boxes or spans."""
     return f"[{', '.join(map(written, answer.value))}]"
-
-
-def _read_boxes(text: str, reference: Answer, whole: bool) -> Any:
-    return read_boxes(text, whole=whole)
 
 
 def _compare_boxes(value: Any, reference: Answer, switches: Switches) -> Verdict:
@@ -219,10 +215,6 @@ def _one_point(text: str, *, whole: bool) -> Point | None:
     return points[-1] if points and (len(points) == 1 or not whole) else None
 
 
-def _read_point(text: str, reference: Answer, whole: bool) -> Any:
-    return _one_point(text, whole=whole)
-
-
 def _compare_point(value: Point, reference: Answer, switches: Switches) -> Verdict:
     gold = reference.value
     if len(gold) == 4:
@@ -238,10 +230,6 @@ def _points_problem(answer: Answer) -> str | None:
     if listed and all(finite(point, 2) for point in value):
         return None
     return f"points need one to {MAX_SHAPES} pairs x, y, not {value!r:.120}"
-
-
-def _read_points(text: str, reference: Answer, whole: bool) -> Any:
-    return read_points(text, whole=whole)
 
 
 def _compare_points(value: Any, reference: Answer, switches: Switches) -> Verdict:
@@ -265,30 +253,16 @@ def _write_mask(answer: Answer) -> str:
     return write_mask(mask)
 
 
-def _read_mask(text: str, reference: Answer, whole: bool) -> Any:
-    return read_mask(text)
-
-
-def _compare_mask(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    gold = mask_of(reference.value)
-    assert gold is not None  # the reference has no problem
-    overlap = mask_iou(value, gold)
-    return scored(overlap >= switches.iou, overlap, value, f"IoU {overlap:.3f}")
+def _mask_overlap(value: Any, gold: Any) -> float:
+    mask = mask_of(gold)
+    assert mask is not None  # the reference has no problem
+    return mask_iou(value, mask)
 
 
 def _polygon_problem(answer: Answer) -> str | None:
     if proper_polygon(answer.value) is not None:
         return None
     return f"a polygon needs 3 to {MAX_VERTICES} points x, y, not {answer.value!r:.120}"
-
-
-def _read_polygon(text: str, reference: Answer, whole: bool) -> Any:
-    return read_polygon(text, whole=whole)
-
-
-def _compare_polygon(value: Any, reference: Answer, switches: Switches) -> Verdict:
-    overlap = polygon_iou(value, reference.value)
-    return scored(overlap >= switches.iou, overlap, value, f"IoU {overlap:.3f}")
 
 
 def _layout_problem(answer: Answer) -> str | None:
@@ -303,10 +277,6 @@ def _write_layout(answer: Answer) -> str:
         for label, box in proper_layout(answer.value) or ()
     ]
     return f"[{', '.join(layers)}]"
-
-
-def _read_layout(text: str, reference: Answer, whole: bool) -> Any:
-    return read_layout(text)
 
 
 def _compare_layout(value: Any, reference: Answer, switches: Switches) -> Verdict:
@@ -327,12 +297,24 @@ def _compare_layout(value: Any, reference: Answer, switches: Switches) -> Verdic
 
 VISUAL_KINDS: dict[str, Kind] = {
     "box": Kind(
-        _box_problem, lambda a: written(a.value), extract.read_box, _read_box, _compare_box
+        _box_problem,
+        lambda a: written(a.value),
+        extract.read_box,
+        by_text(extract.read_box),
+        by_overlap(box_iou),
     ),
-    "boxes": Kind(_boxes_problem, _write_boxes, read_boxes, _read_boxes, _compare_boxes),
-    "point": Kind(_point_problem, _write_point, _load_point, _read_point, _compare_point),
-    "points": Kind(_points_problem, _write_boxes, read_points, _read_points, _compare_points),
-    "mask": Kind(_mask_problem, _write_mask, read_mask, _read_mask, _compare_mask),
-    "polygon": Kind(_polygon_problem, _write_boxes, read_polygon, _read_polygon, _compare_polygon),
-    "layout": Kind(_layout_problem, _write_layout, read_layout, _read_layout, _compare_layout),
+    "boxes": Kind(_boxes_problem, write_lists, read_boxes, by_text(read_boxes), _compare_boxes),
+    "point": Kind(_point_problem, _write_point, _load_point, by_text(_one_point), _compare_point),
+    "points": Kind(
+        _points_problem, write_lists, read_points, by_text(read_points), _compare_points
+    ),
+    "mask": Kind(
+        _mask_problem, _write_mask, read_mask, by_whole_text(read_mask), by_overlap(_mask_overlap)
+    ),
+    "polygon": Kind(
+        _polygon_problem, write_lists, read_polygon, by_text(read_polygon), by_overlap(polygon_iou)
+    ),
+    "layout": Kind(
+        _layout_problem, _write_layout, read_layout, by_whole_text(read_layout), _compare_layout
+    ),
 }

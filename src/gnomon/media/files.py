@@ -8,6 +8,19 @@ from typing import Any
 
 from gnomon.records import BadRecord, Media
 
+DECODER_FAULTS: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
+)
+"""What decoders raise for damaged files, beside errors of their own."""
+
 
 def name_of(media: Media) -> str:
     """What an error calls a medium: its kind, and its path or its length."""

@@ -2,53 +2,79 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from gnomon.media.image import png_bytes
-from gnomon.media.video import Clip, Spread, open_video
+from PIL import Image
+from pydantic import Field, model_validator
+
+from gnomon.blocks import Block, Count, Number
+from gnomon.media.image import open_image
+from gnomon.media.recent import Recent
+from gnomon.media.video import Spread, open_video
 from gnomon.records import Media, Message, Sample
 
-MOST = 16
+MOST_BYTES = 256 * 2**20
+"""Bytes of decoded frames that are kept for whoever shows the same video next (ours)."""
+
+STRIP = 160
+"""Longest side of a frame in a film strip (ours)."""
+
 _PLACE = re.compile("<image>")
 
 
+class Video(Block):
+    """How models of images see a video: as frames, spread evenly over it, each after its time.
+
+    ``frames`` of them, or ``fps`` per second, or all when both are None; never more than ``most``.
+    ``spread`` is the rule of `gnomon.media.video.frame_numbers`.
+    """
+
+    frames: Count | None = None
+    fps: Number | None = Field(None, gt=0)
+    most: Count = 16
+    spread: Spread = "starts"
+
+    @model_validator(mode="after")
+    def _check_rule(self) -> Video:
+        if self.frames is not None and self.fps is not None:
+            raise ValueError(f"frames={self.frames} and fps={self.fps}: use one of them")
+        return self
+
+
 @dataclass(frozen=True)
-class _Shown:
+class Shown:
     """What stands for one medium: text with a place for each picture, and the pictures."""
 
     text: str
     media: tuple[Media, ...]
 
 
-def expand_videos(
-    sample: Sample,
-    *,
-    frames: int | None = None,
-    fps: float | None = None,
-    spread: Spread = "starts",
-    most: int = MOST,
-    root: Path | None = None,
-) -> Sample:
+_RECENT: Recent[Shown] = Recent(
+    MOST_BYTES, lambda shown: sum(len(medium.data or b"") for medium in shown.media)
+)
+
+
+def expand_videos(sample: Sample, video: Video, *, root: Path | None = None) -> Sample:
     """The sample with each video as its frames, ``<0.5 s><image>`` for each, in order of time.
 
-    Takes ``frames`` evenly spread, or ``fps`` per second, or all; never more than ``most``. Times
-    are seconds from the first frame with one decimal, the form of the Qwen3-VL processor (there
-    ``<0.5 seconds>``). Other media stay as they are, and a sample without a video is returned as it
-    is. A pure function: it is what an encoder of images calls before it encodes.
-
-    Raises `BadRecord` for a video that cannot be used (`open_video`), ValueError for settings that
-    are not possible.
+    Times are seconds from the first frame with one decimal, the form of the Qwen3-VL processor
+    (there ``<0.5 seconds>``). Other media stay as they are, and a sample without a video is
+    returned as it is. A video that comes again soon is not decoded again, so that its frames are
+    the same objects; a file is taken to stay as it is while the process runs. Raises `BadRecord`
+    for a video that cannot be used (`open_video`).
     """
-    if most < 1:
-        raise ValueError(f"most={most}: use 1 or more")
     if not any(medium.kind == "video" for medium in sample.media):
         return sample
-    shown = partial(_shown, frames=frames, fps=fps, spread=spread, most=most, root=root)
-    parts = [shown(medium) for medium in sample.media]
+    return put_in(sample, [_shown(medium, video, root) for medium in sample.media])
+
+
+def put_in(sample: Sample, parts: Sequence[Shown]) -> Sample:
+    """The sample with each of its media replaced by what stands for it."""
     waiting = iter(parts)
     messages = tuple(
         replace(message, text=_filled(message, waiting)) for message in sample.messages
@@ -57,25 +83,43 @@ def expand_videos(
     return replace(sample, messages=messages, media=media)
 
 
-def _filled(message: Message, waiting: Iterator[_Shown]) -> str:
+def _filled(message: Message, waiting: Iterator[Shown]) -> str:
     return _PLACE.sub(lambda _: next(waiting).text, message.text)
 
 
-def _shown(
-    medium: Media,
-    *,
-    frames: int | None,
-    fps: float | None,
-    spread: Spread,
-    most: int,
-    root: Path | None,
-) -> _Shown:
+def _shown(medium: Media, video: Video, root: Path | None) -> Shown:
     if medium.kind != "video":
-        return _Shown("<image>", (medium,))
-    clip = open_video(medium, frames=frames, fps=fps, spread=spread, root=root)
-    if len(clip.frames) > most:
-        clip = open_video(medium, frames=most, spread=spread, root=root)
-    return _Shown(stamped(clip.times), _pictures(clip))
+        return Shown("<image>", (medium,))
+    key = (medium.key, root, video.frames, video.fps, video.most, video.spread)
+    return _RECENT.get(key, partial(_decoded, medium, video, root))
+
+
+def _decoded(medium: Media, video: Video, root: Path | None) -> Shown:
+    clip = open_video(
+        medium,
+        frames=video.frames,
+        fps=video.fps,
+        most=video.most,
+        spread=video.spread,
+        root=root,
+    )
+    return Shown(stamped(clip.times), tuple(map(_picture, clip.frames)))
+
+
+def filmstrip(medium: Media, video: Video, *, root: Path | None = None) -> Image.Image:
+    """The frames that are shown of a video side by side, for people; at most `STRIP` pixels high.
+
+    Raises `BadRecord` as `expand_videos` does.
+    """
+    frames = [open_image(frame) for frame in _shown(medium, video, root).media]
+    for frame in frames:
+        frame.thumbnail((STRIP, STRIP))
+    strip = Image.new("RGB", (sum(frame.width for frame in frames), frames[0].height))
+    left = 0
+    for frame in frames:
+        strip.paste(frame, (left, 0))
+        left += frame.width
+    return strip
 
 
 def stamped(times: tuple[float, ...]) -> str:
@@ -87,5 +131,8 @@ def stamped(times: tuple[float, ...]) -> str:
     return "".join(f"<{time:.1f} s><image>" for time in times)
 
 
-def _pictures(clip: Clip) -> tuple[Media, ...]:
-    return tuple(Media("image", data=png_bytes(frame)) for frame in clip.frames)
+def _picture(frame: Image.Image) -> Media:
+    # Not PNG: frames only go from here to an encoder, and compressing them takes far longer.
+    buffer = io.BytesIO()
+    frame.save(buffer, format="BMP")
+    return Media("image", data=buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Videos from outside, decoded under limits to some of their frames with their times; and written.
+"""Videos from outside, decoded under limits to some of their frames with their times.
 
 A video is opened by content. Its header is read first: size, rate, length and number of frames are
 checked before anything is decoded. Every fault of one video is a `BadRecord`. Needs PyAV (extra
@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from PIL import Image
 
-from gnomon.media.files import check_kind, name_of, read_bytes, wanted_module
+from gnomon.media.files import DECODER_FAULTS, check_kind, name_of, read_bytes, wanted_module
 from gnomon.records import BadRecord, Media
 
 MAX_BYTES = 512 * 2**20
@@ -34,12 +32,6 @@ CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts"
 """What is opened: no playlist and no format that names other files."""
 
 Spread = Literal["starts", "ends"]
-Codec = Literal["h264", "mpeg4"]
-
-_OPTIONS: dict[Codec, tuple[str, dict[str, str]]] = {
-    "h264": ("libx264", {"preset": "ultrafast", "tune": "zerolatency", "crf": "12"}),
-    "mpeg4": ("mpeg4", {"qmin": "2", "qmax": "2", "flags": "+bitexact"}),
-}
 
 
 @dataclass(frozen=True)
@@ -113,6 +105,7 @@ def open_video(
     *,
     frames: int | None = None,
     fps: float | None = None,
+    most: int = MOST_DECODED,
     spread: Spread = "starts",
     root: Path | None = None,
     max_bytes: int = MAX_BYTES,
@@ -123,30 +116,45 @@ def open_video(
     """Decode some frames of a video, spread evenly, as upright RGB pictures with their times.
 
     ``frames`` of them, or ``fps`` per second (`frame_count`), or all when both are None; never more
-    than `MOST_DECODED`. A video with fewer frames gives all it has. Times are what the file says,
-    counted from the first frame. Raises `BadRecord` for a missing, empty, damaged or truncated
-    file, another format, and for more than the limits, which are checked before decoding;
-    ImportError naming the extra without PyAV; ValueError for ``frames`` together with ``fps``, or
-    numbers that are not positive.
+    than ``most`` and than `MOST_DECODED`. A video with fewer frames gives all it has. Times are
+    what the file says, counted from the first frame. Raises `BadRecord` for a missing, empty,
+    damaged or truncated file, another format, and for more than the limits, which are checked
+    before decoding; ImportError naming the extra without PyAV; ValueError for ``frames`` together
+    with ``fps``, or numbers that are not positive.
     """
     if frames is not None and fps is not None:
         raise ValueError("frames= and fps= were both given: use one of them")
-    if (frames is not None and frames < 1) or (fps is not None and not fps > 0):
-        raise ValueError(f"frames={frames}, fps={fps}: use a positive number")
+    if (frames is not None and frames < 1) or (fps is not None and not fps > 0) or most < 1:
+        raise ValueError(f"frames={frames}, fps={fps}, most={most}: use a positive number")
     check_kind(media, "video", "a")
     data = read_bytes(media, root, max_bytes)
     limits = _Limits(max_pixels, max_frames, max_seconds)
     av = wanted_module("av", "PyAV", "video")
     try:
         with av.open(io.BytesIO(data), options={"format_whitelist": CONTAINERS}) as container:
-            return _decode(container, limits, frames, fps, spread)
+            return _decode(container, limits, _Wanted(frames, fps, most, spread))
     except BadRecord as error:
         raise BadRecord(f"{name_of(media)}: {error}") from None
-    except (av.FFmpegError, *_FAULTS) as error:
+    except (av.FFmpegError, *DECODER_FAULTS) as error:
         raise BadRecord(
             f"{name_of(media)}: no video of a known format, or damaged or truncated ({error});"
             " replace the file, convert it to mp4, or drop the record"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Which frames to keep."""
+
+    frames: int | None
+    fps: float | None
+    most: int
+    spread: Spread
+
+    def numbers(self, total: int, rate: float) -> tuple[int, ...]:
+        count = total if self.frames is None else min(self.frames, total)
+        count = count if self.fps is None else frame_count(total, rate, self.fps)
+        return frame_numbers(total, min(count, self.most, MOST_DECODED), self.spread)
 
 
 @dataclass(frozen=True)
@@ -172,23 +180,7 @@ class _Limits:
             )
 
 
-_FAULTS = (
-    OSError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-)
-"""What PyAV raises for damaged files, beside its own errors."""
-
-
-def _decode(
-    container: Any, limits: _Limits, frames: int | None, fps: float | None, spread: Spread
-) -> Clip:
+def _decode(container: Any, limits: _Limits, wanted: _Wanted) -> Clip:
     if not container.streams.video:
         raise BadRecord("there is no picture track in it; give a video, or drop the record")
     stream = container.streams.video[0]
@@ -202,9 +194,7 @@ def _decode(
     if not rate > 0:
         raise BadRecord("the header gives no frame rate; convert it to mp4 or drop the record")
     limits.check(stream.width, stream.height, total, total / rate)
-    count = total if frames is None else min(frames, total)
-    count = count if fps is None else frame_count(total, rate, fps)
-    numbers = frame_numbers(total, min(count, MOST_DECODED), spread)
+    numbers = wanted.numbers(total, rate)
     kept = _kept(container, stream, limits, frozenset(numbers))
     if len(kept) < len(numbers):
         raise BadRecord(
@@ -236,51 +226,20 @@ def _kept(
 ) -> list[tuple[Image.Image, float]]:
     kept: list[tuple[Image.Image, float]] = []
     first: float | None = None
+    reformatter = wanted_module("av.video.reformatter", "PyAV", "video").VideoReformatter()
     for number, frame in enumerate(container.decode(stream)):
         limits.check(frame.width, frame.height, 0, 0.0)  # a size can change along the way
         time = float(frame.time or 0.0)
         first = time if first is None else first
         if number in wanted:
-            kept.append((_upright(frame), time - first))
+            # A frame's own conversion makes threads and tables of its own for each frame.
+            rgb = reformatter.reformat(frame, format="rgb24", threads=1)
+            kept.append((_upright(rgb, getattr(frame, "rotation", 0)), time - first))
         if len(kept) == len(wanted):
             break
     return kept
 
 
-def _upright(frame: Any) -> Image.Image:
+def _upright(frame: Any, rotation: int) -> Image.Image:
     image: Image.Image = frame.to_image()
-    turn = getattr(frame, "rotation", 0) % 360
-    return image.rotate(turn, expand=True) if turn else image
-
-
-def write_mp4(
-    frames: Sequence[Image.Image] | np.ndarray[Any, Any], fps: float, *, codec: Codec = "h264"
-) -> bytes:
-    """An mp4 file of RGB frames, ``fps`` per second; frame i stands at i / fps seconds.
-
-    ``frames``: pictures, or uint8 [T, h, w, 3]. The same frames give the same bytes on one version
-    of PyAV. ``h264`` is what browsers play, ``mpeg4`` is three times as fast to write. Raises
-    ValueError for no frame, a rate that is not positive, frames of different sizes, and odd sides,
-    which neither codec can hold; ImportError naming the extra without PyAV.
-    """
-    pixels = [np.ascontiguousarray(frame, dtype=np.uint8) for frame in frames]
-    if not pixels or not fps > 0:
-        raise ValueError(f"{len(pixels)} frames at fps={fps}: use 1 or more, and a rate over 0")
-    shapes = {array.shape for array in pixels}
-    height, width = pixels[0].shape[:2]
-    if len(shapes) > 1 or pixels[0].shape[2:] != (3,) or height % 2 or width % 2:
-        raise ValueError(
-            f"frames of shapes {sorted(shapes)}: use RGB frames of one size with even sides"
-        )
-    av = wanted_module("av", "PyAV", "video")
-    name, options = _OPTIONS[codec]
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream(name, rate=Fraction(fps).limit_denominator(1001))
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = options
-        stream.codec_context.thread_count = 1
-        for array in pixels:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
-        container.mux(stream.encode())
-    return buffer.getvalue()
+    return image.rotate(rotation % 360, expand=True) if rotation % 360 else image

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from gnomon.media.frames import Video, expand_videos
+from gnomon.media.recent import Recent
 from gnomon.models.family import family_of_processor
 from gnomon.models.percepts import Percept
 from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
     from gnomon.formats.grammar import Format
 
 KINDS: dict[MediaKind, str] = {"image": "images", "video": "videos", "audio": "sounds"}
+READS: dict[MediaKind, str] = {"image": "images and videos", "audio": "sounds"}
+"""What models read, by what they take: videos are shown as images."""
+MOST_BYTES = 256 * 2**20
+"""Bytes of processed media that an encoder keeps for when they come again (ours)."""
 
 
 @dataclass(frozen=True)
@@ -82,21 +88,40 @@ class Encoder:
     """Encodes prompts and worked examples with a processor's own chat template and reader of media.
 
     ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that paths of
-    media may not leave. A sample that cannot be encoded raises `BadRecord` with the reason.
+    media may not leave; ``video`` says which frames of a video are shown. A sample that cannot be
+    encoded raises `BadRecord` with the reason.
     """
 
-    def __init__(self, processor: Any, *, max_tokens: int, root: Path | None = None) -> None:
+    def __init__(
+        self,
+        processor: Any,
+        *,
+        max_tokens: int,
+        root: Path | None = None,
+        video: Video | None = None,
+    ) -> None:
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.max_tokens = max_tokens
         self.root = root
+        self.video = video or Video()
         self.family = family_of_processor(processor)
         self.placeholder_id = int(getattr(processor, self.family.placeholder))
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
-        self._percept = functools.lru_cache(maxsize=64)(self._read)
+        self._percepts: Recent[Percept] = Recent(MOST_BYTES, lambda one: one.nbytes)
+
+    def shown(self, sample: Sample) -> Sample:
+        """The sample with the media that are encoded for it: of a video its frames.
+
+        A model that takes no images is shown none.
+        """
+        if self.family.medium != "image":
+            return sample
+        return expand_videos(sample, self.video, root=self.root)
 
     def prompt(self, sample: Sample, style: Format) -> Encoded:
         """The question of ``sample``, up to where the model is to answer."""
+        sample = self.shown(sample)
         text = self._render(_with_instruction(sample.messages, style), generate=True)
         return self._encode(sample, text, train=[])
 
@@ -106,6 +131,7 @@ class Encoder:
         When the last turn is the user's, the answer is what ``style`` renders from the thought and
         the answer text in ``sample.meta``. The tokens before a response are those of its prompt.
         """
+        sample = self.shown(sample)
         messages = _with_instruction(_with_answer(sample, style), style)
         if messages[0].role == "assistant":
             raise BadRecord(
@@ -188,12 +214,12 @@ class Encoder:
             out_marks += [mark] * count
         return out_ids, out_marks
 
-    def _read(self, medium: Media) -> Percept:
-        if medium.kind != self.family.medium:
-            raise BadRecord(
-                f"this model reads {KINDS[self.family.medium]}, the record holds {medium.kind}"
-            )
-        return self.family.read(self.processor, medium, self.root)
+    def _percept(self, medium: Media) -> Percept:
+        takes = self.family.medium
+        if medium.kind != takes:
+            raise BadRecord(f"this model reads {READS[takes]}, the record holds {medium.kind}")
+        read = functools.partial(self.family.read, self.processor, medium, self.root)
+        return self._percepts.get(medium.key, read)
 
 
 def _require_prefix(before: str, after: str) -> None:
@@ -214,7 +240,7 @@ def _with_answer(sample: Sample, style: Format) -> tuple[Message, ...]:
     if sample.messages[-1].role == "assistant":
         return sample.messages
     try:
-        response = style.render(sample.meta["thought"], sample.meta["answer_text"])
+        response = style.worked(sample.meta)
     except KeyError as error:
         raise BadRecord(
             f"sample {sample.id} has neither an assistant turn "

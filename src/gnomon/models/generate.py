@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from gnomon.models.encode import Encoder
 from gnomon.models.load import BUNDLED, ModelError, load_policy
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings, sample
@@ -67,7 +66,7 @@ def respond(
             f"max_new_tokens={settings.max_new_tokens} leaves no room for the question: the "
             f"model's context is {context_length(policy)} tokens; ask for fewer"
         )
-    encoder = Encoder(policy.processor, max_tokens=room)
+    encoder = policy.encoder(max_tokens=room)
     prompt = encoder.prompt(request, part("format", format)())
     generator = torch.Generator(device=policy.device).manual_seed(seed)
     [[rollout]] = sample(policy, [prompt], 1, settings, generator)

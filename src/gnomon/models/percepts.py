@@ -51,6 +51,11 @@ class Picture:
         return len(self.patches_PD)
 
     @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.patches_PD.nbytes
+
+    @property
     def identity(self) -> tuple[Any, ...]:
         """What tells its features from those of others: the content, and the size it is seen at."""
         return self.key, self.grid
@@ -88,6 +93,11 @@ class Sound:
     def size(self) -> int:
         """Features that the tower has to make."""
         return self.features
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self.frames_BT.nbytes
 
     @property
     def identity(self) -> tuple[Any, ...]:

@@ -9,18 +9,23 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gnomon.media.frames import Video
 from gnomon.models.attention import KERNELS, Kernel, attend_within
 from gnomon.models.batch import Batch, make_batch
 from gnomon.models.decoder import Attend, run_layers
-from gnomon.models.encode import Encoded
+from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.family import Family, family_of
 from gnomon.models.features import FeatureCache, stands_still
 from gnomon.models.percepts import Percept
+
+_VIDEO = "gnomon_video"
+"""Name of `Policy.video` in the model's configuration."""
 
 
 @dataclass
@@ -48,6 +53,21 @@ class Policy:
         return device
 
     @property
+    def video(self) -> Video:
+        """How a video is shown to the model; saved with it, in its configuration."""
+        return Video(**getattr(self.core.config, _VIDEO, {}))
+
+    @video.setter
+    def video(self, video: Video) -> None:
+        changed = video.model_dump(exclude={"origins"}, exclude_defaults=True)
+        vars(self.core.config).pop(_VIDEO, None)
+        if changed:
+            setattr(self.core.config, _VIDEO, changed)
+
+    def encoder(self, *, max_tokens: int, root: Path | None = None) -> Encoder:
+        """An encoder of what this model reads, see `Encoder`."""
+        return Encoder(self.processor, max_tokens=max_tokens, root=root, video=self.video)
+
     def family(self) -> Family:
         """What its kind of model has of its own."""
         return family_of(self.core.config)

@@ -2,13 +2,15 @@
 
 arXiv 2510.10104; no code is public, so that most constants are ours. The model after Video-R1's
 supervised stage is not published under a name that this recipe could rely on: it starts from
-Qwen2.5-VL. A video stands in the record as frames, ``images``, since an encoder reads none.
+Qwen2.5-VL. Images stand in the column ``images`` and videos, which are shown as frames, in
+``videos``; the release has ``path`` and ``data_type``.
+``micro`` has questions of four options about pictures of the world ``exams``.
 """
 
 from __future__ import annotations
 
 from gnomon.recipe import Recipe, Reward, Scale, Use, ours
-from gnomon.recipes.rewarded import data, kl, rl, variant
+from gnomon.recipes.rewarded import data, in_world, kl, rl, variant
 
 
 def acre(scale: Scale) -> Recipe:
@@ -28,6 +30,6 @@ def acre(scale: Scale) -> Recipe:
             regularisers=kl(ours(0.04)),
             rollouts=ours(8),
         ),
-        world="a world whose questions have lettered options",
+        micro=in_world("exams", ["choice"], (1, 2)),
         full=data({"options": "options"}, "choice"),
     )

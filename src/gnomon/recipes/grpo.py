@@ -25,8 +25,9 @@ from gnomon.recipe import (
     ours,
     paper,
 )
-from gnomon.recipes.revisual_r1 import DIFFICULTY, TASKS
 
+DIFFICULTY = ours((1, 3))
+TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
 DESCRIPTION = "Group-relative policy optimisation, nothing added (arXiv 2402.03300)."
 QWEN_7B, QWEN_3B = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-3B-Instruct"
 METHOD: dict[str, Any] = {
@@ -41,8 +42,9 @@ def grpo(scale: Scale) -> Recipe:
     return {"micro": _micro, "full": _full}[scale]()
 
 
-def micro(name: str, description: str, *stages: Stage) -> Recipe:
-    """A run of gnomon-micro in minutes, asked in the form of its last stage."""
+def micro(name: str, description: str, *stages: Stage, items: Any = None) -> Recipe:
+    """A run of gnomon-micro in minutes, asked 512 ``items`` in the form of its last stage."""
+    asked = ours(512) if items is None else items
     return Recipe(
         name=name,
         description=description,
@@ -50,7 +52,7 @@ def micro(name: str, description: str, *stages: Stage) -> Recipe:
         model=Model(path="gnomon-micro"),
         stages=stages,
         evaluation=Evaluation(
-            benchmarks=(Use("microworld-reasoning", items=ours(512), difficulty=DIFFICULTY),),
+            benchmarks=(Use("microworld-reasoning", items=asked, difficulty=DIFFICULTY),),
             format=stages[-1].format,
             max_new_tokens=ours(112),
         ),
@@ -126,6 +128,12 @@ def full_rl(data: Use, form: Use, **changes: Any) -> Reinforce:
     return Reinforce(**settings | changes)
 
 
+def worked_examples(system: str, file: str = "cold_start", **changes: Any) -> Sft:
+    """A supervised stage at full scale on the conversations in ``data/<system>/<file>.parquet``."""
+    settings = {"name": "cold-start", "data": records(system, file), "format": Use("direct")}
+    return Sft(**settings | changes)
+
+
 def records(name: str, file: str = "train", **settings: Any) -> Use:
     """The records of a system at full scale: ``data/<name>/<file>.parquet``."""
     return Use("parquet", path=f"data/{name}/{file}.parquet", **settings)
@@ -159,9 +167,9 @@ def accuracy_and_format(form: str, accuracy: Any, layout: Any) -> tuple[Reward, 
 
 
 def kl_loss(coefficient: Any, **settings: Any) -> Regulariser:
-    """The k3 penalty to the model that the stage started from, with a fixed coefficient."""
-    fixed = Use("constant", value=coefficient)
-    return Regulariser(part=Use("kl", estimator="k3"), coefficient=fixed, **settings)
+    """The k3 penalty to the model that the stage started from; a number or a schedule of it."""
+    schedule = coefficient if isinstance(coefficient, Use) else Use("constant", value=coefficient)
+    return Regulariser(part=Use("kl", estimator="k3"), coefficient=schedule, **settings)
 
 
 def steady(rate: Any, weight_decay: Any = None) -> Optimizer:

@@ -2,7 +2,7 @@
 
 arXiv 2504.14945, and the released code ElliottYan/LUFFY. The paper trains Qwen2.5-Math, which this
 version does not load: full scale reads the same text data with Qwen2.5-VL-7B-Instruct. A trace is
-given whole, as in the paper's run; partial prefixes that the policy goes on from are left out.
+given whole, as in the paper's run; ``demonstrations.prefix`` gives the beginning alone.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Recipe, Reward, Sampling, Scale, Sft, Use, code, ours, paper
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours, paper
 from gnomon.recipes.grpo import (
     asked,
     full,
@@ -23,6 +23,7 @@ from gnomon.recipes.grpo import (
     records,
     steady,
     warmed,
+    worked_examples,
     world,
 )
 
@@ -91,11 +92,9 @@ def _worked() -> Use:
 
 def _full() -> Recipe:
     named = {"columns": {"task": "problem_type"}, "answer_kind": "text"}
-    start = Sft(
-        name="cold-start",
-        data=records(NAME, "cold_start"),
+    start = worked_examples(
+        NAME,
         modality="image",
-        format=Use("direct"),
         steps=ours(10625),
         batch_size=paper(32),
         max_tokens=paper(16384),

@@ -1,7 +1,8 @@
 """PAPO: GRPO that also rewards a policy whose words depend on what the image shows.
 
-arXiv 2507.06448, and the released code MikeWangWZHL/PAPO. Masks of a saliency model, which the
-paper finds worse than random ones, are left out: no part computes saliency.
+arXiv 2507.06448, and the released code MikeWangWZHL/PAPO. Semantic masks,
+which the paper finds worse than random ones, need a column with the map of a saliency model
+(`saliency-patches`): no part computes one.
 """
 
 from __future__ import annotations

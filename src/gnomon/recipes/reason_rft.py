@@ -8,7 +8,8 @@ Qwen2.5-VL-3B stands in (ours). Left out: the optional length and step terms, of
 from __future__ import annotations
 
 from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, ours
-from gnomon.recipes.rewarded import QWEN_3B, data, kl, prepend, rl, variant, worked_examples, world
+from gnomon.recipes.grpo import worked_examples
+from gnomon.recipes.rewarded import QWEN_3B, data, kl, prepend, rl, variant, world
 
 
 def reason_rft(scale: Scale) -> Recipe:

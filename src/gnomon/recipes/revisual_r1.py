@@ -8,12 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import (
-    Evaluation,
-    Model,
     Optimizer,
     Recipe,
     Regulariser,
-    Reinforce,
     Reward,
     Sampling,
     Scale,
@@ -23,7 +20,20 @@ from gnomon.recipe import (
     ours,
     paper,
 )
+from gnomon.recipes.grpo import (
+    asked,
+    full,
+    full_rl,
+    micro,
+    micro_cold_start,
+    micro_rl,
+    records,
+    warmed,
+    worked_examples,
+    world,
+)
 
+NAME = "revisual-r1"
 DESCRIPTION = "Text cold start, multimodal RL with PAD, text RL (arXiv 2506.04207)."
 LOSS = Use(
     "ppo-clip",
@@ -33,8 +43,7 @@ LOSS = Use(
     log_ratio_clamp=code((-6.907755278982137, 6.907755278982137)),
 )
 ADVANTAGE = Use("grpo", bias=code("unbiased"), epsilon=code(1e-6))
-DIFFICULTY = ours((1, 3))
-TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
+FORM = Use("think-boxed")
 
 
 def revisual_r1(scale: Scale) -> Recipe:
@@ -77,123 +86,78 @@ def kl_and_entropy(coefficient: Any, warmup: Any) -> tuple[Regulariser, ...]:
     )
 
 
-def _micro() -> Recipe:
-    return Recipe(
-        name="revisual-r1",
-        description=DESCRIPTION,
-        scale="micro",
-        model=Model(path="gnomon-micro"),
-        stages=(
-            Sft(
-                name="cold-start",
-                data=_world("text"),
-                modality="text",
-                format=Use("think-boxed"),
-                steps=ours(300),
-                batch_size=ours(16),
-                max_tokens=384,
-                freeze=ours(("vision",)),
-                optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=ours(1.5e-3), warmup=paper(0.05)),
-                    weight_decay=ours(1e-2),
-                ),
-            ),
-            Reinforce(
-                name="multimodal-rl",
-                data=_world("image"),
-                modality="image",
-                steps=ours(200),
-                rewards=multimodal_rewards(),
-                **_micro_rl(),
-            ),
-            Reinforce(
-                name="text-rl",
-                data=_world("text"),
-                modality="text",
-                steps=ours(20),
-                rewards=text_rewards(),
-                freeze=paper(("vision",)),
-                regularisers=kl_and_entropy(code(1e-2), ours(10)),
-                **_micro_rl(),
-            ),
+def _stages() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the two reinforcement stages are at both scales."""
+    multimodal = {"name": "multimodal-rl", "modality": "image", "rewards": multimodal_rewards()}
+    text = {"name": "text-rl", "modality": "text", "rewards": text_rewards()}
+    return multimodal, text | {"freeze": paper(("vision",))}
+
+
+def _method(tokens: Any, rate: Any) -> dict[str, Any]:
+    """What both reinforcement stages share at both scales."""
+    return {
+        "sampling": Sampling(max_new_tokens=tokens, temperature=paper(1.0), top_p=paper(0.95)),
+        "rollouts": paper(8),
+        "advantage": ADVANTAGE,
+        "loss": LOSS,
+        "optimizer": Optimizer(
+            learning_rate=Use("constant", value=rate),
+            weight_decay=paper(1e-2),
+            grad_clip=paper(1.0),
         ),
-        evaluation=Evaluation(
-            benchmarks=(Use("microworld-reasoning", items=ours(512), difficulty=DIFFICULTY),),
-            max_new_tokens=ours(112),
+    }
+
+
+def _micro() -> Recipe:
+    multimodal, text = _stages()
+    # Just above the largest |A| of a group, which the strict comparison would else drop.
+    thresholds = pad(relative=ours(True), low=code(0.03), high=ours(1.01))
+    method = {"resample": thresholds, **_method(ours(112), ours(4e-5))}
+    return micro(
+        NAME,
+        DESCRIPTION,
+        micro_cold_start(FORM, optimizer=warmed(ours(1.5e-3), paper(0.05))),
+        micro_rl(FORM, steps=ours(200), **multimodal, **method),
+        micro_rl(
+            FORM,
+            data=world("text"),
+            steps=ours(20),
+            regularisers=kl_and_entropy(code(1e-2), ours(10)),
+            **text,
+            **method,
         ),
     )
 
 
-def _world(modality: str) -> Use:
-    return Use("microworld", tasks=TASKS, modality=modality, difficulty=DIFFICULTY)
-
-
-def _micro_rl() -> dict[str, Any]:
-    """What both reinforcement stages share at micro scale."""
-    return {
-        "format": Use("think-boxed"),
-        "sampling": Sampling(max_new_tokens=ours(112), temperature=paper(1.0), top_p=paper(0.95)),
-        "prompts": ours(16),
-        "rollouts": paper(8),
-        "advantage": ADVANTAGE,
-        # Just above the largest |A| of a group, which the strict comparison would else drop.
-        "resample": pad(relative=ours(True), low=code(0.03), high=ours(1.01)),
-        "loss": LOSS,
-        "optimizer": _rl_optimizer(ours(4e-5)),
-        "max_tokens": 384,
-        "save_every": ours(40),
-        "log_rollouts_every": ours(10),
-        "micro_batch_rows": ours(192),
-    }
-
-
 def _full() -> Recipe:
-    return Recipe(
-        name="revisual-r1",
-        description=DESCRIPTION,
-        scale="full",
-        model=Model(
-            path="Qwen/Qwen2.5-VL-7B-Instruct",
-            dtype="bfloat16",
-            gradient_checkpointing=True,
-            image_pixels=code((262144, 4194304)),
-        ),
-        data_root="data/revisual-r1",
-        stages=(
-            _full_cold_start(),
-            Reinforce(
-                name="multimodal-rl",
-                data=Use("parquet", path="data/revisual-r1/multimodal_rl.parquet"),
-                modality="image",
-                rewards=multimodal_rewards(),
-                **_full_rl(),
-            ),
-            Reinforce(
-                name="text-rl",
-                data=Use("parquet", path="data/revisual-r1/text_rl.parquet"),
-                modality="text",
-                rewards=text_rewards(),
-                freeze=paper(("vision",)),
-                regularisers=kl_and_entropy(paper(2e-3), paper(140)),
-                **_full_rl(),
-            ),
-        ),
-        evaluation=Evaluation(
-            benchmarks=(Use("records", path="data/revisual-r1/evaluation.parquet"),),
-            grader=Use("revisual"),
-            max_new_tokens=paper(8192),
-            temperature=paper(0.3),
-            max_tokens=paper(8192),
-        ),
+    multimodal, text = _stages()
+    # The prompt alone is bounded by max_tokens.
+    method = {
+        "grader": Use("revisual"),
+        "prompts": paper(512),
+        "updates": paper(4),
+        "resample": pad(low=code(0.03), high=code(0.97)),
+        "steps": code(200),
+        "max_tokens": paper(8192),
+        **_method(paper(8192), paper(1e-6)),
+    }
+    penalties = kl_and_entropy(paper(2e-3), paper(140))
+    limits = {"temperature": paper(0.3), "max_tokens": paper(8192)}
+    return full(
+        NAME,
+        DESCRIPTION,
+        _full_cold_start(),
+        full_rl(records(NAME, "multimodal_rl"), FORM, **multimodal, **method),
+        full_rl(records(NAME, "text_rl"), FORM, regularisers=penalties, **text, **method),
+        evaluation=asked(NAME, FORM, Use("revisual"), paper(8192), **limits),
+        image_pixels=code((262144, 4194304)),
     )
 
 
 def _full_cold_start() -> Sft:
-    return Sft(
-        name="cold-start",
-        data=Use("parquet", path="data/revisual-r1/cold_start.parquet"),
+    return worked_examples(
+        NAME,
         modality="text",
-        format=Use("direct"),
         steps=ours(6250),
         batch_size=ours(32),
         max_tokens=paper(32768),
@@ -202,31 +166,4 @@ def _full_cold_start() -> Sft:
             learning_rate=Use("cosine", peak=paper(2e-5), warmup=paper(0.05)),
             weight_decay=0.0,
         ),
-    )
-
-
-def _full_rl() -> dict[str, Any]:
-    """What both reinforcement stages share at full scale; ``max_tokens`` bounds the prompt."""
-    return {
-        "format": Use("think-boxed"),
-        "grader": Use("revisual"),
-        "sampling": Sampling(max_new_tokens=paper(8192), temperature=paper(1.0), top_p=paper(0.95)),
-        "prompts": paper(512),
-        "rollouts": paper(8),
-        "updates": paper(4),
-        "advantage": ADVANTAGE,
-        "resample": pad(low=code(0.03), high=code(0.97)),
-        "loss": LOSS,
-        "optimizer": _rl_optimizer(paper(1e-6)),
-        "steps": code(200),
-        "micro_batch_rows": ours(4),
-        "max_tokens": paper(8192),
-    }
-
-
-def _rl_optimizer(rate: Any) -> Optimizer:
-    return Optimizer(
-        learning_rate=Use("constant", value=rate),
-        weight_decay=paper(1e-2),
-        grad_clip=paper(1.0),
     )

@@ -12,12 +12,9 @@ from typing import Any
 
 from gnomon.problems import ScaleError
 from gnomon.recipe import (
-    Evaluation,
-    Model,
     Optimizer,
     Recipe,
     Regulariser,
-    Reinforce,
     Reward,
     Sampling,
     Scale,
@@ -27,9 +24,11 @@ from gnomon.recipe import (
     paper,
     vary,
 )
-from gnomon.recipes.revisual_r1 import DIFFICULTY, TASKS
+from gnomon.recipes import grpo
 
-QWEN_3B = "Qwen/Qwen2.5-VL-3B-Instruct"
+NAME = "rewarded"
+DESCRIPTION = "GRPO on the right answer and the layout."
+QWEN_3B = grpo.QWEN_3B
 JUDGE = "http://127.0.0.1:8000/v1"
 """Where the recipes look for the endpoint of a judge, verifier or reasoner."""
 
@@ -84,8 +83,7 @@ def layout(scale: Scale, style: Use) -> dict[str, Any]:
 
 def kl(coefficient: Any) -> tuple[Regulariser, ...]:
     """The k3 penalty to the reference, in the loss; ``coefficient``: a number or a schedule."""
-    schedule = coefficient if isinstance(coefficient, Use) else Use("constant", value=coefficient)
-    return (Regulariser(part=Use("kl", estimator="k3"), coefficient=schedule),)
+    return (grpo.kl_loss(coefficient),)
 
 
 def judge(model: str, **settings: Any) -> Use:
@@ -119,112 +117,51 @@ def in_world(
     }
 
 
-def worked_examples(name: str, **settings: Any) -> Sft:
-    """The supervised stage of a full recipe, on conversations in ``cold_start.parquet``."""
-    return Sft(
-        name="cold-start",
-        data=Use("parquet", path=f"data/{name}/cold_start.parquet"),
-        format=Use("direct"),
-        **settings,
-    )
-
-
 def prepend(recipe: Recipe, stage: Sft) -> Recipe:
     """``recipe`` with a stage in front of its own, at full scale; micro has its cold start."""
     return recipe if recipe.scale == "micro" else vary(recipe, {"stages": (stage, *recipe.stages)})
 
 
 def _micro() -> Recipe:
-    style = Use("think-answer")
-    return Recipe(
-        name="rewarded",
-        description="GRPO on the right answer and the layout.",
-        scale="micro",
-        model=Model(path="gnomon-micro"),
-        stages=(
-            Sft(
-                name="cold-start",
-                data=_pictures(),
-                format=style,
-                steps=ours(300),
-                batch_size=ours(16),
-                max_tokens=384,
-                optimizer=Optimizer(
-                    learning_rate=Use("cosine", peak=ours(1.5e-3), warmup=ours(0.05)),
-                    weight_decay=ours(1e-2),
-                ),
-            ),
-            Reinforce(
-                name="rl",
-                data=_pictures(),
-                format=style,
-                steps=ours(60),
-                rewards=_terms(),
-                sampling=Sampling(max_new_tokens=ours(112)),
-                prompts=ours(16),
-                rollouts=ours(8),
-                advantage=Use("grpo"),
-                loss=Use("ppo-clip"),
-                optimizer=_optimizer(ours(4e-5)),
-                max_tokens=384,
-                micro_batch_rows=ours(192),
-            ),
-        ),
-        evaluation=Evaluation(
-            benchmarks=(Use("microworld-reasoning", items=ours(256), difficulty=DIFFICULTY),),
-            format=style,
-            max_new_tokens=ours(112),
-        ),
+    style, pictures = Use("think-answer"), {"data": grpo.world(), "modality": "any"}
+    start = grpo.micro_cold_start(style, freeze=(), **pictures)
+    stage = grpo.micro_rl(
+        style,
+        **pictures,
+        steps=ours(60),
+        rewards=_terms(),
+        advantage=Use("grpo"),
+        loss=Use("ppo-clip"),
+        optimizer=_optimizer(ours(4e-5)),
+        save_every=50,
+        log_rollouts_every=5,
     )
-
-
-def _pictures() -> Use:
-    return Use("microworld", tasks=TASKS, modality="image", difficulty=DIFFICULTY)
+    return grpo.micro(NAME, DESCRIPTION, start, stage, items=ours(256))
 
 
 def _full() -> Recipe:
-    return Recipe(
-        name="rewarded",
-        description="GRPO on the right answer and the layout.",
-        scale="full",
-        model=Model(
-            path="Qwen/Qwen2.5-VL-7B-Instruct",
-            dtype="bfloat16",
-            gradient_checkpointing=True,
-            image_pixels=ours((3136, 1806336)),
-        ),
-        data_root="data/rewarded",
-        stages=(
-            Reinforce(
-                name="rl",
-                data=Use("parquet", path="data/rewarded/train.parquet"),
-                format=Use("think-answer"),
-                steps=ours(500),
-                rewards=_terms(),
-                sampling=Sampling(max_new_tokens=ours(2048)),
-                prompts=ours(16),
-                rollouts=ours(8),
-                advantage=Use("grpo"),
-                loss=Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-                optimizer=_optimizer(ours(1e-6)),
-                max_tokens=ours(4096),
-                micro_batch_rows=ours(4),
-            ),
-        ),
-        evaluation=Evaluation(
-            benchmarks=(Use("records", path="data/rewarded/evaluation.parquet"),),
-            format=Use("think-answer"),
-            max_new_tokens=ours(2048),
-            max_tokens=ours(4096),
-        ),
+    style = Use("think-answer")
+    stage = grpo.full_rl(
+        grpo.records(NAME),
+        style,
+        modality="any",
+        steps=ours(500),
+        rewards=_terms(),
+        sampling=Sampling(max_new_tokens=ours(2048)),
+        prompts=ours(16),
+        rollouts=ours(8),
+        advantage=Use("grpo"),
+        loss=Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
+        optimizer=_optimizer(ours(1e-6)),
+        max_tokens=ours(4096),
     )
+    evaluation = grpo.asked(NAME, style, Use("strict"), ours(2048), max_tokens=ours(4096))
+    pixels = ours((3136, 1806336))
+    return grpo.full(NAME, DESCRIPTION, stage, evaluation=evaluation, image_pixels=pixels)
 
 
 def _terms() -> tuple[Reward, ...]:
-    return (
-        Reward(part=Use("accuracy"), weight=ours(1.0)),
-        Reward(part=Use("format-match", format="think-answer"), weight=ours(0.5)),
-    )
+    return grpo.accuracy_and_format("think-answer", ours(1.0), ours(0.5))
 
 
 def _optimizer(rate: Any) -> Optimizer:

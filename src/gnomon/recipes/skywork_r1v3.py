@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Recipe, Sampling, Scale, Sft, Use, ours, paper
+from gnomon.recipe import Recipe, Sampling, Scale, Use, ours, paper
 from gnomon.recipes.grpo import (
     accuracy_and_format,
     asked,
@@ -23,6 +23,7 @@ from gnomon.recipes.grpo import (
     records,
     steady,
     warmed,
+    worked_examples,
     world,
 )
 
@@ -63,12 +64,9 @@ def _micro() -> Recipe:
 
 
 def _full() -> Recipe:
-    form = Use("direct")
-    start = Sft(
-        name="cold-start",
-        data=records(NAME, "cold_start"),
+    start = worked_examples(
+        NAME,
         modality="image",
-        format=form,
         steps=ours(375),
         batch_size=ours(32),
         max_tokens=ours(16384),
@@ -86,11 +84,11 @@ def _full() -> Recipe:
         max_tokens=ours(4096),
         **_method(),
     )
-    connector = Sft(
+    connector = worked_examples(
+        NAME,
+        "connector",
         name="connector",
-        data=records(NAME, "connector"),
         modality="image",
-        format=form,
         steps=ours(312),
         batch_size=paper(64),
         max_tokens=paper(16384),

@@ -8,7 +8,8 @@ single-image references, and the making of the traces.
 from __future__ import annotations
 
 from gnomon.recipe import Optimizer, Recipe, Reward, Sampling, Scale, Use, code, ours, paper
-from gnomon.recipes.rewarded import data, kl, prepend, rl, variant, worked_examples, world
+from gnomon.recipes.grpo import worked_examples
+from gnomon.recipes.rewarded import data, kl, prepend, rl, variant, world
 
 
 def univg_r1(scale: Scale) -> Recipe:

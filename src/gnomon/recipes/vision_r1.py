@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import Recipe, Reward, Sampling, Scale, Sft, Use, ours, paper, vary
-from gnomon.recipes.grpo import grpo, kl_loss, steady, warmed
+from gnomon.recipes.grpo import grpo, kl_loss, steady, warmed, worked_examples
 from gnomon.recipes.rewarded import layout, rl, variant
 
 NAME = "vision-r1"
@@ -69,11 +69,9 @@ def _full() -> dict[str, Any]:
 
 
 def _cold_start() -> Sft:
-    return Sft(
-        name="cold-start",
-        data=Use("parquet", path=f"data/{NAME}/cold_start.parquet"),
+    return worked_examples(
+        NAME,
         modality="image",
-        format=Use("direct"),
         steps=ours(12500),
         batch_size=paper(32),
         max_tokens=paper(16384),

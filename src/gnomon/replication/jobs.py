@@ -76,18 +76,18 @@ class Job:
         return log.read_bytes().count(b"\n") if log is not None and log.exists() else 0
 
     def arguments(self, experiment: Experiment) -> list[str]:
-        """The arguments of `gnomon` that begin the run or go on with it.
+        """The arguments of `gnomon train` that begin the run or go on with it.
 
         Writes the resolved recipe beside the run, from the model of the shared stages.
         """
         run = self.run
         if run is not None:
-            return ["train", "--resume", str(run.path)]
+            return ["--resume", str(run.path)]
         recipe = self.recipe
         if self.start is not None:
             recipe = after_start(experiment, recipe, self.start.model)
         given = write_atomic(self.folder / RECIPE, recipe.to_yaml().encode())
-        return ["train", str(given), "--out", str(self.folder)]
+        return [str(given), "--out", str(self.folder)]
 
     def reason(self, code: int) -> str:
         """Why a run that ended with ``code`` did not end well: its own message, or its log."""

@@ -24,13 +24,15 @@ from gnomon.replication.jobs import LOG, Job, Status
 
 PRELOAD = [
     "gnomon.training",
-    "gnomon.cli",
+    "gnomon.commands.training",
     "transformers.models.qwen2_5_vl.modeling_qwen2_5_vl",
     "pyarrow.parquet",
 ]
 POLL = 1.0
 """Seconds between two looks at how far the runs are."""
 ORPHANED = 1
+Train = Callable[[list[str]], int]
+"""Runs ``gnomon train`` with the arguments and gives its exit code."""
 
 
 @dataclass
@@ -69,6 +71,7 @@ class Board:
 def run_jobs(
     experiment: Experiment,
     board: Board,
+    train: Train,
     *,
     at_once: int,
     threads: int,
@@ -77,14 +80,15 @@ def run_jobs(
 ) -> None:
     """Run all jobs of ``board`` that are not done, ``at_once`` at a time with ``threads`` each.
 
-    ``on_change`` is called when a job begins or ends, ``on_look`` about every second. One failed
-    job leaves the others alone. Whatever stops this function, Ctrl-C too, ends its processes.
+    ``train`` runs the command line of a job in its process. ``on_change`` is called when a job
+    begins or ends, ``on_look`` about every second. One failed job leaves the others alone. Whatever
+    stops this function, Ctrl-C too, ends its processes.
     """
     running: dict[Job, ForkServerProcess] = {}
     try:
         while True:
             while len(running) < at_once and (job := board.ready()) is not None:
-                running[job] = _begin(experiment, job, threads)
+                running[job] = _begin(experiment, job, train, threads)
                 board.status[job.name] = "running"
                 on_change(job)
             if not running:
@@ -119,13 +123,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin(experiment: Experiment, job: Job, threads: int) -> ForkServerProcess:
+def _begin(experiment: Experiment, job: Job, train: Train, threads: int) -> ForkServerProcess:
     job.folder.mkdir(parents=True, exist_ok=True)
     server = multiprocessing.get_context("forkserver")
     server.set_forkserver_preload(PRELOAD)
     arguments = job.arguments(experiment)
     process = server.Process(
-        target=train_in_process, args=(arguments, threads, job.folder / LOG), name=job.name
+        target=train_in_process,
+        args=(train, arguments, threads, job.folder / LOG),
+        name=job.name,
     )
     process.start()
     return process
@@ -138,8 +144,8 @@ def _note_end(board: Board, job: Job, code: int | None) -> None:
         board.fail(job, job.reason(code or 0))
 
 
-def train_in_process(arguments: list[str], threads: int, log: Path) -> None:
-    """Body of a run's process: the command line ``gnomon`` with ``arguments``, written to ``log``.
+def train_in_process(train: Train, arguments: list[str], threads: int, log: Path) -> None:
+    """Body of a run's process: `gnomon train` with ``arguments``, written to ``log``.
 
     Ends the process with the exit code of the command.
     """
@@ -149,14 +155,12 @@ def train_in_process(arguments: list[str], threads: int, log: Path) -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     _end_with_parent()
-    sys.argv = ["gnomon", *arguments]
+    sys.argv = ["gnomon", "train", *arguments]
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import torch
 
-    from gnomon.cli import run_command
-
     torch.set_num_threads(threads)
-    sys.exit(run_command(arguments))
+    sys.exit(train(arguments))
 
 
 def _end_with_parent() -> None:

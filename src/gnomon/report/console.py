@@ -1,67 +1,26 @@
-"""What the command line shows: text made safe for a terminal, and tables."""
+"""The tables that the command line shows."""
 
 from __future__ import annotations
 
 import inspect
 import math
-import re
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from gnomon.report.progress import RichWatcher, duration
+from gnomon.report.terminal import duration, safe_text
 
 if TYPE_CHECKING:
     from gnomon.doctor import Check
     from gnomon.parts import Part
 
-__all__ = [
-    "RichWatcher",
-    "benchmark_table",
-    "checks_table",
-    "counts_table",
-    "names_table",
-    "part_page",
-    "safe_text",
-    "show",
-    "stage_table",
-]
-
 ABSENT = "-"
 STYLES = {"ok": "green", "missing": "yellow", "problem": "bold red"}
-
-_SEQUENCES = re.compile(
-    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
-    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x90\x98\x9c-\x9f]*(?:\x07|\x1b\\|\x9c)"
-    r"|\x1b[ -/]*[0-~]"
-)
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
-)
-
-
-def safe_text(text: str) -> str:
-    r"""``text`` without anything that a terminal would obey instead of show.
-
-    Removes escape sequences (colours, cursor moves, window titles, links, clipboard), all other
-    control characters but line break and tab, marks that reverse the direction of writing, and lone
-    surrogates. An escape sequence that does not close loses its escape character only. Linear time.
-    Source: ours.
-
-    >>> safe_text("a\x1b[31mb\x07\n")
-    'ab\n'
-    """
-    return _CONTROLS.sub("", _SEQUENCES.sub("", text))
-
-
-def show(console: Console, text: str, style: str = "") -> None:
-    """Print text of any origin as it is: made safe, without markup, lines not folded."""
-    console.print(Text(safe_text(text), style=style), soft_wrap=True)
 
 
 def stage_table(summary: Mapping[str, Any]) -> Table:

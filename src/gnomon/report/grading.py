@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from gnomon.records import Outcome, Verdict
-from gnomon.report.console import safe_text
+from gnomon.report.terminal import safe_text
 
 if TYPE_CHECKING:
     from gnomon.evaluation.grade_file import GradedFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gnomon.report.console import safe_text
+from gnomon.report.terminal import safe_text
 from gnomon.rl.objective import Comparison, StageObjective, Term
 
 _MARKS = {True: "=", False: "#", None: " "}

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Column
 from rich.text import Text
 
+from gnomon.report.terminal import duration, show
 from gnomon.watch import Watcher
 
 SHOWN = ("reward", "accuracy", "loss")
@@ -184,22 +185,7 @@ class RichWatcher(Watcher):
             self.bars.below = "  ".join(fact for fact in (work.phases, now) if fact)
 
     def _line(self, text: str) -> None:
-        from gnomon.report.console import safe_text
-
-        self.console.print(Text(safe_text(text)), soft_wrap=True)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them.
-
-    >>> duration(3.21), duration(75), duration(3725)
-    ('3.2 s', '1:15', '1:02:05')
-    """
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+        show(self.console, text)
 
 
 def _tenths(work: _Work) -> int:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from gnomon.grading.structured import read_json as read_python
 from gnomon.parts import register
 from gnomon.records import Sample
 from gnomon.rewards.sections import (
@@ -18,6 +19,7 @@ from gnomon.rewards.sections import (
     column_of,
     finite,
     first_block,
+    has_layout,
     optional,
     read_json,
 )
@@ -292,3 +294,56 @@ def ranked_matches(
             total += overlap_iou(box, best)
             free.remove(best)
     return total / max(len(wanted), len(ranked)) if wanted else 0.0
+
+
+_FIRST_TYPES: dict[str, Literal["pos", "random", "neg"]] = {
+    "pos": "pos", "random": "random", "neg": "neg", "rand": "random", "cf": "neg",
+}  # fmt: skip
+"""Types of the first release, and those of the second under the names of the first."""
+
+
+def ranked_boxes(text: str) -> list[tuple[tuple[float, ...], float]] | None:
+    """Boxes with their confidence, as DeFacto v1 writes them in its bbox block; or None.
+
+    Raises nothing; None for anything but a list of objects with ``Position`` and ``Confidence``.
+
+    >>> ranked_boxes("<bbox>[{'Position': [1, 2, 3, 4], 'Confidence': 0.9}]</bbox>")
+    [((1.0, 2.0, 3.0, 4.0), 0.9)]
+    """
+    value = read_python(first_block(text, "bbox") or "", quotes=True)
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_BOXES:
+        return None
+    found = []
+    for item in value:
+        box = _box(item.get("Position")) if isinstance(item, dict) else None
+        confidence = finite(item.get("Confidence")) if isinstance(item, dict) else None
+        if box is None or confidence is None:
+            return None
+        found.append((box, confidence))
+    return found
+
+
+@register("reward")
+def evidence_first(response: str, sample: Sample, *, column: str = "type") -> float:
+    """DeFacto's first release whole: layout + answer + regions, each of weight 1, from -2 to 3.
+
+    Layout: blocks bbox, think and answer are the response. Answer: `released_v1`. Regions: for pos
+    and random, `ranked_matches` with R+ less that with R-, 0 without boxes; for neg 1 where there
+    is no box or "unknown" stands anywhere, else -1. Columns ``type`` (names of either release),
+    ``y_star``, ``r_plus_boxes``, ``r_minus_boxes``. It can be gamed: on neg by "no" and "unknown"
+    anywhere, while "not" and "know" cost a right answer 2. Source: arXiv 2509.20912, first release.
+    """
+    told = str(optional(sample.meta, column, "pos")).lower()
+    if told not in _FIRST_TYPES:
+        raise ValueError(
+            f"type {told!r} is not one of {', '.join(_FIRST_TYPES)}; correct the record"
+        )
+    kind, boxes = _FIRST_TYPES[told], ranked_boxes(response)
+    answer = released_v1(response, str(column_of(sample, "y_star")), kind)
+    if kind == "neg":
+        region = 1.0 if boxes is None or "unknown" in response.lower() else -1.0
+    else:
+        sides = (column_of(sample, name) or [] for name in ("r_plus_boxes", "r_minus_boxes"))
+        gain, loss = (ranked_matches(boxes or [], side) for side in sides)
+        region = max(-1.0, min(1.0, gain - loss))
+    return has_layout(response, ["bbox", "think", "answer"]) + answer + region

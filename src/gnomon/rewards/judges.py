@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gnomon.auxiliary.reader import Reader, Request, ask
-from gnomon.auxiliary.replies import (
+from gnomon.grading.grade import reference_text
+from gnomon.parts import register
+from gnomon.records import Graded, Group, Sample
+from gnomon.rewards.asking import Table, ask_about, question_of
+from gnomon.rewards.replies import (
     bare_number,
     json_score,
     listed_facts,
     rubric_answer,
 )
-from gnomon.grading.grade import reference_text
-from gnomon.parts import register
-from gnomon.records import Graded, Group, Sample
-from gnomon.rewards.asking import Table, ask_about, question_of
 from gnomon.rewards.screens import gated_total, step_credit, step_match, subgoal_in
 from gnomon.rewards.sections import column_of, first_block, optional
 from gnomon.rewards.terms import well_formed

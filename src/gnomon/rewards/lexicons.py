@@ -16,11 +16,17 @@ from typing import NamedTuple
 
 from gnomon.parts import register
 
-_MARK = re.compile("([<>/])")
 _DOTS = re.compile(r"\.{2,}")
 # A border is looked for by its mark, which is rare, and not by what stands before every blank.
 _CRITIC_BORDER = re.compile(r"[.!?] [A-Z0-9]")
 _BORDER = re.compile(r"[.!?]\s+")
+_BETWEEN = re.compile(r"(?<=[.!?])\s+")
+_SPACES = (
+    *"\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000",
+    *map(chr, range(0x2000, 0x200B)),
+)
+"""Every letter that a pattern takes for whitespace."""
+_CUT = "\0"
 _ODD = re.compile("[\u0130\u0131\u017f\u212a]")
 """Letters that are the same as i, s or k in any case, which lowering them loses."""
 
@@ -207,11 +213,12 @@ def without_tag_spaces(text: str) -> str:
 @functools.lru_cache(maxsize=64)
 def _without_tag_spaces(text: str) -> str:
     # All terms of a mix ask for the same few texts at a time.
-    first, *rest = _MARK.split(text)
-    if not rest:
-        return text
-    inner = [piece.strip() for piece in rest[:-1]]
-    return "".join([first.rstrip(), *inner, rest[-1].lstrip()])
+    for mark in "<>/":
+        first, *rest = text.split(mark)
+        if rest:
+            inner = [piece.strip() for piece in rest[:-1]]
+            text = mark.join([first.rstrip(), *inner, rest[-1].lstrip()])
+    return text
 
 
 def sentences_of(text: str) -> list[str]:
@@ -220,11 +227,15 @@ def sentences_of(text: str) -> list[str]:
     >>> sentences_of("It is 4. But wait!")
     ['It is 4.', 'But wait!']
     """
-    starts, ends = [0], []
-    for border in _BORDER.finditer(text):
-        ends.append(border.start() + 1)
-        starts.append(border.end())
-    return [text[start:end] for start, end in zip(starts, [*ends, len(text)], strict=True)]
+    if _CUT in text:
+        return _BETWEEN.split(text)
+    # Replacing whole pairs of letters is several times faster than the pattern.
+    for space in _SPACES:
+        if space in text:
+            for stop in ".!?":
+                text = text.replace(stop + space, stop + _CUT)
+    first, *rest = text.split(_CUT)
+    return [first, *(piece.lstrip() for piece in rest)]
 
 
 @register("reward")

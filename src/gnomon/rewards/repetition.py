@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 from gnomon.parts import register
 from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
@@ -15,21 +16,20 @@ from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
 # Two circles, or one "maybe" circle, make the full penalty of 0.2.
 _FULL = 2
 # Six copies of phrases make the full penalty of 0.3; so many are taken at a time.
-_ENOUGH, _AT_ONCE = 6, 64
+_ENOUGH, _AT_ONCE = 6, 256
 _BUT = re.compile(r"\sbut\s+(?:wait|actually|maybe|perhaps)")
 _BUT_WAIT = re.compile(r"\sbut\s+(?:wait|actually)")
 _SO_MAYBE = re.compile(r"\sso\s+maybe(?=\s)")
 _STOP_BUT_WAIT = re.compile(r"\.\s+but\s+(?:wait|actually)")
 _MAYBE = re.compile(r"maybe[^\S\n]+")
-_PAIRED = [
-    (re.compile(pattern), literal)
-    for pattern, literal in (
-        ("but the image (?:displays|illustrates|shows|depicts)", "but the image "),
-        ("so maybe", "so maybe"),
-        ("wait, but", "wait, but"),
-        ("wait, maybe", "wait, maybe"),
-    )
-]
+_BUT_PAIRS = (
+    (re.compile("but the image (?:displays|illustrates|shows|depicts)"), "but the image "),
+    (re.compile("wait, but"), "wait, but"),
+)
+_MAYBE_PAIRS = (
+    (re.compile("so maybe"), "so maybe"),
+    (re.compile("wait, maybe"), "wait, maybe"),
+)
 """Phrases that come in pairs, and what each of them holds."""
 Anchor = Callable[[str, int], tuple[int, int] | None]
 
@@ -49,25 +49,35 @@ def repetition(response: str) -> float:
     0.9
     """
     text = without_tag_spaces(response)
-    words = text.split()
-    sentences = sentences_of(text)
-    copies = len(sentences) - len(set(sentences))
-    lowered = _lowered(text)
-    circles = 0.2 if _circles(lowered) >= _FULL else 0.1 * _circles(lowered)
-    if circles < 0.2 and _maybe_circle(lowered):
-        circles = 0.2
-    penalty = min(0.5, 0.1 * copies)
-    penalty += min(0.3, 0.05 * _phrase_copies(words)) + circles
+    copies = _sentence_copies(sentences_of(text))
+    penalty = min(0.5, 0.1 * len(copies))
+    penalty += min(0.3, 0.05 * _phrase_copies(text, copies)) + _circling(_lowered(text))
     return round(max(0.0, 1.0 - penalty), 12)
 
 
-def _phrase_copies(words: Sequence[str]) -> int:
+def _sentence_copies(sentences: Sequence[str]) -> list[str]:
+    """Every sentence that stood before, as often as it is said again."""
+    seen: set[str] = set()
+    copies = []
+    for sentence in sentences:
+        if sentence in seen:
+            copies.append(sentence)
+        seen.add(sentence)
+    return copies
+
+
+def _phrase_copies(text: str, sentence_copies: Sequence[str]) -> int:
     """Extra copies of runs of five words; from `_ENOUGH` on any number that is not less."""
+    # A sentence that is said again repeats every run in it.
+    copies = sum(max(0, len(sentence.split()) - 4) for sentence in sentence_copies[:_ENOUGH])
+    if copies >= _ENOUGH:
+        return copies
+    words = text.split()
     phrases: set[tuple[str, ...]] = set()
+    runs = zip(*(words[place:] for place in range(5)), strict=False)
     count, copies = len(words) - 4, 0
     for start in range(0, count, _AT_ONCE):
-        runs = (words[place : place + _AT_ONCE] for place in range(start, start + 5))
-        phrases.update(zip(*runs, strict=False))
+        phrases.update(islice(runs, _AT_ONCE))
         copies = min(start + _AT_ONCE, count) - len(phrases)
         if copies >= _ENOUGH:
             break
@@ -81,42 +91,58 @@ def _lowered(text: str) -> str:
     return "".join(low if len(low := letter.lower()) == 1 else letter for letter in text)
 
 
-def _circles(text: str) -> int:
-    if "maybe" not in text and "but" not in text:
-        return 0  # one of these is in every circle
-    count = _echoes(text, _but) + _echoes(text, _so_maybe_but)
-    for opener, literal in _PAIRED:
-        if text.count(literal) > 1:
-            count += sum(len(opener.findall(line)) // 2 for line in text.split("\n"))
-    return count
+def _circling(text: str) -> float:
+    """The penalty for circles in a lower-case text, at most 0.2."""
+    count = 0
+    if "but" in text:
+        count = _echoes(text, _but) + _pairs(text, _BUT_PAIRS)
+    if "maybe" in text and count < _FULL:
+        if _maybe_circle(text):
+            return 0.2
+        count += _echoes(text, _so_maybe_but) + _pairs(text, _MAYBE_PAIRS)
+    return min(0.2, 0.1 * count)
+
+
+def _pairs(text: str, openers: Sequence[tuple[re.Pattern[str], str]]) -> int:
+    """Pairs of each opener within one line."""
+    return sum(
+        len(opener.findall(line)) // 2
+        for opener, literal in openers
+        if text.count(literal) > 1
+        for line in text.split("\n")
+    )
 
 
 def _echoes(text: str, anchor: Anchor) -> int:
     """Matches of ``(.*?)<anchor>.*?\\1``, at most `_FULL`; the search goes on after each echo."""
     count = cursor = 0
-    while count < _FULL:
-        place = anchor(text, cursor)
-        if place is None:
+    while (place := anchor(text, cursor)) is not None:
+        count += 1
+        if count == _FULL:
             break
         start, end = place
         while start > cursor and text[start - 1].isspace():
             start -= 1
         line = max(cursor, text.rfind("\n", 0, start) + 1)
         cursor = end + _echo_length(text[line:start], text[end:].partition("\n")[0])
-        count += 1
     return count
 
 
 def _echo_length(before: str, after: str) -> int:
     """End in ``after`` of the first copy of the longest ending of ``before`` that it holds."""
-    low, high = 0, min(len(before), len(after))
+    size = len(before)
+    low, high = 0, 1
+    # Most echoes are short, and short ones are the cheapest to look for.
+    while high <= size and before[size - high :] in after:
+        low, high = high, 2 * high
+    high = min(high - 1, size)
     while low < high:
         middle = (low + high + 1) // 2
-        if before[len(before) - middle :] in after:
+        if before[size - middle :] in after:
             low = middle
         else:
             high = middle - 1
-    return after.find(before[len(before) - low :]) + low
+    return after.find(before[size - low :]) + low
 
 
 def _but(text: str, cursor: int) -> tuple[int, int] | None:
@@ -130,8 +156,6 @@ def _but(text: str, cursor: int) -> tuple[int, int] | None:
 
 
 def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
-    if "so" not in text or "maybe" not in text:
-        return None
     but = None
     for match in _SO_MAYBE.finditer(text, cursor):
         after = match.end() + 1  # one blank belongs to "maybe", another one to "but"
@@ -145,8 +169,6 @@ def _so_maybe_but(text: str, cursor: int) -> tuple[int, int] | None:
 
 
 def _maybe_circle(text: str) -> bool:
-    if "maybe" not in text:
-        return False
     text = _MAYBE.sub("maybe ", text)
     seen_until = 0
     for stop in _STOP_BUT_WAIT.finditer(text):

@@ -69,10 +69,11 @@ def score(groups: Sequence[Group], terms: Sequence[Term], combine: BoundPart) ->
         dataclasses.replace(
             group,
             members=tuple(
-                dataclasses.replace(
-                    member,
-                    scores={name: table[t][g][m] for t, name in enumerate(names)},
-                    reward=next(rewards),
+                Graded(
+                    member.rollout,
+                    member.verdict,
+                    {name: table[t][g][m] for t, name in enumerate(names)},
+                    next(rewards),
                 )
                 for m, member in enumerate(group.members)
             ),

@@ -22,7 +22,7 @@ from gnomon.rewards.sections import (
     optional,
     read_json,
 )
-from gnomon.rewards.visual import inside, overlap_iou, soft_step
+from gnomon.rewards.visual import inside
 
 _QUOTED = re.compile(r"'action':\s*'(\w+)'")
 _UNQUOTED = re.compile(r"'action':\s*(\w+)")
@@ -327,11 +327,6 @@ def agent_step(
     lets an empty typed text fit everything. Source: arXiv 2504.14239.
     """
     return step_credit(step_match(response, sample, mode))
-
-
-def box_credit(prediction: Sequence[float], reference: Sequence[float]) -> float:
-    """Grounding credit of InfiGUI-R1: 1 from an IoU of 0.7 on, IoU / 0.7 below."""
-    return soft_step(overlap_iou(prediction, reference), 0.7)
 
 
 def subgoal_in(text: str) -> str | None:

@@ -10,12 +10,12 @@ what an environment put between its turns is not in it.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
+from gnomon.grading.structured import strict_json
 from gnomon.records import Sample
 
 MAX_JSON_CHARS = 20_000
@@ -123,10 +123,7 @@ def read_json(text: str | None) -> Any:
     """
     if text is None or len(text) > MAX_JSON_CHARS or _depth(text) > MAX_JSON_DEPTH:
         return None
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse)
-    except ValueError:
-        return None
+    return strict_json(text)
 
 
 def _depth(text: str) -> int:
@@ -135,16 +132,6 @@ def _depth(text: str) -> int:
         depth += (character in _OPEN) - (character in _SHUT)
         deepest = max(deepest, depth)
     return deepest
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) != len(pairs):
-        raise ValueError("a key stands twice")
-    return dict(pairs)
-
-
-def _refuse(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
 
 
 def finite(value: Any) -> float | None:

@@ -18,6 +18,12 @@ from gnomon.rewards.sections import column_of, finite, has_layout, optional, rea
 from gnomon.rewards.visual import inside, overlap_iou
 
 HARD, EASY = 5.0, 3.5
+BUDGETS, SPAN = (96.0, 256.0), 500.0
+"""Words that easy and hard samples may take, and words beyond that at which nothing is left."""
+
+NEAR = (10.0, 100.0)
+"""Limits of the mean error of a box's coordinates and of the mean distance of points, in pixels."""
+
 _OBJECT = re.compile(r"\{[^}]+\}")
 _PAIR = re.compile(r"\((-?\d+),\s*(-?\d+)\)")
 _MARKERS = re.compile(r"Step \d+:|\A\d+\.|\n[-*]|First,|Second,|Next,|Finally,")
@@ -41,54 +47,72 @@ def margin_uncertainty(top: Sequence[Sequence[float]]) -> float:
     return sum(gaps) / len(gaps) if gaps else 0.0
 
 
-def thinking_budget(difficulty: float | None, uncertainty: float = 0.0) -> float | None:
+def thinking_budget(
+    difficulty: float | None,
+    uncertainty: float = 0.0,
+    budgets: tuple[float, float] = BUDGETS,
+) -> float | None:
     """Budget in words: 256 + 25 u for difficulty d >= 5, none for 3.5 <= d < 5, else 96.
 
-    A missing difficulty, and one outside [1, 10], is 3.0. Source: PixelThink, arXiv 2505.23727.
+    ``budgets`` are those of easy and hard samples. A missing difficulty, and one outside [1, 10],
+    is 3.0. Source: PixelThink, arXiv 2505.23727.
 
     >>> thinking_budget(6.0, 0.2), thinking_budget(4.0), thinking_budget(None)
     (261.0, None, 96.0)
     """
     level = 3.0 if difficulty is None or not 1 <= difficulty <= 10 else difficulty
     if level >= HARD:
-        return 256 + 25 * uncertainty
-    return None if level >= EASY else 96.0
+        return budgets[1] + 25 * uncertainty
+    return None if level >= EASY else budgets[0]
 
 
-def length_score(length: float, budget: float | None) -> float:
-    """clip(1 - (length - budget) / 500, 0, 1), and 1 without a budget; short earns no bonus.
+def length_score(length: float, budget: float | None, span: float = SPAN) -> float:
+    """clip(1 - (length - budget) / span, 0, 1), and 1 without a budget; short earns no bonus.
 
     >>> round(length_score(300, 261), 3), length_score(900, 256)
     (0.922, 0.0)
     """
-    return 1.0 if budget is None else min(1.0, max(0.0, 1 - (length - budget) / 500))
+    return 1.0 if budget is None else min(1.0, max(0.0, 1 - (length - budget) / span))
 
 
 @register("reward")
 def thinking_length(
-    response: str, sample: Sample, *, column: str = "difficulty", uncertainty: float = 0.0
+    response: str,
+    sample: Sample,
+    *,
+    column: str = "difficulty",
+    uncertainty: float = 0.0,
+    budgets: tuple[float, float] = BUDGETS,
+    span: float = SPAN,
 ) -> float:
     """The length factor s of PixelThink in [0, 1], to be multiplied with the accuracy.
 
     Whitespace words of the whole response, tags included, against `thinking_budget` of the record's
     difficulty (a missing one is easy). ``uncertainty`` in [0, 1] is one number for all rollouts, as
-    in the port that does not measure it; 0 by default. Nothing that is written raises it; only
-    brevity does. Combine with ``product``. Source: arXiv 2505.23727.
+    in the port that does not measure it; 0 by default. ``budgets`` are those of easy and hard
+    samples, ``span`` the words beyond one at which nothing is left. Nothing that is written raises
+    it; only brevity does. Combine with ``product``. Source: arXiv 2505.23727.
 
     >>> thinking_length("word " * 346, Sample("a", (), meta={"difficulty": 2.0}))
     0.5
     """
     level = finite(optional(sample.meta, column, None))
-    return length_score(len(response.split()), thinking_budget(level, uncertainty))
+    budget = thinking_budget(level, uncertainty, budgets)
+    return length_score(len(response.split()), budget, span)
 
 
-def segmentation_parts(text: str, box: Sequence[float], points: Sequence[Any]) -> tuple[int, ...]:
+def segmentation_parts(
+    text: str,
+    box: Sequence[float],
+    points: Sequence[Any],
+    near: tuple[float, float] = NEAR,
+) -> tuple[int, ...]:
     """The five 0/1 terms of PixelThink: think layout, JSON, IoU, points, box distance.
 
     The first ``{...}`` without an inner brace anywhere in the text is read as JSON; each term fails
     alone. IoU > 0.5 with inclusive pixels; both points inside the predicted box and on average less
-    than 100 from the references in the better pairing; mean coordinate error < 10. Source: arXiv
-    2505.23727.
+    than 100 from the references in the better pairing; mean coordinate error < 10. ``near`` are the
+    two limits in pixels, box first. Source: arXiv 2505.23727.
     """
     # Up to the last brace, so that no opening one is searched in vain.
     found = _OBJECT.search(text[: text.rfind("}") + 1])
@@ -99,14 +123,14 @@ def segmentation_parts(text: str, box: Sequence[float], points: Sequence[Any]) -
     layout = has_layout(text, ["think", "answer"])
     guess, one, two = (_numbers(item) for item in lists)
     whole = guess if guess is not None and len(guess) == 4 else None
-    near = whole is not None and overlap_iou(whole, box, "inclusive") > 0.5
+    covers = whole is not None and overlap_iou(whole, box, "inclusive") > 0.5
     errors = [abs(a - b) for a, b in zip(whole, box, strict=True)] if whole else [math.inf]
     return (
         int(layout),
         int(shapes == [4, 2, 2]),
-        int(near),
-        int(whole is not None and _points_fit(one, two, whole, points)),
-        int(sum(errors) / len(errors) < 10),
+        int(covers),
+        int(whole is not None and _points_fit(one, two, whole, points, near[1])),
+        int(sum(errors) / len(errors) < near[0]),
     )
 
 
@@ -116,7 +140,11 @@ def _numbers(value: Any) -> list[float] | None:
 
 
 def _points_fit(
-    one: list[float] | None, two: list[float] | None, box: Sequence[float], gold: Sequence[Any]
+    one: list[float] | None,
+    two: list[float] | None,
+    box: Sequence[float],
+    gold: Sequence[Any],
+    near: float,
 ) -> bool:
     if one is None or two is None or len(one) != 2 or len(two) != 2:
         return False
@@ -124,7 +152,7 @@ def _points_fit(
     if not all(inside(point, box) for point in said):
         return False
     gaps = (sum(map(math.dist, said, order)) / 2 for order in permutations(gold))
-    return min(gaps) < 100
+    return min(gaps) < near
 
 
 def read_solution(text: str) -> tuple[list[int], list[tuple[int, int]]]:
@@ -142,14 +170,22 @@ def read_solution(text: str) -> tuple[list[int], list[tuple[int, int]]]:
 
 
 @register("reward")
-def segmentation_prompt(response: str, sample: Sample, *, column: str = "solution") -> float:
+def segmentation_prompt(
+    response: str,
+    sample: Sample,
+    *,
+    column: str = "solution",
+    near: tuple[float, float] = NEAR,
+) -> float:
     """Accuracy of a box with two points, 0 to 5: the five terms of PixelThink added up.
 
-    The first braces of the whole response count, so that JSON in the thinking decides. It can be
-    gamed for two of its five points, by layout and well formed JSON. Source: arXiv 2505.23727.
+    The first braces of the whole response count, so that JSON in the thinking decides. ``near`` are
+    the limits of the coordinates' mean error and of the points' mean distance, in pixels of
+    pictures of 840 x 840; smaller pictures need smaller ones. It can be gamed for two of its five
+    points, by layout and well formed JSON. Source: arXiv 2505.23727.
     """
     box, points = read_solution(str(column_of(sample, column)))
-    return float(sum(segmentation_parts(response, box, points)))
+    return float(sum(segmentation_parts(response, box, points, near)))
 
 
 def group_length_bonus(right: Sequence[bool], lengths: Sequence[float]) -> list[float]:

@@ -181,64 +181,6 @@ def difficulty_weight(level: str, transfers: int, *, planning: bool) -> float:
     return DIFFICULTY[level] + PLANNING_BONUS * (planning and transfers >= 1)
 
 
-def read_stop_list(text: str) -> list[str]:
-    """Stops listed behind "Stops:" and a bracket, in any case; empty without a closed list.
-
-    Split at commas outside round brackets; blanks, then ".", then ";" at the ends go, then a
-    leading word "and"; empty items and "..." are dropped.
-
-    >>> read_stop_list("Stops: [Ada (A, B), and Bode.; , ...]")
-    ['Ada (A, B)', 'Bode']
-    """
-    place = text.lower().find("stops:")
-    start = text.find("[", place) if place >= 0 else -1
-    end = _closing(text, start) if start >= 0 else -1
-    if end < 0:
-        return []
-    items = _outside_commas(text[start + 1 : end])
-    cleaned = (re.sub(r"^and\s+", "", item.strip(" ").strip(".").strip(";")) for item in items)
-    kept = (item.strip(" ").strip(".") for item in cleaned)
-    return [item for item in kept if item and item != "..."]
-
-
-def _closing(text: str, start: int) -> int:
-    depth = 0
-    for place in range(start, len(text)):
-        depth += (text[place] == "[") - (text[place] == "]")
-        if depth == 0:
-            return place
-    return -1
-
-
-def _outside_commas(text: str) -> list[str]:
-    items, depth = [""], 0
-    for character in text:
-        depth += (character == "(") - (character == ")")
-        if character == "," and depth <= 0:
-            items.append("")
-        else:
-            items[-1] += character
-    return [item.strip() for item in items]
-
-
-def stop_list_bonus(listed: Sequence[str], start: str, end: str, network: TransitMap) -> float:
-    """0.5 for each new stop strictly between the two on the first line with both, else -0.5.
-
-    Raises ValueError where no line holds both stops. Source: arXiv 2510.02240; released but not
-    added to the reward.
-    """
-    ends = normalise_stop(start), normalise_stop(end)
-    line = next((stops for stops in network.lines.values() if set(ends) <= set(stops)), None)
-    if line is None:
-        raise ValueError(f"no line holds both {start!r} and {end!r}; correct the record")
-    first, last = sorted(map(line.index, ends))
-    wanted, total = set(line[first + 1 : last]), 0.0
-    for name in map(normalise_stop, listed):
-        total += 0.5 if name in wanted else -0.5
-        wanted.discard(name)
-    return total
-
-
 def _journey(sample: Sample) -> tuple[str, str, TransitMap, int]:
     lines = column_of(sample, "lines")
     transfers = int(optional(sample.meta, "question_transfer_count", 0))
@@ -374,27 +316,3 @@ def map_answer(response: str, sample: Sample) -> float | None:
         return None
     kind, gold = str(column_of(sample, "type")), column_of(sample, "answer")
     return float(short_answer_is_right(response, int(gold), kind))
-
-
-def structured_score(
-    legs: Sequence[Leg], plans: Sequence[Sequence[Leg]], right: bool, *, long: bool = False
-) -> float:
-    """Map score of ReasonMap: best over reference plans, 10 (20 for long questions) more if right.
-
-    Per plan 1 for the ends, 2 for each line, 1 for each departure and 1 for each arrival that
-    agree leg by leg, capped at 10 (20). Via-stop terms of long questions are left out. Source:
-    arXiv 2510.02240, benchmark.
-    """
-    cap = 20.0 if long else 10.0
-
-    def one(plan: Sequence[Leg]) -> float:
-        if not legs or not plan:
-            return 0.0
-        ends = (legs[0].departure, legs[-1].arrival) == (plan[0].departure, plan[-1].arrival)
-        shared = sum(
-            2 * (a.line == b.line) + (a.departure == b.departure) + (a.arrival == b.arrival)
-            for a, b in zip(legs, plan, strict=False)
-        )
-        return min(cap, float(ends + shared))
-
-    return max(map(one, plans), default=0.0) + cap * right

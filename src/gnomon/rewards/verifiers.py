@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gnomon.auxiliary.reader import Reader, Request
-from gnomon.auxiliary.replies import bare_number, final_decision, one_or_zero
 from gnomon.grading.grade import reference_text
 from gnomon.parts import register
 from gnomon.records import Graded, Group, Sample
@@ -17,6 +16,7 @@ from gnomon.rewards.asking import Table, ask_about, question_of
 from gnomon.rewards.choices import final_answer, meta_options, rule_answer, verified_score
 from gnomon.rewards.evidence import abstains, same_words, variant_answer, variant_of
 from gnomon.rewards.judges import FENCED, SCALE, fenced, gold_text, request
+from gnomon.rewards.replies import bare_number, final_decision, one_or_zero
 from gnomon.rewards.sections import any_case_block, column_of, last_block
 
 _VERIFY_SYSTEM = (

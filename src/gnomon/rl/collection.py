@@ -18,12 +18,19 @@ from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings
 from gnomon.parts import BoundPart
-from gnomon.recipe import Reinforce
-from gnomon.records import Group, Rollout, Sample
+from gnomon.recipe import Prefix, Reinforce
+from gnomon.records import Group, Rollout
 from gnomon.rl.chosen import Objective
 from gnomon.rl.corrections import combine_corrections
-from gnomon.rl.demonstrations import demonstrations_of, write_groups
-from gnomon.rl.experience import Facts, undecided, weighted, without_undecided
+from gnomon.rl.demonstrations import demonstrations_of, gone_on, shortened, write_groups
+from gnomon.rl.experience import (
+    Facts,
+    given_tokens,
+    undecided,
+    weighted,
+    without_undecided,
+)
+from gnomon.rl.guidance import prefix_ratios
 from gnomon.rl.masking import corrupted
 from gnomon.rl.returns import row_means
 from gnomon.rl.scopes import Scoped, scoped_terms, token_advantages
@@ -61,7 +68,7 @@ def roll_out(
             objective.sampler.hand_over(context.updater.done)
             device = str(context.policy.device)
             generator = generator_for(context, f"rollout{label}", device)
-            shown = [_demonstrated(stage, context, sample) for sample in samples]
+            shown = _demonstrated(stage, objective, context, prepared, generator, settings)
             written = write_groups(
                 objective.sampler, prepared, shown, stage.rollouts, settings, generator,
                 verifying.take,
@@ -75,13 +82,35 @@ def roll_out(
     return groups
 
 
-def _demonstrated(stage: Reinforce, context: StageContext, sample: Sample) -> list[Rollout]:
+def _demonstrated(
+    stage: Reinforce,
+    objective: Objective,
+    context: StageContext,
+    prepared: Sequence[Prepared],
+    generator: torch.Generator,
+    settings: SamplingSettings,
+) -> list[list[Rollout]]:
+    """The demonstrations of each question; the policy goes on from those that are given in part."""
     block = stage.demonstrations
     if block is None:
-        return []
-    limit = stage.sampling.max_new_tokens
-    found = demonstrations_of(context.policy, sample, block.key, limit)
-    return found[: min(block.count, stage.rollouts)]
+        return [[] for _ in prepared]
+    most = min(block.count, stage.rollouts)
+    policy, limit = context.policy, settings.max_new_tokens
+    found = [demonstrations_of(policy, sample, block.key, limit)[:most] for sample, _ in prepared]
+    if block.prefix is None:
+        return found
+    drawn = generator_for(context, "prefix")
+    begun = [_begun(block.prefix, rollouts, context.step, drawn) for rollouts in found]
+    return gone_on(objective.sampler, policy, prepared, begun, settings, generator)
+
+
+def _begun(
+    how: Prefix, rollouts: Sequence[Rollout], step: int, generator: torch.Generator
+) -> list[Rollout]:
+    chosen = how.model_dump(exclude={"origins", "strategy"})
+    ratios = prefix_ratios(how.strategy, len(rollouts), step, generator, **chosen)
+    cut = [shortened(one, ratio) for one, ratio in zip(rollouts, ratios, strict=True)]
+    return [one for one in cut if one is not None]
 
 
 def greedy_rewards(
@@ -120,7 +149,8 @@ def correct(
     reported, mask = known["old_logp"], known["mask"]
     scored = _scored(stage, objective, context.policy, rows)
     # No engine has sampled a demonstration: it keeps its probability of 1 and has no mismatch.
-    known["old_logp"] = torch.where(known["off_policy"][:, None] > 0, reported, scored)
+    demonstrated = given_tokens(known["given"], reported.shape[1])
+    known["old_logp"] = torch.where(demonstrated, reported, scored)
     inputs = {"old_logp": known["old_logp"], "rollout_logp": reported, "mask": mask}
     made = [part.supply(inputs) for part in objective.corrections]
     weights_NT, kept_NT = combine_corrections(made, mask)

@@ -80,6 +80,33 @@ def semantic_blocks(
 
 
 @register("corruption")
+def saliency_patches(
+    grid: tuple[int, int], sample: Sample, *, key: str = "saliency", share: float = 0.6
+) -> Tensor:
+    """Hide what a model of saliency finds: the patches with the highest values.
+
+    Formula: hidden for the floor({share} * R * C) patches where sample.meta[{key}] is largest
+
+    The record holds the table of values [h, w] over the picture, of any resolution; a patch takes
+    the mean of its part. Of equal patches the first ones in row-major order are hidden. Raises
+    ValueError for a sample without a table, and for a share outside [0, 1]. Source: semantic masks,
+    arXiv 2507.06448, which come as ready pictures there; the table is ours.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share={share} must be in [0, 1]")
+    if key not in sample.meta:
+        raise ValueError(
+            f"sample {sample.id} has no table of saliency under meta[{key!r}]; use random-patches"
+        )
+    table = torch.as_tensor(np.asarray(sample.meta[key], dtype=np.float32))
+    pooled_RC = torch.nn.functional.adaptive_avg_pool2d(table[None], grid)[0]
+    order = torch.argsort(pooled_RC.flatten(), descending=True, stable=True)
+    hidden = torch.zeros(pooled_RC.numel(), dtype=torch.bool)
+    hidden[order[: math.floor(round(share * hidden.numel(), 9))]] = True
+    return hidden.reshape(grid)
+
+
+@register("corruption")
 def random_block(
     grid: tuple[int, int], generator: torch.Generator, *, share: float = 0.6
 ) -> Tensor:
@@ -141,18 +168,6 @@ def black_patch(image_processor: Any) -> Tensor:
     mean, std = (torch.tensor(image_processor.image_mean), torch.tensor(image_processor.image_std))
     each = int(image_processor.temporal_patch_size) * int(image_processor.patch_size) ** 2
     return (-mean / std).repeat_interleave(each)
-
-
-def saliency_patches(saliency: Tensor, share: float) -> Tensor:
-    """Hide the ``share`` of patches with the highest saliency [R, C], such as a model's attention.
-
-    The number is rounded down; of equal patches the first ones in row-major order are hidden.
-    """
-    count = int(share * saliency.numel())
-    order = torch.argsort(saliency.flatten(), descending=True, stable=True)
-    hidden = torch.zeros(saliency.numel(), dtype=torch.bool)
-    hidden[order[:count]] = True
-    return hidden.reshape(saliency.shape)
 
 
 def _touched(low: float, high: float, size: int, count: int) -> slice:

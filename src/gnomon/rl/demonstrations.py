@@ -14,6 +14,7 @@ from gnomon.models.policy import Policy
 from gnomon.models.sampler import Ended, SamplingSettings
 from gnomon.records import Rollout, Sample
 from gnomon.rl.backend import RolloutBackend
+from gnomon.rl.guidance import demonstration_prefix
 from gnomon.stages.context import Prepared
 
 
@@ -31,6 +32,56 @@ def demonstrations_of(policy: Policy, sample: Sample, key: str, limit: int) -> l
         for text, ids in encoded
         if len(ids) <= limit
     ]
+
+
+def shortened(demonstration: Rollout, ratio: float) -> Rollout | None:
+    """The first tokens of a demonstration, which was cut, for the policy to go on from.
+
+    None when nothing is left of it, so that the policy writes the whole response; at a ratio of 1
+    the demonstration itself. See `gnomon.rl.guidance.demonstration_prefix`.
+    """
+    *told, end = demonstration.token_ids
+    ids = tuple(demonstration_prefix(told, end, ratio))
+    if len(ids) == len(demonstration.token_ids):
+        return demonstration
+    return Rollout(ids, (0.0,) * len(ids), "", "length", source="demonstration") if ids else None
+
+
+def gone_on(
+    backend: RolloutBackend,
+    policy: Policy,
+    prepared: Sequence[Prepared],
+    shown: Sequence[Sequence[Rollout]],
+    settings: SamplingSettings,
+    generator: torch.Generator,
+) -> list[list[Rollout]]:
+    """``shown`` with every demonstration that was cut gone on from by the policy.
+
+    All tokens of such a response count towards its limit. Only what was given has a behaviour
+    probability of 1.
+    """
+    found = [list(rollouts) for rollouts in shown]
+    places = [
+        (n, m) for n, row in enumerate(found) for m, one in enumerate(row) if one.stop == "length"
+    ]
+    asked = []
+    for n, m in places:
+        sample, prompt = prepared[n]
+        ids = found[n][m].token_ids
+        asked.append((sample, prompt.extend(ids, [0] * len(ids))))
+    made = backend.write(asked, 1, settings, generator) if asked else []
+    for (n, m), [written] in zip(places, made, strict=True):
+        found[n][m] = _joined(policy, found[n][m], written, settings.max_new_tokens)
+    return found
+
+
+def _joined(policy: Policy, given: Rollout, written: Rollout, limit: int) -> Rollout:
+    ids = (*given.token_ids, *written.token_ids)[:limit]
+    logp = (*given.logp, *written.logp)[:limit]
+    tokenizer: Any = policy.processor.tokenizer
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    stop = written.stop if len(ids) == len(given.token_ids) + len(written.token_ids) else "length"
+    return Rollout(ids, logp, text, stop, source="demonstration", given=len(given.token_ids))
 
 
 def write_groups(

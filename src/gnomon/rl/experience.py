@@ -33,7 +33,8 @@ class Experience:
 
     ``advantages`` is [N], or [N, T] when it differs from token to token; ``advantages_N`` is one
     number for each rollout, for resamplers and logs. ``counted_N`` is false where a filter left a
-    rollout out. ``importance_NT``, ``mask_NT`` and ``log_mismatch_NT`` come from corrections;
+    rollout out, ``given_N`` how many of its first trained tokens are those of a demonstration.
+    ``importance_NT``, ``mask_NT`` and ``log_mismatch_NT`` come from corrections;
     ``penalty_weights`` has one entry for each regulariser. ``targets`` are those of the critic.
     """
 
@@ -46,7 +47,7 @@ class Experience:
     advantages: Tensor
     kept: Tensor
     counted_N: Tensor
-    off_policy_N: Tensor
+    given_N: Tensor
     mask_NT: Tensor
     importance_NT: Tensor | None
     log_mismatch_NT: Tensor
@@ -60,6 +61,10 @@ class Experience:
         lengths = [int(self.mask_NT[i].sum()) for i in chosen]
         width = max(len(self.old_logp[i]) for i in chosen)
         return Totals(sum(lengths), sum(n > 0 for n in lengths), width, len(lengths))
+
+    def off_policy_of(self, chosen: Sequence[int], width: int) -> Tensor:
+        """True on tokens of demonstrations, [n, width]."""
+        return given_tokens(self.given_N[list(chosen)], width)
 
     def advantages_of(self, chosen: Sequence[int], width: int) -> Tensor:
         """The advantages of some rollouts, [n] or [n, width]."""
@@ -88,6 +93,7 @@ def facts(groups: Sequence[Group], terms: Sequence[Term]) -> Facts:
         "partial": torch.tensor([_if_graded(m, m.verdict.score) for m in members]),
         "truncated": torch.tensor([float(m.rollout.stop == "length") for m in members]),
         "off_policy": torch.tensor([float(m.rollout.source != "policy") for m in members]),
+        "given": torch.tensor([sum(m.rollout.train[: m.rollout.given]) for m in members]),
         "scores": torch.tensor(
             [[_number(m.scores.get(term.name)) for m in members] for term in terms]
         ),
@@ -96,6 +102,11 @@ def facts(groups: Sequence[Group], terms: Sequence[Term]) -> Facts:
         "mask": mask_NT,
         "penalties": torch.zeros_like(mask_NT),
     }
+
+
+def given_tokens(given_N: Tensor, width: int) -> Tensor:
+    """True on the first ``given_N`` tokens of each rollout, [N, width]."""
+    return torch.arange(width)[None] < given_N[:, None]
 
 
 def counted(filters: Sequence[BoundPart], known: Facts, groups: int) -> Tensor:

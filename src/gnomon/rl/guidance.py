@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from gnomon.parts import register
+from gnomon.recipe_stages import Strategy
 from gnomon.rl.losses import CLAMP, Loss, clipped, masked_log_ratio, per_token
 
 Shape = Literal["ratio", "none", "log", "plus-log", "sqrt", "power", "importance"]
@@ -102,24 +103,6 @@ def shaped_ratio(
     return -per_token(advantages, mask) * ratio_NT, {}
 
 
-def guidance_statistics(
-    logp: Tensor, old_logp: Tensor, loss: Tensor, mask: Tensor, off_policy: Tensor
-) -> dict[str, float]:
-    """LUFFY's numbers, each a mean over its own tokens; an empty set gives 0. Inputs [N, T].
-
-    ``on_policy_prob``: pi_old over own tokens; ``off_policy_prob``: pi over those of
-    demonstrations; ``on_loss`` and ``off_loss``.
-    """
-    other_NT = off_policy.bool() & mask.bool()
-    own_NT = mask.bool() & ~other_NT
-    return {
-        "on_policy_prob": _mean(old_logp.exp(), own_NT),
-        "off_policy_prob": _mean(logp.exp(), other_NT),
-        "on_loss": _mean(loss, own_NT),
-        "off_loss": _mean(loss, other_NT),
-    }
-
-
 def demonstration_prefix(token_ids: Sequence[int], end: int, ratio: float) -> list[int]:
     """The tokens of a demonstration that are put before what the policy writes.
 
@@ -134,14 +117,14 @@ def demonstration_prefix(token_ids: Sequence[int], end: int, ratio: float) -> li
 
 
 def prefix_ratios(
-    strategy: Literal["random", "linear", "linear-max", "reverse-linear", "fixed"],
+    strategy: Strategy,
     count: int,
     step: int,
     generator: torch.Generator,
     *,
-    bounds: tuple[float, float] = (1.0, 1.0),
-    steps: int = 300,
-    most: float = 0.8,
+    bounds: tuple[float, float],
+    steps: int,
+    most: float,
 ) -> list[float]:
     """How much of each of ``count`` demonstrations is given, at ``step`` of ``steps``.
 
@@ -162,7 +145,3 @@ def prefix_ratios(
         "fixed": spaced,
     }
     return found[strategy]
-
-
-def _mean(values: Tensor, chosen: Tensor) -> float:
-    return float(values.detach()[chosen].mean()) if chosen.any() else 0.0

@@ -135,7 +135,7 @@ def collect(
     old_logp = [row_T[:n] for row_T, n in zip(known["old_logp"], lengths, strict=True)]
     return Experience(
         tuple(groups), tuple(rows), tuple(old_logp), rewards_N, known["groups"],
-        known["advantages"], advantages, kept, counted_N, known["off_policy"], known["mask"],
+        known["advantages"], advantages, kept, counted_N, known["given"], known["mask"],
         importance_NT, log_mismatch_NT, penalty_weights, tuple(masked_rows), old_masked_logp,
         targets,
     )  # fmt: skip
@@ -229,6 +229,8 @@ def _micro_loss(
         if share.survey is not None:
             known["survey"] = share.survey.with_rows(share.survey.rows[span])
         loss_NT, stats = objective.loss.supply(known)
+        if "off_policy" in objective.loss.part.inputs:
+            meter.add_guidance(known, loss_NT)
         if experience.importance_NT is not None:
             loss_NT = loss_NT * _at(experience.importance_NT, chosen, known["mask"])
         for part in objective.focus:
@@ -282,7 +284,7 @@ def _scored_tokens(
         "advantages": experience.advantages_of(chosen, width).to(policy.device),
         "mask": mask_NT * _at(experience.mask_NT, chosen, mask_NT),
         "entropy": spread(scores.entropy),
-        "off_policy": mask_NT * experience.off_policy_N[chosen].to(mask_NT)[:, None],
+        "off_policy": mask_NT * experience.off_policy_of(chosen, width).to(mask_NT),
         "log_mismatch": _at(experience.log_mismatch_NT, chosen, mask_NT),
         "survey": None,
     }
@@ -304,7 +306,7 @@ def _scored_tokens(
 def describe(stage: Reinforce, experience: Experience) -> dict[str, float]:
     """Numbers of one step that rewards and rollouts alone decide, demonstrations left out."""
     everyone = [member for group in experience.groups for member in group.members]
-    own_N = experience.off_policy_N == 0
+    own_N = experience.given_N == 0
     members = [member for member in everyone if member.rollout.source == "policy"] or everyone
     count = len(members)
     right = [member.verdict.correct for member in members if member.verdict.graded]
@@ -334,7 +336,7 @@ def write_rollouts(context: StageContext, objective: Objective, experience: Expe
     rows: list[dict[str, Any]] = []
     images: dict[str, bytes] = {}
     for number, group in enumerate(experience.groups):
-        files = image_files(group.sample, context.encoder.root)
+        files = image_files(group.sample, context.encoder.root, context.encoder.video)
         images |= files
         prompt = prompt_text(group.sample, objective.style)
         for place, member in enumerate(group.members):

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.encode import Encoded
 from gnomon.models.percepts import Percept, Picture
@@ -41,7 +42,8 @@ def corrupted(
     made: list[Encoded] = []
     for sample, prompt in zip(samples, prompts, strict=True):
         percepts: list[Percept] = []
-        for medium, picture in zip(sample.media, prompt.percepts, strict=True):
+        shown = expand_videos(sample, policy.video, root=root)
+        for medium, picture in zip(shown.media, prompt.percepts, strict=True):
             assert isinstance(picture, Picture)
             known: dict[str, Any] = {
                 "grid": picture.grid[1:],

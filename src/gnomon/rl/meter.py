@@ -48,6 +48,20 @@ class Meter:
         if self.updates == 0:
             self.add_mismatch(known)
 
+    def add_guidance(self, known: dict[str, Any], loss_NT: Tensor) -> None:
+        """How likely own and demonstrated tokens are, and what each cost, over those tokens alone.
+
+        ``on_policy_prob``: pi_old of own tokens; ``off_policy_prob``: pi of those of
+        demonstrations; ``on_loss`` and ``off_loss``; each 0 without such tokens. Source: LUFFY,
+        arXiv 2504.14945.
+        """
+        other_NT = known["mask"] * known["off_policy"]
+        own_NT = known["mask"] - other_NT
+        self.add_mean("on_policy_prob", known["old_logp"].exp(), own_NT)
+        self.add_mean("off_policy_prob", known["logp"].exp(), other_NT)
+        self.add_mean("on_loss", loss_NT, own_NT)
+        self.add_mean("off_loss", loss_NT, other_NT)
+
     def add_mismatch(self, known: dict[str, Any]) -> None:
         """How far what sampled was from the trainer, on the tokens of the policy's own rollouts.
 

@@ -7,8 +7,6 @@ number planned.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from gnomon.parts import register
 
@@ -105,29 +103,6 @@ def linear_ramp(
     """
     updates = max(1, math.floor(round(share * steps, 9)))
     return start + (end - start) * min(step / updates, 1.0)
-
-
-@dataclass(frozen=True)
-class Phase:
-    """``steps`` steps with ``rollouts`` responses of up to ``tokens`` tokens to each question."""
-
-    tokens: int
-    rollouts: int
-    steps: int
-
-
-def phase_at(step: int, phases: Sequence[Phase]) -> Phase | None:
-    """The phase that ``step`` (from 0) is in, or None when all are done.
-
-    Vision-R1's progressive thinking suppression: 4,096 tokens x 16 rollouts for 100 steps, then
-    8,192 x 8, so that tokens x rollouts stay constant; a response over the limit is cut and gets
-    nothing. In a recipe each phase is a stage. Source: arXiv 2503.06749.
-    """
-    for phase in phases:
-        if step < phase.steps:
-            return phase
-        step -= phase.steps
-    return None
 
 
 def _phase(step: int, steps: int, warmup: float | int) -> tuple[float, float]:

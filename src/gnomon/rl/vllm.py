@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.encode import Encoded
 from gnomon.models.load import save_policy
@@ -170,18 +171,19 @@ def request(
         )
     ids = unexpanded(prompt, policy.placeholder_id)
     made: dict[str, Any] = {"prompt_token_ids": ids}
-    if sample.media:
-        pictures = [open_image(medium, root=root) for medium in sample.media]
+    shown = expand_videos(sample, policy.video, root=root)
+    if shown.media:
+        pictures = [open_image(medium, root=root) for medium in shown.media]
         made["multi_modal_data"] = {"image": pictures}
     return made
 
 
 def unexpanded(prompt: Encoded, placeholder_id: int) -> list[int]:
     """The prompt's token ids with one placeholder for each percept, as its processor expands it."""
-    counts = iter([percept.features for percept in prompt.percepts])
+    counts = iter([percept.features for run in prompt.chain() for percept in run.percepts])
     ids: list[int] = []
     left = 0
-    for token in prompt.token_ids.tolist():
+    for token in [token for run in prompt.chain() for token in run.token_ids.tolist()]:
         if token == placeholder_id and left == 0:
             left = next(counts)
             ids.append(token)

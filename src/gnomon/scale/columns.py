@@ -11,6 +11,7 @@ import torch
 
 from gnomon.data.fixtures import fixture_for
 from gnomon.media.audio import RATE, open_audio
+from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.percepts import Sound
 from gnomon.parts import find
@@ -106,7 +107,8 @@ class DataCheck:
 
     ``expected`` is the file that the recipe names (None: the data are made, not read); ``fixture``
     says that a shipped ten-row file stood in for it. ``columns`` pairs our names with those of the
-    file. ``lengths`` are the means; ``media`` the most images or sounds in a record.
+    file. ``lengths`` are the means; ``media`` the most images or sounds in a record, frames of
+    videos among them.
     """
 
     part: str
@@ -176,7 +178,7 @@ def _look(recipe: Recipe, stage: Stage, source: Any, budget: Budget) -> _Seen:
     seen = _Seen()
     for index in range(min(ROWS, len(source))):
         try:
-            sample = source[index]
+            sample = expand_videos(source[index], recipe.model.video, root=recipe.data_root)
             lengths = _measure(recipe, stage, sample, style, budget)
         except (BadRecord, ValueError) as error:
             seen.problems.append(_say(stage, error))
@@ -201,7 +203,7 @@ def _written(stage: Stage, sample: Sample, style: Any) -> list[str]:
     if turns or not isinstance(stage, Sft):
         return turns
     try:
-        return [style.render(sample.meta["thought"], sample.meta["answer_text"])]
+        return [style.worked(sample.meta)]
     except KeyError as error:
         raise BadRecord(
             f"record {sample.id} has no assistant turn and no {error} to make one of; supervised "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ MAX_BODY = 32 * 2**20
 """Largest request in bytes."""
 MAX_PIXELS = 16_000_000
 """Largest image; the header is read before anything is decoded."""
-MAX_IMAGES, MAX_CHOICES = 16, 16
+MAX_MEDIA, MAX_CHOICES = 16, 16
 DEFAULT_TOKENS = 256
 
 
@@ -89,7 +89,8 @@ class Chat:
 def read_chat(body: Mapping[str, Any]) -> Chat:
     """A request from its JSON body; `Refused` names the first thing that does not fit.
 
-    Images come as data URIs; addresses are not fetched. ``temperature`` is 1 when it is not given,
+    Images and videos come as data URIs, a video as vLLM takes it (``video_url``); addresses are not
+    fetched. ``temperature`` is 1 when it is not given,
     as OpenAI's is. ``continue_final_message`` goes on with the last assistant's turn, as vLLM does.
     """
     try:
@@ -140,7 +141,7 @@ def _turns(known: _Body) -> tuple[list[Message], list[Media]]:
 
 
 def _text(content: str | list[dict[str, Any]], media: list[Media], place: str) -> str:
-    """The text of one turn with ``<image>`` where its images stand, which join ``media``."""
+    """The text of one turn with ``<image>`` where its media stand, which join ``media``."""
     blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
     pieces = []
     for block in blocks:
@@ -148,29 +149,49 @@ def _text(content: str | list[dict[str, Any]], media: list[Media], place: str) -
             if "<image>" in block["text"]:
                 raise Refused("a text may not hold <image>; send images as image_url", place)
             pieces.append(block["text"])
-        elif block.get("type") == "image_url":
-            if len(media) == MAX_IMAGES:
-                raise Refused(f"at most {MAX_IMAGES} images are read", place)
-            media.append(_image(block.get("image_url"), place))
+        elif block.get("type") in _MEDIA:
+            if len(media) == MAX_MEDIA:
+                raise Refused(f"at most {MAX_MEDIA} images and videos are read", place)
+            name = block["type"]
+            kind, read = _MEDIA[name]
+            media.append(read(_data(block.get(name), kind, place), place))
             pieces.append("<image>")
         else:
             raise Refused(f"a block of type {block.get('type')!r} is not supported", place)
     return "".join(pieces)
 
 
-def _image(value: Any, place: str) -> Media:
+def _data(value: Any, kind: str, place: str) -> bytes:
+    """The bytes of a medium that comes as a data URI of its kind."""
     url = value.get("url") if isinstance(value, Mapping) else None
-    if not isinstance(url, str) or not url.startswith("data:image/"):
-        raise Refused("an image must be a data URI (data:image/png;base64,...)", place)
+    if not isinstance(url, str) or not url.startswith(f"data:{kind}/"):
+        raise Refused(f"{kind}s must be data URIs (data:{kind}/...;base64,...)", place)
     head, found, data = url.partition(",")
     if not found or not head.endswith(";base64"):
-        raise Refused("an image's data URI must be base64", place)
+        raise Refused(f"the data URI of {kind}s must be base64", place)
     try:
-        raw = base64.b64decode(data, validate=True)
+        return base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise Refused(f"the {kind} cannot be read: {error}", place) from None
+
+
+def _image(raw: bytes, place: str) -> Media:
+    try:
         picture = open_image(Media("image", data=raw), max_pixels=MAX_PIXELS)
-    except (binascii.Error, ValueError) as error:
-        raise Refused(f"an image cannot be read: {error}", place) from None
+    except BadRecord as error:
+        raise Refused(f"the image cannot be read: {error}", place) from None
     return Media("image", data=png_bytes(picture))
+
+
+def _video(raw: bytes, place: str) -> Media:
+    return Media("video", data=raw)
+
+
+_MEDIA: dict[str, tuple[str, Callable[[bytes, str], Media]]] = {
+    "image_url": ("image", _image),
+    "video_url": ("video", _video),
+}
+"""Type of a block to the kind of its medium and what makes it; the encoder opens videos."""
 
 
 def refuse_too_long(error: BadRecord) -> Refused:

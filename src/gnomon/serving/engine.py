@@ -11,7 +11,7 @@ import torch
 
 from gnomon.auxiliary.local import encode_request
 from gnomon.auxiliary.reader import Request
-from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.encode import Encoded
 from gnomon.models.generate import context_length
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import sample, stream
@@ -50,7 +50,7 @@ class Engine:
                 f"{context_length(self.policy)} tokens; ask for fewer",
                 "max_tokens",
             )
-        encoder = Encoder(self.policy.processor, max_tokens=room)
+        encoder = self.policy.encoder(max_tokens=room)
         try:
             request = Request(chat.sample.messages, chat.sample.media, chat.prefix)
             return encode_request(encoder, request)

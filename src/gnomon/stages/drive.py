@@ -119,7 +119,7 @@ def _open_context(
     position = _restore(saved, policy, updater, recipe.model) if saved else 0
     if saved and critic is not None:
         critic.restore(saved)
-    encoder = Encoder(policy.processor, max_tokens=stage.max_tokens, root=recipe.data_root)
+    encoder = policy.encoder(max_tokens=stage.max_tokens, root=recipe.data_root)
     stream = open_stream(stage, encoder, recipe.seed + index, position)
     context = StageContext(
         run,
@@ -158,6 +158,7 @@ def load_start(model: Model, start: str) -> Policy:
     if model.image_pixels is not None:
         least, most = model.image_pixels
         policy.processor.image_processor.size = {"shortest_edge": least, "longest_edge": most}
+    policy.video = model.video
     return policy
 
 

@@ -66,9 +66,13 @@ def _at(actor: Actor, lane: int, across: int, place: int) -> Actor:
 
 
 def seen_touch(question: Posed, watched: Watched) -> bool:
-    """Whether the boxes come together in some frame just when the answer is yes."""
-    one, other = NAME.findall(question.text)
-    gaps = [_gap(seen[one].box, seen[other].box) for seen in watched.seen]
+    """Whether the boxes come together in some frame just when the answer is yes.
+
+    No shape vanishes here: one that is not seen is lost in the patch of the other that it touches.
+    """
+    pair = NAME.findall(question.text)
+    found = [[seen[name].box for name in pair if name in seen] for seen in watched.seen]
+    gaps = [_gap(*boxes) if len(boxes) == 2 else 0.0 for boxes in found]
     return bool(question.answer.value == (min(gaps) < CLEAR / 2))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -42,6 +42,11 @@ class Question:
     answer_text: str
     thought: str
     difficulty: int
+
+    @property
+    def sections(self) -> Mapping[str, str]:
+        """Nothing but thought and answer is worked out."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,14 @@ class Cube:
     places: Mapping[str, tuple[str, Pair]]
     flips: bool
 
+    def __post_init__(self) -> None:
+        sizes = sorted({len(piece) for piece in self.pieces.values()})
+        if len(self.pieces) != len(FACES) or sizes != [SIDE**2]:
+            raise ValueError(
+                f"{len(self.pieces)} pieces of {sizes} cells: a cube takes {len(FACES)} pieces of "
+                f"{SIDE**2} cells"
+            )
+
     @property
     def key(self) -> str:
         """The pieces however they are named and turned, which is what makes cubes the same."""

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
-from gnomon.worlds.layers import Box, Layer, moved, overlaps, widened
+from gnomon.worlds.layers import Box, Layer, Pixels, composite, moved, overlaps, widened
 from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, between, pick, shuffled
@@ -27,6 +27,8 @@ SIDE = 5 * CELL
 LAYERS = (3, 4, 5, 6, 7)
 EDITS = (1, 1, 2, 3, 4)
 """Layers of a document, and edits of a request, of difficulty 1 to 5."""
+MOST = 3 * len(KINDS)
+"""Layers that a document can hold: there are as many small pictures as kinds of shape."""
 TILE = 34
 """Side of a small picture in pixels."""
 WORDS = ("SALE", "OPEN", "NEWS", "MENU", "HELLO", "TODAY", "MUSIC", "PARK", "GIFT", "WINTER")
@@ -39,7 +41,12 @@ Edit = Callable[[np.random.Generator, Layers], tuple[str, str, Layers]]
 
 
 def draw_document(rng: np.random.Generator, count: int) -> Layers:
-    """A document of so many layers, every kind among the first three, in mixed order."""
+    """A document of so many layers, every kind among the first three, in mixed order.
+
+    Raises ValueError unless 1 <= count <= `MOST`, as labels differ.
+    """
+    if not 1 <= count <= MOST:
+        raise ValueError(f"{count} layers in a document: 1 to {MOST} fit, each has its own label")
     colours, kinds = shuffled(rng, tuple(COLOURS)), shuffled(rng, KINDS)
     words = shuffled(rng, WORDS)
     makers = (
@@ -238,11 +245,16 @@ def _middle(box: Box) -> tuple[int, int]:
 
 
 def _show(layers: Layers) -> tuple[Media, ...]:
-    image = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
-    draw = ImageDraw.Draw(image)
-    for layer in layers:
-        _DRAWS[layer.kind](image, draw, layer)
+    seen = composite([np.ones((SIDE, SIDE, 4)), *map(_pixels, layers)])[..., :3]
+    image = Image.fromarray(np.rint(seen * 255).astype(np.uint8))
     return (Media("image", data=png_bytes(image)),)
+
+
+def _pixels(layer: Layer) -> Pixels:
+    """A layer alone in the document: [h, w, 4]."""
+    image = Image.new("RGBA", (SIDE, SIDE), (0, 0, 0, 0))
+    _DRAWS[layer.kind](image, ImageDraw.Draw(image), layer)
+    return np.asarray(image) / 255
 
 
 def _draw_box(image: Image.Image, draw: ImageDraw.ImageDraw, layer: Layer) -> None:

@@ -193,23 +193,6 @@ def _swapped(item: Placed, attribute: Attribute, value: str | int) -> Placed:
     return replace(item, thing=replace(thing, colour=colour), ink=(red, green, blue))
 
 
-def mask_at_random(
-    image: Image.Image, rng: np.random.Generator, *, share: float = 0.6, patch: int = 14
-) -> Image.Image:
-    """Each patch of a grid is black with chance ``share``, drawn in row-major order.
-
-    Patches at the border are cut. Source: PAPO, arXiv 2507.06448 (there on the resized picture).
-    Raises ValueError for a share outside [0, 1] or a patch under 1 pixel.
-    """
-    if not 0 <= share <= 1 or patch < 1:
-        raise ValueError(f"share={share}, patch={patch}: use a share from 0 to 1, 1 pixel or more")
-    rows, columns = -(-image.height // patch), -(-image.width // patch)
-    hidden = (rng.random((rows, columns)) < share).repeat(patch, 0).repeat(patch, 1)
-    pixels = np.array(image.convert("RGB"))
-    pixels[hidden[: image.height, : image.width]] = 0
-    return Image.fromarray(pixels)
-
-
 def occlude(image: Image.Image, boxes: Sequence[PixelBox]) -> Image.Image:
     """The picture with boxes filled black, with hard edges. Source: DeFacto; the fill is ours."""
     shown = image.convert("RGB")

@@ -7,13 +7,19 @@ records' fields the facts hold.
 
 from __future__ import annotations
 
+from functools import partial
+
 from gnomon.worlds import comparing, hiding, referring
 from gnomon.worlds.pictures import task_of
+
+WHOLE = partial(hiding.evidence, variants=("pos",))
+"""The same questions about pictures that hide nothing."""
 
 TASKS = (
     task_of("refer-mask", "single", "image", referring.refer, referring.seen_mask),
     task_of("related", "multi", "image", referring.related, referring.seen_related),
     task_of("evidence", "multi", "image", hiding.evidence, hiding.seen_evidence),
+    task_of("evidence-pos", "multi", "image", WHOLE, hiding.seen_evidence),
     task_of("answerable", "multi", "image", hiding.answerable, hiding.seen_answerable),
     task_of("masked-shape", "multi", "image", hiding.masked, hiding.seen_masked),
     task_of("difference", "single", "images", comparing.difference, comparing.seen_difference),

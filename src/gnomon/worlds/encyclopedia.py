@@ -26,7 +26,7 @@ from gnomon.worlds.articles import (
     show_emblem,
 )
 from gnomon.worlds.asking import yes_no
-from gnomon.worlds.scene import COLOURS, KINDS, between, pick, shuffled
+from gnomon.worlds.scene import COLOURS, KINDS, REDRAWS, between, pick, shuffled
 from gnomon.worlds.world import Posed, WorldTask
 
 SHOWN = (3, 5, 7, 9, 12)
@@ -66,8 +66,11 @@ class Chain:
 
 
 def draw_chain(rng: np.random.Generator, hops: int) -> tuple[Chain, tuple[Article, ...]]:
-    """A chain of articles that are all different, and the encyclopedia that it is from."""
-    while True:
+    """A chain of articles that are all different, and the encyclopedia that it is from.
+
+    Raises ValueError when none of so many hops turns up.
+    """
+    for _ in range(REDRAWS if hops > 0 else 0):
         book = articles(between(rng, 0, BOOKS - 1))
         by_title = {article.title: article for article in book}
         links, relations = [pick(rng, book)], list[str]()
@@ -78,6 +81,7 @@ def draw_chain(rng: np.random.Generator, hops: int) -> tuple[Chain, tuple[Articl
         if len({article.title for article in links}) == hops:
             fact = pick(rng, [n for n, d in DETAILS[links[-1].kind].items() if d.draw])
             return Chain(tuple(links), tuple(relations), fact), book
+    raise ValueError(f"no chain of {hops} different articles in {REDRAWS} draws: use 1 to 3 hops")
 
 
 def _among(

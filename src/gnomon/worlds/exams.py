@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
+from gnomon.parts import PartError, nearest
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import yes_no
 from gnomon.worlds.lettering import line_height, write
@@ -270,8 +271,10 @@ FORMS: Mapping[str, Form] = {
 def in_form(rng: np.random.Generator, problem: Problem, form: str) -> Posed:
     """The problem in a form: another wording, order and style at each draw, under one key.
 
-    Raises KeyError for an unknown form.
+    Raises `PartError` for an unknown form.
     """
+    if form not in FORMS:
+        raise PartError(f"there is no form named {form!r}{nearest(form, list(FORMS))}")
     asked, answer, plain = FORMS[form](problem, rng)
     style = draw_style(rng)
     return Posed(

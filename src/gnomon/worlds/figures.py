@@ -51,6 +51,12 @@ class Figure:
     also: Mapping[Measure, int] = field(default_factory=dict)
     circle: str = ""
 
+    def __post_init__(self) -> None:
+        named = {letter for line in (*self.lines, self.circle) for letter in line}
+        if named - set(self.points):
+            missing = ", ".join(sorted(named - set(self.points)))
+            raise ValueError(f"the figure draws the points {missing}: say where they are")
+
 
 def angle(points: Sequence[Point]) -> float:
     """The angle at the second of three points in degrees, 0 to 180."""

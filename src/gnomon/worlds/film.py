@@ -12,9 +12,10 @@ from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from gnomon.media.video import write_mp4
+from gnomon.media.mp4 import write_mp4
 from gnomon.worlds.render import PixelBox, shape_mask
 from gnomon.worlds.scene import (
     CELL,
@@ -299,21 +300,29 @@ def _times(rng: np.random.Generator, whats: Sequence[What], frames: int) -> list
     return times
 
 
-def pictures(film: Film) -> list[Image.Image]:
-    """All frames as RGB pictures."""
-    return [_picture(film, frame) for frame in range(film.frames)]
+def drawn(film: Film) -> list[NDArray[np.uint8]]:
+    """All frames as RGB pixels [side, side, 3]; frames between which all rest are one array."""
+    frames = list(zip(*film.states, strict=True))
+    names = [tuple(map(id, look)) for look in frames]  # a rest is one state in many frames
+    looks = dict(zip(names, frames, strict=True))
+    # One picture for all of them: an operation of Pillow costs more than its pixels here.
+    strip = Image.new("RGB", (SIDE, SIDE * len(looks)), (film.paper, film.paper, film.paper))
+    for actor, states in zip(film.actors, zip(*looks.values(), strict=True), strict=True):
+        _draw_actor_on(strip, actor, states)
+    pixels = np.asarray(strip).reshape(len(looks), SIDE, SIDE, 3)
+    pixels_by_name = dict(zip(looks, pixels, strict=True))
+    return [pixels_by_name[name] for name in names]
 
 
-def _picture(film: Film, frame: int) -> Image.Image:
-    image = Image.new("RGB", (SIDE, SIDE), (film.paper, film.paper, film.paper))
-    for actor, states in zip(film.actors, film.states, strict=True):
-        state = states[frame]
+def _draw_actor_on(strip: Image.Image, actor: Actor, states: Sequence[State | None]) -> None:
+    mask = shape_mask(actor.shape.kind, actor.extent)
+    inks = {colour: actor.ink(colour) for colour in {s.colour for s in states if s is not None}}
+    for number, state in enumerate(states):
         if state is not None:
-            mask = shape_mask(actor.shape.kind, actor.extent)
-            image.paste(actor.ink(state.colour), _box(actor, state)[:2], mask)
-    return image
+            x, y, *_ = _box(actor, state)
+            strip.paste(inks[state.colour], (x, y + SIDE * number), mask)
 
 
 def film_mp4(film: Film) -> bytes:
     """The film as an mp4 file (H.264); the same film gives the same bytes on one PyAV version."""
-    return write_mp4(pictures(film), film.fps)
+    return write_mp4(drawn(film), film.fps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +11,7 @@ import numpy as np
 
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import mixture, shapes_of, yes_no
-from gnomon.worlds.editing import VARIANTS, hidden_boxes, occlude_softly
+from gnomon.worlds.editing import VARIANTS, Variant, hidden_boxes, occlude_softly
 from gnomon.worlds.patterns import RULES, Look, draw_table, scene_of, solutions
 from gnomon.worlds.pictures import Pixels, colour_at, corner_of, draw_any, pixels_of, png, posed_on
 from gnomon.worlds.render import box_of, render
@@ -51,16 +52,19 @@ def _asked(rng: np.random.Generator, level: int) -> tuple[Scene, list[Placed], s
     return scene, [item for item, _ in chosen], text, answer, why
 
 
-def evidence(rng: np.random.Generator, level: int) -> Posed:
+def evidence(
+    rng: np.random.Generator, level: int, *, variants: Sequence[Variant] = VARIANTS
+) -> Posed:
     """A question about 1 to 5 shapes, of which the picture may hide those, or others.
 
-    ``type`` is ``pos`` (nothing is hidden), ``cf`` (what the question needs is hidden: the answer
-    is unknown) or ``rand`` (others are hidden: the answer stays); ``y_star`` the answer of the
-    whole picture, ``r_plus_boxes`` and ``r_minus_boxes`` what the question needs and the rest, as
-    DeFacto records them.
+    ``type``, one of ``variants``, is ``pos`` (nothing is hidden), ``cf`` (what the question needs
+    is hidden: the answer is unknown) or ``rand`` (others are hidden: the answer stays); ``y_star``
+    the answer of the whole picture, ``r_plus_boxes`` and ``r_minus_boxes`` what the question needs
+    and the rest, as DeFacto records them. The section ``box`` lists what is needed, or is null
+    where that is hidden.
     """
     scene, items, text, answer, why = _asked(rng, level)
-    variant = pick(rng, VARIANTS)
+    variant = pick(rng, variants)
     boxes = hidden_boxes(scene, items, rng)
     shown = boxes.of(variant)
     given = Answer("text", UNKNOWN) if variant == "cf" else answer
@@ -76,6 +80,7 @@ def evidence(rng: np.random.Generator, level: int) -> Posed:
         r_plus_boxes=boxes.needed,
         r_minus_boxes=boxes.others,
         hidden_boxes=shown,
+        sections={"box": "null" if variant == "cf" else json.dumps(boxes.needed)},
     )
 
 

@@ -2,7 +2,8 @@
 
 A screen is a title bar and rows of elements. Kinds of element: ``button``, ``field`` (with a cursor
 when ``on``), ``box`` (to tick; ticked when ``on``), ``entry`` (of a list), ``tab`` (selected when
-``on``), ``icon`` (with its label).
+``on``), ``icon`` (with its label). Pages of a browser
+have ``link``, ``menu``, ``item`` (of an open menu), ``picture`` and ``table`` too.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from gnomon.records import Media
 from gnomon.worlds.lettering import BLACK, WHITE, line_height, write
 from gnomon.worlds.scene import RGB, between, pick, shuffled
 
-Kind = Literal["button", "field", "box", "entry", "tab", "icon"]
+Kind = Literal[
+    "button", "field", "box", "entry", "tab", "icon", "link", "menu", "item", "picture", "table"
+]  # fmt: skip
 PixelBox = tuple[int, int, int, int]
 LABELS: dict[Kind, tuple[str, ...]] = {
     "button": ("Save", "Send", "Delete", "Share", "Edit", "Print", "Copy", "Call", "Buy", "Sort"),

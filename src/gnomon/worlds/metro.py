@@ -167,7 +167,10 @@ def planning(rng: np.random.Generator, level: int) -> Posed:
     told = _told(metro, [leg.line for leg in route])
     return Posed(
         text, Answer("route", trip), write_route(route), metro.key, f"{told} {steps}", metro.show,
-        _facts(metro, "planning", -1, (start, end), len(route) - 1),
+        {
+            **_facts(metro, "planning", -1, (start, end), len(route) - 1),
+            "plans": [write_route(route)],
+        },
     )  # fmt: skip
 
 

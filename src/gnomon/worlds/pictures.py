@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gnomon.grading.grade import reference_text
-from gnomon.media.image import open_image
+from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import Steps
 from gnomon.worlds.editing import occlude
@@ -29,10 +28,8 @@ VIVID = 100
 
 
 def png(image: Image.Image) -> Media:
-    """A picture as a medium, written fast."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=1)
-    return Media("image", data=buffer.getvalue())
+    """A picture as a medium."""
+    return Media("image", data=png_bytes(image))
 
 
 def draw_any(rng: np.random.Generator, wish: Wish) -> Scene:

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Answer, Media
-from gnomon.worlds.scene import CELL, LETTERS, between, cell_name, shuffled
+from gnomon.worlds.plan_map import draw_map
+from gnomon.worlds.scene import LETTERS, between, cell_name, shuffled
 from gnomon.worlds.world import Posed, WorldTask
 
 State = tuple[int, int, str]
@@ -65,9 +64,11 @@ def find(rows: Sequence[str], mark: str) -> list[tuple[int, int]]:
 
 
 def start_of(rows: Sequence[str]) -> State:
-    """Where a plan begins, nothing pressed."""
-    ((row, column),) = find(rows, "S")
-    return row, column, ""
+    """Where a plan begins, nothing pressed. Raises ValueError unless the map has one start."""
+    found = find(rows, "S")
+    if len(found) != 1:
+        raise ValueError(f"{len(found)} cells of the map are a start: mark one with S")
+    return *found[0], ""
 
 
 def taken(rows: Sequence[str], state: State, step: str) -> State | None:
@@ -83,10 +84,8 @@ def taken(rows: Sequence[str], state: State, step: str) -> State | None:
     here = rows[row][column]
     if word == "press":
         return (row, column, pressed + here) if SWITCHES.get(here) == rest else None
-    if here != "O":
-        return None
-    (other,) = (cell for cell in find(rows, "O") if cell != (row, column))
-    return *other, pressed
+    ends = [cell for cell in find(rows, "O") if cell != (row, column)]
+    return (*ends[0], pressed) if step == "portal" and here == "O" and len(ends) == 1 else None
 
 
 def _walked(rows: Sequence[str], state: State, move: tuple[int, int], count: int) -> State | None:
@@ -154,9 +153,11 @@ def draw_mission(rng: np.random.Generator, level: int) -> Mission:
             continue
         plan, (row, column) = planned
         rows[row] = rows[row][:column] + "G" + rows[row][column + 1 :]
+        # The draws of mistakes try the same steps from the same places.
+        reach, begin = cache(partial(taken, tuple(rows))), start_of(rows)
         for _ in range(TRIES):
             wrong = _draw_wrong(rng, plan, MISTAKES[level - 1])
-            if wrong and _fillings(rows, plan, wrong) == 1:
+            if wrong and _filled_once(reach, begin, (row, column), plan, wrong):
                 return Mission(tuple(rows), plan, wrong)
 
 
@@ -173,48 +174,77 @@ def _draw_rows(rng: np.random.Generator, level: int) -> list[str]:
 def _longest(rows: Sequence[str], level: int) -> tuple[tuple[str, ...], tuple[int, int]] | None:
     """The plan to the floor that is farthest away, and its cell, if it is long enough.
 
-    Breadth first over cells and pressed switches; the goal stops nobody.
+    Breadth first over cells and pressed switches; the goal stops nobody. A state is the number of a
+    cell in its low bits and a bit for each switch that was pressed above them.
     """
-    begin = start_of(rows)
-    before: dict[State, tuple[State, str] | None] = {begin: None}
-    first: dict[tuple[int, int], State] = {}
-    queue = deque([begin])
-    while queue:
-        state = queue.popleft()
-        first.setdefault(state[:2], state)
-        for step, after in _possible(rows, state):
-            if after not in before:
-                before[after] = (state, step)
+    text, along = "".join(rows), len(rows[0])
+    shift = len(text).bit_length()
+    low, exits = (1 << shift) - 1, _exits(text, along, shift)
+    begin = text.index("S")
+    # To each state: the one before it, the step, and the steps of the plan up to it, in which moves
+    # that follow each other in one direction are one.
+    before = {begin: (begin, "", 0)}
+    queue, most = [begin], 0
+    for state in queue:
+        held, (_, last, count) = state & ~low, before[state]
+        for step, to, needed, gained in exits[state & low]:
+            after = to | held | gained
+            if after not in before and not needed & ~held:
+                told = count if step == last else count + 1
+                before[after] = (state, step, told)
                 queue.append(after)
-    for cell, state in list(first.items())[::-1]:
-        plan = _compressed(_path(before, state))
-        if rows[cell[0]][cell[1]] == "." and len(plan) >= LENGTHS[level - 1]:
-            return plan, cell
+                most = told if told > most else most
+    if most < LENGTHS[level - 1]:
+        return None
+    first: dict[int, int] = {}
+    for state in queue:
+        first.setdefault(state & low, state)
+    for cell, state in reversed(first.items()):
+        if text[cell] == "." and before[state][2] >= LENGTHS[level - 1]:
+            return _compressed(_path(before, state)), divmod(cell, along)
     return None
 
 
-def _possible(rows: Sequence[str], state: State) -> Iterator[tuple[str, State]]:
-    """Single steps that can be taken, and where they lead; written apart from `taken` for speed."""
-    row, column, pressed = state
-    for word, (down, along) in MOVES.items():
-        r, c = row + down, column + along
-        if 0 <= r < len(rows) and 0 <= c < len(rows[0]):
-            cell = rows[r][c]
-            if cell != "#" and (cell not in "RB" or cell.lower() in pressed):
-                yield f"{word} 1", (r, c, pressed)
-    here = rows[row][column]
-    if here in SWITCHES and here not in pressed:
-        yield f"press {SWITCHES[here]}", (row, column, "".join(sorted(pressed + here)))
-    if here == "O":
-        for r, c in find(rows, "O"):
-            if (r, c) != (row, column):
-                yield "portal", (r, c, pressed)
+Exit = tuple[str, int, int, int]
+"""A single step, the cell it leads to, the bit of the switch it needs and of the one it presses."""
 
 
-def _path(before: Mapping[State, tuple[State, str] | None], state: State) -> list[str]:
+def _exits(text: str, along: int, shift: int) -> list[list[Exit]]:
+    """The steps from each cell of a map in one line; written apart from `taken` for speed."""
+    bits = {switch: 1 << shift + place for place, switch in enumerate(SWITCHES)}
+    doors = {switch.upper(): bit for switch, bit in bits.items()}
+    exits = [
+        [(step, to, doors.get(text[to], 0), 0) for step, to in beside if text[to] != "#"]
+        for beside in _beside(len(text), along)
+    ]
+    for cell in (text.find(switch) for switch in bits):
+        if cell >= 0:
+            exits[cell].append((f"press {SWITCHES[text[cell]]}", cell, 0, bits[text[cell]]))
+    one, other = text.find("O"), text.rfind("O")
+    if one < other:
+        exits[one].append(("portal", other, 0, 0))
+        exits[other].append(("portal", one, 0, 0))
+    return exits
+
+
+@cache
+def _beside(area: int, along: int) -> list[list[tuple[str, int]]]:
+    """The single moves from each cell of a map, and where they lead."""
+    cells = [divmod(cell, along) for cell in range(area)]
+    return [
+        [
+            (f"{word} 1", (row + y) * along + column + x)
+            for word, (y, x) in MOVES.items()
+            if 0 <= row + y < area // along and 0 <= column + x < along
+        ]
+        for row, column in cells
+    ]
+
+
+def _path(before: Mapping[int, tuple[int, str, int]], state: int) -> list[str]:
     steps = []
-    while (link := before[state]) is not None:
-        state, step = link
+    while before[state][1]:
+        state, step, _ = before[state]
         steps.append(step)
     return steps[::-1]
 
@@ -243,22 +273,26 @@ def _draw_wrong(rng: np.random.Generator, plan: Sequence[str], count: int) -> di
     return dict(zip(sorted(shuffled(rng, once)[:count]), others, strict=False))
 
 
-def _fillings(rows: Sequence[str], plan: Sequence[str], wrong: Mapping[int, str]) -> int:
-    """How many ways of putting options into the blanks make a right plan."""
+def _filled_once(
+    reach: Callable[[State, str], State | None], begin: State, goal: tuple[int, int],
+    plan: Sequence[str], wrong: Mapping[int, str],
+) -> bool:  # fmt: skip
+    """Whether one way of putting options into the blanks makes a right plan, and no other does."""
     options = [plan[place] for place in wrong] + list(wrong.values())
 
     def count(place: int, state: State, left: list[str]) -> int:
         if place == len(plan):
-            return int(rows[state[0]][state[1]] == "G")
-        ways = 0
-        for step in left if place in wrong else [plan[place]]:
-            after = taken(rows, state, step)
+            return int(state[:2] == goal)
+        ways, blank = 0, place in wrong
+        for step in left if blank else (plan[place],):
+            after = reach(state, step)
             if after is not None:
-                rest = [o for o in left if o != step] if place in wrong else left
-                ways += count(place + 1, after, rest)
+                ways += count(place + 1, after, [o for o in left if o != step] if blank else left)
+                if ways > 1:
+                    break
         return ways
 
-    return count(0, start_of(rows), options)
+    return count(0, begin, options) == 1
 
 
 _MARKS = (
@@ -326,44 +360,6 @@ def _trace(rows: Sequence[str], steps: Sequence[str]) -> str:
         told.append(f"{step}: {cell_name(state[1], state[0])}.")
     end = "goal." if rows[state[0]][state[1]] == "G" else "not the goal."
     return " ".join([*told, end])
-
-
-def draw_map(rows: Sequence[str]) -> Image.Image:
-    """The map, 28 pixels a cell."""
-    return Image.fromarray(np.vstack([np.hstack([_tile(mark) for mark in row]) for row in rows]))
-
-
-_INKS = {"r": (216, 32, 38), "b": (44, 84, 216), "S": (40, 160, 62), "G": (246, 130, 24)}
-
-
-@cache
-def _tile(mark: str) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    side = 4 * CELL
-    tile = Image.new("RGB", (side, side), (255, 255, 255))
-    draw = ImageDraw.Draw(tile)
-    ink = _INKS.get(mark, _INKS.get(mark.lower(), (0, 0, 0)))
-    if mark == "#":
-        draw.rectangle((0, 0, side, side), fill=(40, 40, 40))
-    elif mark == "O":
-        draw.ellipse((16, 16, side - 16, side - 16), outline=(142, 52, 176), width=16)
-    elif mark in "rb":
-        draw.ellipse((28, 28, side - 28, side - 28), fill=ink)
-    elif mark in "RB":
-        draw.rectangle((8, 8, side - 8, side - 8), fill=ink)
-    elif mark != ".":
-        draw.polygon(_outline(mark), fill=ink)
-    draw.rectangle((0, 0, side - 1, side - 1), outline=(190, 190, 190), width=4)
-    return np.asarray(tile.reduce(4))
-
-
-def _outline(mark: str) -> list[tuple[float, float]]:
-    """A triangle for the start, a star for the goal."""
-    corners, radii = (3, (44, 44)) if mark == "S" else (10, (48, 20))
-    return [
-        (56 + radii[i % 2] * math.sin(a), 58 - radii[i % 2] * math.cos(a))
-        for i in range(corners)
-        for a in [2 * math.pi * i / corners]
-    ]
 
 
 def confirm_correctness(posed: Posed) -> bool:

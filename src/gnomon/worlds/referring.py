@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from gnomon.grading.prompted import write_prompt
 from gnomon.records import Answer
 from gnomon.worlds.asking import mixture, shapes_of, short_name
 from gnomon.worlds.editing import inscribed_points, mask_of, scene_graph
@@ -21,7 +22,8 @@ def refer(rng: np.random.Generator, level: int) -> Posed:
 
     Up to difficulty 2 by its name; then by its name among others that it does not pick out alone:
     the outermost one of its kind or colour. ``box``, ``points`` (centres of the two largest circles
-    inside) and ``difficulty_score_model``, 2 times the difficulty, as PixelThink records them.
+    inside) and ``difficulty_score_model``, 2 times the difficulty, as PixelThink records them. The
+    section ``prompt`` is box and points as its policy writes them.
     """
     for _ in range(REDRAWS):
         scene = draw_any(rng, mixture(rng, level, shapes=min(level, 3) + 1))
@@ -45,6 +47,7 @@ def refer(rng: np.random.Generator, level: int) -> Posed:
         points=points,
         solution=f"<box>{corners}</box><points>{marks}</points>",
         difficulty_score_model=2.0 * level,
+        sections={"prompt": write_prompt(box, points)},
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import io
 import math
 
 from PIL import Image, ImageDraw
 
+from gnomon.media.image import png_bytes
 from gnomon.worlds.digits import scan_ink
 from gnomon.worlds.lettering import font
 from gnomon.worlds.scene import CELL, Digit, Placed, Scene, Shape
@@ -33,9 +33,7 @@ def render_png(scene: Scene) -> bytes:
     """The picture of a scene as PNG bytes; the same scene gives the same bytes on one Pillow
     version.
     """
-    buffer = io.BytesIO()
-    render(scene).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
+    return png_bytes(render(scene))
 
 
 def box_of(item: Placed) -> PixelBox:

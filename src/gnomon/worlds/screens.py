@@ -1,9 +1,6 @@
 """Screens of invented apps: finding and naming elements, and the next action towards a goal.
 
-Actions are those of UI-R1 (arXiv 2503.21620), written as it writes them: ``click``, ``input_text``,
-``open_app``, ``scroll``, ``navigate_back``. Goals of several steps and the ways out of a wrong one
-follow InfiGUI-R1 (arXiv 2504.14239). Facts hold the columns of both: ``action``, ``bbox`` and
-``instruction``; ``gt`` (the action as a call of ``mobile_use``), ``size``, ``goal``, ``history``.
+Goals of several steps and the ways out of a wrong one follow InfiGUI-R1 (arXiv 2504.14239).
 """
 
 from __future__ import annotations
@@ -17,88 +14,34 @@ from typing import Any
 import numpy as np
 
 from gnomon.media.image import open_image
-from gnomon.records import Answer
+from gnomon.worlds.actions import (
+    BACK,
+    DIRECTIONS,
+    WORDS,
+    Action,
+    ask_action,
+    ask_what,
+    ask_where,
+    click_on,
+    facts_of,
+    purpose,
+    told_goal,
+    told_steps,
+)
 from gnomon.worlds.interface import (
     APPS,
     LABELS,
     PAPER,
     Element,
     Kind,
-    PixelBox,
     Screen,
     draw_screen,
 )
 from gnomon.worlds.scene import between, pick, shuffled, split_of
 from gnomon.worlds.world import Posed, WorldTask
 
-Action = dict[str, Any]
-ASKED = (
-    "Give the next action as [{'action': name, ...}]: click with 'coordinate': [x, y], input_text "
-    "and open_app with 'text', scroll with 'direction', or navigate_back."
-)
-WORDS = ("cat", "sun", "tea", "map", "ice", "owl", "key", "jam", "red", "box", "fox", "hat")
-"""What is typed."""
-DIRECTIONS = ("up", "down")
-CLICKS: dict[Kind, str] = {
-    "button": "press {}", "field": "put the cursor into {}", "box": "{state} {}",
-    "entry": "open the entry {}", "tab": "switch to the tab {}", "icon": "tap the icon {}",
-}  # fmt: skip
-"""What a click on an element is for."""
 STEPS = (1, 1, 2, 2, 3)
 """Fields and boxes of a goal of difficulty 1 to 5, before its last step."""
-BACK: Action = {"action": "navigate_back"}
-
-
-# -- actions --------------------------------------------------------------------------------------
-
-
-def click_on(element: Element) -> Action:
-    """A click on the middle of an element."""
-    return {"action": "click", "coordinate": list(element.centre)}
-
-
-def purpose(element: Element) -> str:
-    """What a click on an element is for: ``press Save``, ``untick Wifi``."""
-    state = "untick" if element.on else "tick"
-    return CLICKS[element.kind].format(element.label, state=state)
-
-
-def as_call(action: Action, box: PixelBox | None) -> Action:
-    """An action in the vocabulary of InfiGUI-R1's ``mobile_use``; a page moves against a swipe.
-
-    >>> as_call({"action": "scroll", "direction": "down"}, None)
-    {'action': 'swipe', 'direction': 'up'}
-    """
-    opposite = {"up": "down", "down": "up"}
-    made: dict[str, Callable[[], Action]] = {
-        "click": lambda: {**action, "candidate_bbox": [list(box or ())]},
-        "input_text": lambda: {"action": "type", "text": action["text"]},
-        "open_app": lambda: {"action": "open", "text": action["text"]},
-        "scroll": lambda: {"action": "swipe", "direction": opposite[action["direction"]]},
-        "navigate_back": lambda: {"action": "system_button", "button": "Back"},
-    }
-    return made[str(action["action"])]()
-
-
-def _facts(screen: Screen, **more: Any) -> dict[str, Any]:
-    elements = [(e.kind, e.label, e.box, e.on, e.text) for e in screen.elements]
-    return {"app": screen.app, "size": list(screen.size), "elements": elements, **more}
-
-
-def _acting(
-    screen: Screen, asked: str, action: Action, target: Element | None, thought: str, **more: Any
-) -> Posed:
-    """A question for an action; ``target`` is what a click has to hit."""
-    box = target.box if target else None
-    gold = {"action": "click", "bbox": box} if target else action
-    facts = _facts(
-        screen, action=action["action"], bbox=list(box or (0, 0, 0, 0)), gt=as_call(action, box),
-        instruction=asked, **more,
-    )  # fmt: skip
-    return Posed(
-        f"<image>{asked} {ASKED}", Answer("action", gold), str([action]), screen.key, thought,
-        screen.show, facts,
-    )  # fmt: skip
 
 
 # -- elements -------------------------------------------------------------------------------------
@@ -107,14 +50,7 @@ def _acting(
 def ground(rng: np.random.Generator, level: int) -> Posed:
     """Where is an element? A point inside its box is right."""
     screen = draw_screen(rng, level)
-    element = pick(rng, screen.elements)
-    text = f"<image>Where is the {element.named}? Give a point [x, y] on it."
-    box = ", ".join(map(str, element.box))
-    return Posed(
-        text, Answer("point", tuple(map(float, element.box))), str(list(element.centre)),
-        screen.key, f"The {element.named} is in [{box}].", screen.show,
-        _facts(screen, bbox=list(element.box), instruction=f"the {element.named}"),
-    )  # fmt: skip
+    return ask_where(screen, pick(rng, screen.elements))
 
 
 def name(rng: np.random.Generator, level: int) -> Posed:
@@ -123,16 +59,7 @@ def name(rng: np.random.Generator, level: int) -> Posed:
     element = pick(rng, screen.elements)
     x1, y1, x2, y2 = element.box
     point = [between(rng, x1, x2 - 1), between(rng, y1, y2 - 1)]
-    text = (
-        f"<image>What is at {point}? Answer with its kind ({', '.join(LABELS)}) and its label, "
-        "such as: button Buy."
-    )
-    box = ", ".join(map(str, element.box))
-    return Posed(
-        text, Answer("text", element.named), element.named, screen.key,
-        f"{point} is in [{box}], the {element.named}.", screen.show,
-        _facts(screen, point=point),
-    )  # fmt: skip
+    return ask_what(screen, element, point, list(LABELS))
 
 
 # -- one step -------------------------------------------------------------------------------------
@@ -144,7 +71,7 @@ def _click(rng: np.random.Generator, level: int) -> Posed:
     thought = f"The {element.named} is at {list(element.centre)}."
     aim = purpose(element)
     asked = f"{aim[0].upper()}{aim[1:]}."
-    return _acting(screen, asked, click_on(element), element, thought)
+    return ask_action(screen, asked, click_on(element), element, thought)
 
 
 def _input_text(rng: np.random.Generator, level: int) -> Posed:
@@ -154,7 +81,7 @@ def _input_text(rng: np.random.Generator, level: int) -> Posed:
     asked = f"Type '{word}' into {field.label}, where the cursor is."
     thought = f"The cursor is in {field.label}."
     action = {"action": "input_text", "text": word}
-    return _acting(screen.changed(field, on=True), asked, action, None, thought)
+    return ask_action(screen.changed(field, on=True), asked, action, None, thought)
 
 
 def _open_app(rng: np.random.Generator, level: int) -> Posed:
@@ -162,19 +89,19 @@ def _open_app(rng: np.random.Generator, level: int) -> Posed:
     app = pick(rng, [other for other in APPS if other != screen.app])
     thought = f"This is {screen.app}, not {app}."
     asked = f"Open the app {app}."
-    return _acting(screen, asked, {"action": "open_app", "text": app}, None, thought)
+    return ask_action(screen, asked, {"action": "open_app", "text": app}, None, thought)
 
 
 def _scroll(rng: np.random.Generator, level: int) -> Posed:
     screen, way = draw_screen(rng, level), pick(rng, DIRECTIONS)
     asked = f"See what is further {way}."
     thought = f"More is further {way}."
-    return _acting(screen, asked, {"action": "scroll", "direction": way}, None, thought)
+    return ask_action(screen, asked, {"action": "scroll", "direction": way}, None, thought)
 
 
 def _navigate_back(rng: np.random.Generator, level: int) -> Posed:
     screen = draw_screen(rng, level)
-    return _acting(screen, "Return to the screen before this one.", BACK, None, "That is back.")
+    return ask_action(screen, "Return to the screen before this one.", BACK, None, "That is back.")
 
 
 _ONE_STEP = {
@@ -233,12 +160,6 @@ def _draw_parts(rng: np.random.Generator, level: int) -> tuple[Screen, list[tupl
     return screen, [(e, words.pop() if e.kind == "field" else "") for e in chosen]
 
 
-def told_goal(parts: Sequence[tuple[Element, str]]) -> str:
-    """A goal in words: ``tick Wifi, then type 'cat' into Name, then press Save``."""
-    told = [f"type '{word}' into {e.label}" if word else purpose(e) for e, word in parts]
-    return ", then ".join(told)
-
-
 def goal(rng: np.random.Generator, level: int) -> Posed:
     """The next action towards a goal of several steps, given those done.
 
@@ -256,14 +177,13 @@ def goal(rng: np.random.Generator, level: int) -> Posed:
     if kind != "plain":
         facts |= {"error_action": click_on(wrong), "escape_action": BACK}
         done += [click_on(wrong), *([BACK] if kind == "back_on_track" else [])]
-    facts |= {"history": done, "page": _facts(screen)["elements"]}
-    told = " ".join(f"Step {n}: {action};" for n, action in enumerate(done, 1)) or "none."
-    asked = f"Goal in {screen.app}: {facts['goal']}. Steps so far: {told}"
+    facts |= {"history": done, "page": facts_of(screen)["elements"]}
+    asked = f"Goal in {screen.app}: {facts['goal']}. Steps so far: {told_steps(done)}"
     if kind == "escape":
         return _lost(rng, level, screen, wrong, asked, facts)
     target = step.element if step.action["action"] == "click" else None
     thought = f"{_progress(steps[:due])} Next: {step.aim}."
-    posed = _acting(step.before, asked, step.action, target, thought, subgoal=step.aim, **facts)
+    posed = ask_action(step.before, asked, step.action, target, thought, subgoal=step.aim, **facts)
     return replace(posed, key=screen.key)
 
 
@@ -277,7 +197,7 @@ def _lost(
 ) -> Posed:  # fmt: skip
     page = _draw_page(rng, level, wrong.label, home)
     thought = f"This is {wrong.label}, not {home.app}: it was opened by mistake. Next: go back."
-    posed = _acting(page, asked, BACK, None, thought, subgoal="go back", **facts)
+    posed = ask_action(page, asked, BACK, None, thought, subgoal="go back", **facts)
     return replace(posed, key=home.key)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
@@ -43,6 +43,10 @@ class Answered(Protocol):
     def thought(self) -> str:
         """A worked chain of thought."""
 
+    @property
+    def sections(self) -> Mapping[str, str]:
+        """What further blocks of a format hold, such as boxes of evidence, by name."""
+
 
 Turns = Callable[[str, Answered], tuple[Message, ...]]
 
@@ -81,12 +85,13 @@ def _answered(prompt: str, question: Answered) -> tuple[Message, ...]:
 
 
 def _reasoned(style: Format, prompt: str, question: Answered) -> tuple[Message, ...]:
-    response = style.render(question.thought, question.answer_text)
+    told = {"thought": question.thought, "answer_text": question.answer_text}
+    response = style.worked({**told, "sections": question.sections})
     turns = (Message("user", prompt), Message("assistant", response))
     return (Message("system", style.instruction), *turns) if style.instruction else turns
 
 
 def _demonstrated(draw: Callable[[int], Sample], style: Format, index: int) -> Sample:
     sample = draw(index)
-    response = style.render(sample.meta["thought"], sample.meta["answer_text"])
-    return replace(sample, meta={**sample.meta, "demonstration": response})
+    demonstration = style.worked(sample.meta)
+    return replace(sample, meta={**sample.meta, "demonstration": demonstration})

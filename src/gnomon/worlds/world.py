@@ -44,7 +44,8 @@ class Posed:
     wanted. ``key`` names what makes the problem the same however it is worded or drawn; it decides
     the split. ``answer_text`` is the plain string of the answer, ``thought`` a worked chain.
     ``facts`` are the values that the answer follows from, which confirm it and which rewards and
-    tools may read; they become ``meta`` of the sample.
+    tools may read; they become ``meta`` of the sample. ``sections`` among them are worked texts of
+    what a format asks for beside thought and answer, such as boxes of evidence.
     """
 
     text: str
@@ -54,6 +55,12 @@ class Posed:
     thought: str = ""
     show: Callable[[], tuple[Media, ...]] = no_media
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def sections(self) -> Mapping[str, str]:
+        """Text of further blocks of a format by name, from the facts."""
+        found: Mapping[str, str] = self.facts.get("sections", {})
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ _WORLDS: dict[str, str] = {
     "logic-image": "gnomon.worlds.logic.pictured",
     "metro": "gnomon.worlds.metro",
     "motion": "gnomon.worlds.motion",
+    "pages": "gnomon.worlds.pages",
     "plans": "gnomon.worlds.plans",
     "screens": "gnomon.worlds.screens",
     "sound": "gnomon.worlds.sound",
@@ -136,8 +144,11 @@ def world_task(world: str, name: str) -> WorldTask:
 def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Split) -> Posed:
     """A question of the split. The key decides it, so no rewording crosses splits.
 
-    Raises ValueError when none of the split turns up.
+    Raises `PartError` for a level that is none of `LEVELS`, ValueError when none of the split turns
+    up.
     """
+    if level not in LEVELS:
+        raise PartError(f"difficulty {level}: use {LEVELS[0]} to {LEVELS[-1]}")
     for _ in range(REDRAWS):
         posed = task.pose(rng, level)
         if split_of(posed.key) == split:
@@ -177,7 +188,9 @@ def world_source(
         raise PartError(f"seed={seed}: use 0 or more")
     if tasks is not None and not tasks:
         raise PartError("tasks=[]: name at least one task, or leave it out for all")
-    chosen = tuple(world_task(world, task) for task in tasks or tasks_of(world))
+    chosen = tuple(
+        world_task(world, task) for task in tasks or tasks_of(world) or absent_tasks(world)
+    )
     draw = partial(
         _sample, _Asked(world, split, difficulty, options, seed), chosen, turns_of(answers, format)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import permutations
 from math import prod
@@ -115,11 +115,8 @@ def draw_cryptarithm(
 
     def draw() -> tuple[str, str] | None:
         equation = _equation(rng, num_letter, operator_num, level)
-        digits = sorted(set(equation).difference(" +-*="))
-        if len(digits) != num_letter:
-            return None
         pattern = _patterned(equation)
-        return (equation, pattern) if unique(pattern) else None
+        return (equation, pattern) if equation and unique(pattern) else None
 
     equation, pattern = first_of(draw, f"equation of {num_letter} digits", 20_000)
     hidden = pattern.translate(str.maketrans(LETTERS[:num_letter], "".join(letters)))
@@ -137,27 +134,43 @@ def _patterned(equation: str) -> str:
 
 
 def _equation(rng: np.random.Generator, num_letter: int, operator_num: int, level: int) -> str:
-    """An equation whose left side has at most ``num_letter`` digits, "" for a result below 1."""
-    # Most draws fail, so that all of its chances are drawn in one call.
-    chances = iter(rng.random(32).tolist())
+    """An equation of exactly ``num_letter`` different digits, "" where this draw makes none."""
+    # Most draws fail, so that all of their chances are drawn in one call, and no more is made of
+    # one than it takes to see it fail.
+    chances = rng.random(32).tolist()
     left = list("0123456789")
-    digits = [left.pop(int(next(chances) * len(left))) for _ in range(num_letter)]
+    digits = [left.pop(int(chances[place] * (10 - place))) for place in range(num_letter)]
     # Many letters are only told apart by long numbers.
     sizes = (4, 5) if num_letter > 5 else {1: (1, 2, 2), 2: (2, 3), 3: (2, 3)}[level]
     signs = "+-*" if level == 3 else "+-"
-    text, total, product, sign = "", 0, 0, 1
+    at = num_letter
+    numbers, operators = list[int](), ["+"]
     for place in range(operator_num + 1):
-        operator = signs[int(next(chances) * len(signs))] if place else "+"
-        # A factor of one digit keeps products short.
-        size = 1 if operator == "*" else sizes[int(next(chances) * len(sizes))]
-        number = int("".join(digits[int(next(chances) * num_letter)] for _ in range(size)))
+        if place:
+            operators.append(signs[int(chances[at] * len(signs))])
+            at += 1
+        size = 1  # a factor of one digit keeps products short
+        if operators[-1] != "*":
+            size = sizes[int(chances[at] * len(sizes))]
+            at += 1
+        numbers.append(int("".join([digits[int(c * num_letter)] for c in chances[at : at + size]])))
+        at += size
+    value = _value(numbers, operators)
+    if value <= 0 or len(set("".join(map(str, (*numbers, value))))) != num_letter:
+        return ""
+    told = [f"{operator} {number}" for operator, number in zip(operators, numbers, strict=True)]
+    return f"{' '.join(told)[2:]} = {value}"
+
+
+def _value(numbers: Sequence[int], operators: Sequence[str]) -> int:
+    """Products first, then from left to right."""
+    total, product, sign = 0, 0, 1
+    for operator, number in zip(operators, numbers, strict=True):
         if operator == "*":
             product *= number
         else:
             total, product, sign = total + sign * product, number, -1 if operator == "-" else 1
-        text += f" {operator} {number}" if place else str(number)
-    value = total + sign * product
-    return f"{text} = {value}" if value > 0 else ""
+    return total + sign * product
 
 
 @lru_cache(maxsize=100_000)
@@ -168,7 +181,7 @@ def unique(hidden: str) -> bool:
     one of the letters before.
     """
     letters = sorted(set(re.findall(r"[A-Z]", hidden)))
-    head, tail = letters[:-6], letters[-6:]
+    head, tail, leading = letters[:-6], letters[-6:], set(re.findall(r"\b[A-Z]", hidden))
     found = 0
     for digits in permutations(range(DIGITS), len(head)):
         rest = np.array([digit for digit in range(DIGITS) if digit not in digits])
@@ -176,10 +189,11 @@ def unique(hidden: str) -> bool:
         columns = _orders(len(rest), len(tail))
         columns = rest[columns] if head else columns
         value |= {letter: columns[place] for place, letter in enumerate(tail)}
-        holds = np.atleast_1d(_surplus(hidden, value) == 0)
-        for letter in set(re.findall(r"\b[A-Z]", hidden)):
-            holds &= np.asarray(value[letter] != 0)
-        found += int(np.count_nonzero(holds))
+        places = np.flatnonzero(_surplus(hidden, value) == 0)
+        for letter in leading:
+            digit = np.broadcast_to(value[letter], columns.shape[1])
+            places = places[digit[places] != 0]
+        found += len(places)
         if found > 1:
             return False
     return found == 1
@@ -187,7 +201,7 @@ def unique(hidden: str) -> bool:
 
 @cache
 def _orders(items: int, places: int) -> Any:
-    return np.array(list(permutations(range(items), places)), np.int64).T
+    return np.array(list(permutations(range(items), places)), np.int32).T.copy()
 
 
 def _surplus(hidden: str, value: dict[str, Any]) -> Any:

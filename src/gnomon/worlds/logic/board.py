@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -98,13 +97,6 @@ def draw_board(board: Board) -> Image.Image:
         _draw_sign(draw, one, other, sign, x, y)
     _draw_clues(image, board, x, y)
     return image
-
-
-def board_png(board: Board) -> bytes:
-    """The picture of a board as a PNG file, packed lightly, as time matters more than size."""
-    buffer = io.BytesIO()
-    draw_board(board).save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
 
 
 def _draw_lines(draw: ImageDraw.ImageDraw, board: Board, x: int, y: int) -> None:

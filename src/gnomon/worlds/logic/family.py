@@ -14,8 +14,9 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from gnomon.media.image import png_bytes
 from gnomon.records import Answer, Media
-from gnomon.worlds.logic.board import Board, board_png
+from gnomon.worlds.logic.board import Board, draw_board
 from gnomon.worlds.scene import REDRAWS, between, pick
 from gnomon.worlds.world import LEVELS, Posed, WorldTask
 
@@ -122,7 +123,7 @@ def pose_family(family: Family, picture: bool, rng: np.random.Generator, level: 
 
 
 def _picture(board: Callable[[Facts], Board], facts: Facts) -> tuple[Media, ...]:
-    return (Media("image", data=board_png(board(facts))),)
+    return (Media("image", data=png_bytes(draw_board(board(facts)))),)
 
 
 def drawn_settings(rng: np.random.Generator, settings: Settings) -> dict[str, Any]:

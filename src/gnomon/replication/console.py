@@ -17,7 +17,7 @@ from gnomon.replication.matching import rollouts_of, updates_of
 from gnomon.replication.page import claim_text, effect_text, value_text
 from gnomon.replication.pool import Board
 from gnomon.replication.summary import Result
-from gnomon.report.console import safe_text, show
+from gnomon.report.terminal import safe_text, show
 
 STYLES = {"done": "green", "failed": "bold red", "running": "cyan", "waiting": "dim"}
 VERDICTS = {"helps": "green", "hurts": "red", "no effect seen": "", "inconclusive": "yellow"}

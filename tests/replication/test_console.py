@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from gnomon.replication.console import Progress, result_table
 from gnomon.replication.experiment import load_experiment
 from gnomon.replication.jobs import plan_jobs
 from gnomon.replication.matching import resolve
 from gnomon.replication.pool import Board
 from gnomon.replication.results import read_results
 from gnomon.replication.summary import summarise
-from gnomon.report.replication import Progress, result_table
 from replication.stored import store_made
 
 SHARES = {"grpo": 0.5, "papo": 0.6, "gamma-doubled": 0.3}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.auxiliary.replies import (
+from gnomon.rewards.replies import (
     bare_number,
     final_decision,
     json_score,

@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gnomon.commands.errors import INTERRUPTED
+from gnomon.commands.terminal import console
+from gnomon.commands.training import run_training
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -15,7 +19,7 @@ if TYPE_CHECKING:
     from gnomon.replication.experiment import Experiment
     from gnomon.replication.pool import Board
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 WIDE = 160
 
 
@@ -70,21 +74,21 @@ def replicate_command(
 
 
 def _list(results: Path) -> None:
+    from gnomon.replication.console import experiments_table
     from gnomon.replication.experiment import experiment_files, load_experiment
     from gnomon.replication.results import read_results
-    from gnomon.report.replication import experiments_table
 
     experiments = [load_experiment(name) for name in experiment_files()]
     stored = {item.system: len(read_results(results, item.system)["runs"]) for item in experiments}
-    _console().print(experiments_table(experiments, stored))
+    _wide().print(experiments_table(experiments, stored))
 
 
 def _show_experiment(experiment: Experiment, recipes: dict[str, Recipe], seeds: int | None) -> None:
+    from gnomon.replication.console import arms_table
     from gnomon.replication.matching import estimated_seconds
-    from gnomon.report.replication import arms_table
 
     seconds = estimated_seconds(experiment, recipes, seeds=seeds)
-    _console().print(arms_table(experiment, recipes, seconds))
+    _wide().print(arms_table(experiment, recipes, seconds))
 
 
 def _check(experiment: Experiment, recipes: dict[str, Recipe]) -> None:
@@ -114,10 +118,10 @@ def _run(
     out: Path,
     results: Path,
 ) -> None:
+    from gnomon.replication.console import Progress
     from gnomon.replication.jobs import START, Job, plan_jobs
     from gnomon.replication.pool import Board, cores, only_one, run_jobs
     from gnomon.replication.results import run_record, store_failure, store_run
-    from gnomon.report.replication import Progress
 
     planned = plan_jobs(experiment, recipes, out, arms=arms, seeds=seeds, budget=budget)
     at_once = min(jobs or cores(), len(planned))
@@ -134,7 +138,7 @@ def _run(
 
         for job in planned:  # what an earlier command finished, and did not live to store
             keep(job)
-        with Progress(_console(stderr=True), board) as progress:
+        with Progress(_wide(stderr=True), board) as progress:
 
             def changed(job: Job) -> None:
                 keep(job)
@@ -142,7 +146,7 @@ def _run(
 
             try:
                 run_jobs(
-                    experiment, board, at_once=at_once, threads=threads,
+                    experiment, board, run_training, at_once=at_once, threads=threads,
                     on_change=changed, on_look=progress.refresh,
                 )  # fmt: skip
             except KeyboardInterrupt:
@@ -153,23 +157,23 @@ def _run(
 
 def _conclude(experiment: Experiment, board: Board, results: Path) -> None:
     """Print every stored result of the system, and which runs failed."""
+    from gnomon.replication.console import result_table
     from gnomon.replication.results import read_results
     from gnomon.replication.summary import summarise
-    from gnomon.report.console import show
-    from gnomon.report.replication import result_table
+    from gnomon.report.terminal import show
 
     for result in summarise(read_results(results, experiment.system)):
-        _console().print(result_table(result))
-    show(_console(), f"Stored: {results / (experiment.system + '.json')}")
+        _wide().print(result_table(result))
+    show(_wide(), f"Stored: {results / (experiment.system + '.json')}")
     for job in board.failed():
-        show(_console(stderr=True), f"failed: {job.name}: {board.reasons[job.name]}", "bold red")
+        show(_wide(stderr=True), f"failed: {job.name}: {board.reasons[job.name]}", "bold red")
     if board.failed():
         raise typer.Exit(FAILED)
 
 
-def _console(*, stderr: bool = False) -> Console:
-    from rich.console import Console
-
-    console = Console(stderr=stderr, highlight=False)
-    # Lines of a file have no width to fit into; folded tables would be hard to read there.
-    return console if console.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+def _wide(*, stderr: bool = False) -> Console:
+    """Lines of a file have no width to fit into; folded tables would be hard to read there."""
+    narrow = console(stderr=stderr)
+    if not narrow.is_terminal:
+        narrow.width = WIDE
+    return narrow

@@ -1,0 +1,1 @@
+"""The commands of ``gnomon``. Each imports what it needs itself, so that ``--help`` is instant."""
