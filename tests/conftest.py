@@ -134,3 +134,68 @@ def served(tiny_policy: Policy) -> Iterator[str]:
     yield f"http://{HOST}:{port}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def tiny_hearing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a random model of the gnomon-micro-audio kind, which hears four seconds."""
+    import torch
+
+    from gnomon.models.load import quiet_transformers
+    from gnomon.models.micro import save_micro, train_tokenizer
+    from gnomon.models.micro_audio import (
+        ROLES,
+        SPECIAL_TOKENS,
+        make_audio_model,
+        make_audio_processor,
+    )
+
+    folder = tmp_path_factory.mktemp("tiny-hearing")
+    tokenizer = train_tokenizer(TEXTS, vocabulary=400, special=SPECIAL_TOKENS, roles=ROLES)
+    text = {
+        "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 1,
+    }  # fmt: skip
+    model = make_audio_model(
+        tokenizer, seed=0, text=text, audio={"d_model": 32, "encoder_layers": 1}, seconds=4
+    )
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if parameter.ndim > 1 and ".audio_tower." not in name:
+                parameter.mul_(6.0)
+    with quiet_transformers():
+        save_micro(folder, model, make_audio_processor(tokenizer, seconds=4))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_hearing(tiny_hearing_folder: Path) -> Policy:
+    """The tiny model that hears, to be left as it is."""
+    from gnomon.models.load import load_policy
+
+    return load_policy(str(tiny_hearing_folder))
+
+
+@pytest.fixture
+def fresh_hearing(tiny_hearing: Policy) -> Policy:
+    """The tiny model that hears, to be changed at will."""
+    from gnomon.models.policy import Policy
+
+    model = copy.deepcopy(tiny_hearing.core)
+    return Policy(model, model, copy.deepcopy(tiny_hearing.processor))
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[..., Media]:
+    """Makes a sound of some samples: a tone of a pitch in faint noise."""
+    import numpy as np
+
+    from gnomon.media.audio import RATE, write_wav
+    from gnomon.records import Media
+
+    def make(pitch: float = 440.0, samples: int = RATE) -> Media:
+        noise_T = np.random.default_rng(0).uniform(-0.01, 0.01, samples)
+        tone_T = 0.5 * np.sin(2 * np.pi * pitch / RATE * np.arange(samples))
+        return Media("audio", data=write_wav(tone_T + noise_T))
+
+    return make

@@ -24,10 +24,14 @@ from gnomon.training import train
 
 NAMES = ("lite-ppo", "luffy", "apo", "papo", "onethinker", "vl-cogito", "observe-r1", "vision-r1",
          "skywork-r1v3", "revisual-r1", "grpo", "ppo")  # fmt: skip
+BASES = ("gnomon-micro-audio",)
+"""Base models, of which the first steps of pretraining are kept."""
 FOLDER = Path(__file__).parent / "systems" / "golden"
 STEPS, EXACT = 30, 3
 CURVES = ("reward", "loss", "length", "kl", "grad_norm")
 WINDOWS = ((EXACT, 10), (10, 20), (20, STEPS))
+FIRST = 50
+"""Steps of a base model, of two samples each, so that they take seconds."""
 LEFT_OUT = {"revisual-r1": ("text-rl",)}
 GATED = ("vision-r1", "luffy")
 TASKS = ["count", "box", "locate"]
@@ -66,9 +70,26 @@ def golden_recipe(name: str) -> Recipe:
     return override(recipe, changes)
 
 
+def first_steps(name: str) -> Recipe:
+    """The first stage of a base model, much shortened."""
+    recipe = load_recipe(name, "micro")
+    place = f"stages.{recipe.stages[0].name}"
+    changes = {"steps": FIRST, "batch_size": 2, "save_every": FIRST}
+    return override(
+        recipe,
+        {
+            "stages": [recipe.stages[0].name],
+            "evaluation.benchmarks": [],
+            "model.architecture.texts": 40,
+            **{f"{place}.{key}": value for key, value in changes.items()},
+        },
+    )
+
+
 def curves_of(name: str, root: Path) -> dict[str, list[float | None]]:
     """Each of `CURVES` by step; None where a step has no such number."""
-    rows = [row for row in train(golden_recipe(name), root=root).metrics() if "reward" in row]
+    make, mark = (first_steps, "loss") if name in BASES else (golden_recipe, "reward")
+    rows = [row for row in train(make(name), root=root).metrics() if mark in row]
     found = {curve: [_finite(row.get(curve)) for row in rows] for curve in CURVES}
     return {curve: values for curve, values in found.items() if any(v is not None for v in values)}
 
@@ -96,7 +117,7 @@ def main(names: list[str]) -> None:
     import torch
 
     torch.set_num_threads(1)
-    for name in names or NAMES:
+    for name in names or (*NAMES, *BASES):
         write(name)
         print(f"{name}: {FOLDER / name}.json", flush=True)
 

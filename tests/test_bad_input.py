@@ -310,8 +310,8 @@ def test_a_rollout_that_holds_an_image_token_is_refused_by_the_batch(
     prompt = tiny_encoder.prompt(
         Sample("a", (Message("user", text),), media), part("format", "direct")()
     )
-    row = prompt.extend([50, tiny_policy.image_token_id, 60], [1, 1, 1])
-    with pytest.raises(ValueError, match=r"(5|1) image placeholders but (4|0) image features"):
+    row = prompt.extend([50, tiny_policy.placeholder_id, 60], [1, 1, 1])
+    with pytest.raises(ValueError, match=r"(5|1) placeholders but (4|0) features"):
         tiny_policy.batch([row])
 
 

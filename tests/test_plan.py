@@ -9,7 +9,7 @@ import pytest
 from gnomon.catalogue import load_recipe
 from gnomon.data.fixtures.make_revisual_r1 import write_fixture
 from gnomon.models.load import ModelError
-from gnomon.plan import Plan, constants, needs_reference, pixel_budget, plan
+from gnomon.plan import Plan, constants, needs_reference, pixel_budget, plan, window
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -27,8 +27,9 @@ from gnomon.recipe import (
     paper,
 )
 from gnomon.report.plan_table import amount, gibibytes, plan_text, verdict
+from gnomon.scale.columns import Window
 from gnomon.scale.memory import GIB
-from gnomon.scale.shape import model_config, shape_of
+from gnomon.scale.shape import model_config
 
 OPTIMIZER = Optimizer(learning_rate=Use("constant", value=paper(1e-6)))
 MADE = Use("microworld", tasks=["count"], modality="image")
@@ -122,10 +123,10 @@ def test_the_full_plan_counts_what_the_recipe_asks_for(full: Plan) -> None:
 
 
 def test_an_image_of_the_full_plan_lies_within_the_pixel_budget(full: Plan) -> None:
-    assert (full.pixels.least, full.pixels.most, full.pixels.factor) == (262_144, 4_194_304, 28)
-    assert 324 <= full.stages[1].expected.image <= 400
-    assert full.stages[1].longest.image == 5349
-    assert full.stages[0].expected.image == full.stages[2].longest.image == 0
+    assert (full.media.least, full.media.most, full.media.factor) == (262_144, 4_194_304, 28)
+    assert 324 <= full.stages[1].expected.media <= 400
+    assert full.stages[1].longest.media == 5349
+    assert full.stages[0].expected.media == full.stages[2].longest.media == 0
 
 
 def test_a_kl_in_the_reward_holds_a_reference() -> None:
@@ -219,7 +220,7 @@ def test_without_images_the_vision_tower_gets_no_gradient(tiny: str) -> None:
     result = made(tiny, rewarded(), supervised())
     counts = result.parameters
     assert result.stages[0].trained == counts.total
-    assert result.stages[1].trained == counts.total - counts.vision - counts.connector
+    assert result.stages[1].trained == counts.total - counts.tower - counts.connector
 
 
 def test_adapters_of_the_recipe_are_those_that_are_planned(tiny: str) -> None:
@@ -239,11 +240,11 @@ def test_a_regulariser_on_the_entropy_costs_logits(tiny: str) -> None:
 def test_a_model_folder_gives_the_pixel_budget_of_its_processor(tmp_path: Path, tiny: str) -> None:
     from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
-    shape = shape_of(model_config(tiny))
-    assert pixel_budget(Model(path=tiny), shape).most == 4_194_304
+    config = model_config(tiny)
+    assert pixel_budget(Model(path=tiny), config).most == 4_194_304
     size = {"shortest_edge": 784, "longest_edge": 200_704}
     Qwen2VLImageProcessorPil(size=size).save_pretrained(tmp_path)
-    assert pixel_budget(Model(path=str(tmp_path)), shape).most == 200_704
+    assert pixel_budget(Model(path=str(tmp_path)), config).most == 200_704
 
 
 def test_a_new_model_is_planned_from_its_architecture() -> None:
@@ -301,3 +302,16 @@ def test_counts_and_sizes_are_shown_in_few_figures() -> None:
         "3.20e+18",
     ]
     assert [gibibytes(size) for size in (0, 2**20, 20 * GIB)] == ["-", "0.001", "20.0"]
+
+
+def test_a_model_folder_gives_the_window_of_its_processor(tiny_hearing_folder: Path) -> None:
+    path = str(tiny_hearing_folder)
+    assert window(Model(path=path), model_config(path)) == Window(4, 320)
+
+
+def test_a_model_that_hears_is_planned_with_its_sounds(tiny_hearing_folder: Path) -> None:
+    stage = supervised(data=Use("sound-chat", sounds=(1, 2)), format=Use("direct"))
+    [planned] = made(str(tiny_hearing_folder), stage).stages
+    assert planned.data.problems == ()
+    assert planned.data.media == 1
+    assert 5 < planned.expected.media < 50 == planned.longest.media

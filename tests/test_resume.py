@@ -25,6 +25,7 @@ from gnomon.recipe import (
     Sft,
     Use,
     Value,
+    override,
 )
 
 # Children fork from a server that has imported everything and run nothing: quick, no threads.
@@ -205,4 +206,26 @@ def test_a_run_with_a_critic_resumes_to_the_same_bits(tiny_folder: Path, tmp_pat
     ]
     assert len(ends[0]) == 6  # three files of each of the last two checkpoints
     assert ends[0] == ends[1]
+    assert fingerprint(only_run(broken)) == fingerprint(only_run(whole))
+
+
+def test_a_run_of_a_model_that_hears_resumes_to_the_same_bits(
+    tiny_hearing_folder: Path, tmp_path: Path
+) -> None:
+    heard = {"world": "sound", "tasks": ["count", "what"], "difficulty": (1, 1)}
+    recipe = override(
+        small_recipe(tiny_hearing_folder),
+        {
+            "stages.cold-start.data": Use("sound-chat", sounds=(1, 2)),
+            "stages.cold-start.format": Use("direct"),
+            "stages.image-rl.data": Use("world", **heard),
+            "stages.text-rl.freeze": ("audio",),
+            "evaluation.benchmarks": (Use("world", **heard, items=4),),
+        },
+    )
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start(recipe, whole).join(120)
+    kill_after(recipe, broken, 6, 0.02)
+    start(recipe, broken, only_run(broken)).join(120)
+    assert len(fingerprint(only_run(whole))) > 3
     assert fingerprint(only_run(broken)) == fingerprint(only_run(whole))

@@ -176,6 +176,7 @@ INPUTS: dict[str, dict[str, str]] = {
 _MODULES: dict[str, tuple[str, ...]] = {
     "source": (
         "gnomon.worlds.microworld",
+        "gnomon.worlds.talking",
         "gnomon.worlds.world",
         "gnomon.data.sources",
         "gnomon.data.mixture",
@@ -234,7 +235,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "regulariser": ("gnomon.rl.regularisers", "gnomon.rl.perception"),
     "schedule": ("gnomon.rl.schedules", "gnomon.rl.controllers"),
     "callback": ("gnomon.rl.critical",),
-    "architecture": ("gnomon.models.growth", "gnomon.models.micro"),
+    "architecture": (
+        "gnomon.models.growth",
+        "gnomon.models.micro",
+        "gnomon.models.micro_audio",
+    ),
     "benchmark": ("gnomon.evaluation.benchmarks",),
 }
 

@@ -7,20 +7,22 @@ constants come from.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from gnomon.media.audio import RATE
+from gnomon.models.family import family_of
 from gnomon.models.load import model_folder
 from gnomon.models.sampler import SamplingSettings
 from gnomon.problems import name_of
 from gnomon.recipe import AnyStage, Freezable, Lora, Model, Recipe, Reinforce, Use, build
 from gnomon.rl.returns import row_means
 from gnomon.rl.trial import made_rollouts
-from gnomon.scale.columns import DataCheck, Pixels, check_data
+from gnomon.scale.columns import Budget, DataCheck, Pixels, Window, check_data
 from gnomon.scale.compute import Amount, Lengths, Work, stage_work
 from gnomon.scale.memory import Load, MemoryEstimate, Setup, estimate_memory
 from gnomon.scale.shape import (
@@ -101,7 +103,7 @@ class Plan:
     settings: Model
     parameters: Parameters
     shape: Shape
-    pixels: Pixels
+    media: Budget
     stages: tuple[StagePlan, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -117,8 +119,8 @@ def plan(recipe: Recipe) -> Plan:
     config = _config(recipe.model, recipe.seed)
     shape = shape_of(config)
     parameters = count_parameters(build_on_meta(config))
-    pixels = pixel_budget(recipe.model, shape)
-    planner = _Planner(recipe, config, shape, parameters, pixels)
+    budget = BUDGET_OF[family_of(config).medium](recipe.model, config)
+    planner = _Planner(recipe, config, shape, parameters, budget)
     stages = tuple(planner.stage(stage) for stage in recipe.stages)
     return Plan(
         recipe=recipe.name,
@@ -127,7 +129,7 @@ def plan(recipe: Recipe) -> Plan:
         settings=recipe.model,
         parameters=parameters,
         shape=shape,
-        pixels=pixels,
+        media=budget,
         stages=stages,
         problems=tuple(_problems(recipe, shape, stages)),
         notes=tuple(_notes(recipe, stages)),
@@ -135,10 +137,10 @@ def plan(recipe: Recipe) -> Plan:
     )
 
 
-def pixel_budget(model: Model, shape: Shape) -> Pixels:
+def pixel_budget(model: Model, config: Any) -> Pixels:
     """The image processor's budget: the recipe's, else that of a model folder, else 262,144 to
     4,194,304."""
-    factor = shape.patch_size * shape.merge_size
+    factor = config.vision_config.patch_size * config.vision_config.spatial_merge_size
     if model.image_pixels is not None:
         return Pixels(*model.image_pixels, factor)
     folder = Path(model_folder(model.path))
@@ -149,6 +151,22 @@ def pixel_budget(model: Model, shape: Shape) -> Pixels:
 
     size = Qwen2VLImageProcessorPil.from_pretrained(str(folder)).size
     return Pixels(int(size["shortest_edge"]), int(size["longest_edge"]), factor)
+
+
+def window(model: Model, config: Any) -> Window:
+    """What the model hears: that of a model folder, else that of Qwen2-Audio's own frames."""
+    folder = Path(model_folder(model.path))
+    hop = 160
+    if (folder / "processor_config.json").is_file():
+        from transformers import WhisperFeatureExtractor
+
+        hop = int(WhisperFeatureExtractor.from_pretrained(str(folder)).hop_length)
+    # A convolution of stride 2 lies between frames and positions.
+    return Window(2 * config.audio_config.max_source_positions * hop / RATE, hop)
+
+
+BUDGET_OF: dict[str, Callable[[Model, Any], Budget]] = {"image": pixel_budget, "audio": window}
+"""How the budget is found, by what a model takes."""
 
 
 def constants(recipe: Recipe) -> Iterator[tuple[str, Any, str]]:
@@ -186,11 +204,11 @@ class _Planner:
     config: Any
     shape: Shape
     parameters: Parameters
-    pixels: Pixels
+    budget: Budget
 
     def stage(self, stage: AnyStage) -> StagePlan:
         """Plan one stage."""
-        data = check_data(self.recipe, stage, self.pixels)
+        data = check_data(self.recipe, stage, self.budget)
         trained = self._trained(stage, data, self.recipe.model.lora)
         amount = _amount(stage)
         expected, longest = self._lengths(stage, data)
@@ -215,17 +233,17 @@ class _Planner:
         )
 
     def _trained(self, stage: AnyStage, data: DataCheck, lora: Lora | None) -> Trained:
-        """What gets a gradient: without images the vision tower does not."""
-        blind: tuple[Freezable, ...] = () if data.images else ("vision",)
+        """What gets a gradient: without anything to see or hear the tower does not."""
+        blind: tuple[Freezable, ...] = () if data.media else ("tower", "connector")
         return trained_parameters(self.config, (*stage.freeze, *blind), lora)
 
     def _lengths(self, stage: AnyStage, data: DataCheck) -> tuple[Lengths, Lengths]:
-        image = float(min(data.images * self.pixels.most_tokens, stage.max_tokens))
+        media = float(min(data.media * self.budget.most_tokens, stage.max_tokens))
         if not isinstance(stage, Reinforce):
-            return data.lengths, Lengths(0, image, stage.max_tokens - image)
+            return data.lengths, Lengths(0, media, stage.max_tokens - media)
         response = float(stage.sampling.max_new_tokens)
-        expected = Lengths(data.lengths.text, data.lengths.image, response)
-        return expected, Lengths(stage.max_tokens - image, image, response)
+        expected = Lengths(data.lengths.text, data.lengths.media, response)
+        return expected, Lengths(stage.max_tokens - media, media, response)
 
     def _memory(self, stage: AnyStage, data: DataCheck) -> Iterator[MemoryEstimate]:
         for lora in (None, self.recipe.model.lora or Lora()):
@@ -251,7 +269,7 @@ class _Planner:
         return Load(
             rows=rows,
             tokens=stage.max_tokens,
-            patches=self._patches(tokens, rows * data.images),
+            patches=self._patches(tokens, rows * data.media),
             scored=tokens,
         )
 
@@ -267,7 +285,7 @@ class _Planner:
             tokens=response,
             shared=stage.max_tokens,
             members=stage.rollouts,
-            patches=self._patches(shown * stage.max_tokens, shown * data.images),
+            patches=self._patches(shown * stage.max_tokens, shown * data.media),
             scored=rows * response,
             entropy=_takes(stage, "entropy"),
             decoding=prompts * stage.rollouts,
@@ -276,9 +294,9 @@ class _Planner:
             response=response,
         )
 
-    def _patches(self, tokens: int, images: int) -> int:
-        """The most patches that ``images`` can have in so many tokens."""
-        return min(tokens, images * self.pixels.most_tokens) * self.shape.merge_size**2
+    def _patches(self, tokens: int, media: int) -> int:
+        """The most places of the tower that ``media`` can have in so many tokens."""
+        return min(tokens, media * self.budget.most_tokens) * self.shape.places
 
 
 def needs_reference(stage: AnyStage) -> bool:
@@ -356,9 +374,9 @@ def _notes(recipe: Recipe, stages: tuple[StagePlan, ...]) -> Iterator[str]:
             )
     yield from _missing_benchmarks(recipe)
     yield (
-        "Memory is the worst case that the recipe admits: the longest rows, the largest images. "
-        "On several GPUs, weights, gradients, optimiser and reference are taken as split evenly, "
-        "as FSDP does."
+        "Memory is the worst case that the recipe admits: the longest rows, the largest images and "
+        "sounds. On several GPUs, weights, gradients, optimiser and reference are taken as "
+        "split evenly, as FSDP does."
     )
     if any(stage.rollouts for stage in stages):
         yield "Compute counts every response at its length limit; shorter ones cost less."

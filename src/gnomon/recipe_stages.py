@@ -190,7 +190,7 @@ class Value(Block):
     trunk: Number = Field(0.0, ge=0)
 
 
-Freezable = Literal["vision", "tower", "connector", "language", "embeddings", "head"]
+Freezable = Literal["vision", "audio", "tower", "connector", "language", "embeddings", "head"]
 
 
 class Stage(Block):

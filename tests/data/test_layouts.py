@@ -9,13 +9,14 @@ import pytest
 
 from gnomon.data.fixtures import fixture_for
 from gnomon.data.fixtures.make_puzzles import PUZZLES, row, write_fixture
-from gnomon.data.layouts import ALIASES, LAYOUTS, synlogic_row
+from gnomon.data.layouts import ALIASES, LAYOUTS, avqa_row, synlogic_row
 from gnomon.data.sources import RecordSource, jsonl, parquet
 from gnomon.evaluation.benchmarks import records
 from gnomon.grading.grade import reference_text, strict
 from gnomon.grading.puzzles.families import FAMILIES
+from gnomon.media.audio import open_audio
 from gnomon.parts import PartError, part
-from gnomon.records import BadRecord
+from gnomon.records import Answer, BadRecord
 
 ROW = row(8)
 
@@ -121,6 +122,57 @@ def test_a_benchmark_reads_the_layout_too() -> None:
 def test_every_layout_gives_columns_of_ours() -> None:
     from gnomon.data.sources import COLUMNS
 
-    for layout in LAYOUTS.values():
+    rows = {"synlogic": ROW, "avqa": avqa()}
+    assert rows.keys() == LAYOUTS.keys()
+    for name, layout in LAYOUTS.items():
         assert set(layout.gives) <= set(COLUMNS)
-        assert set(layout.convert(ROW)) == set(layout.gives)
+        assert set(layout.convert(rows[name])) == set(layout.gives)
+
+
+# AVQA
+
+
+def avqa(**changes: Any) -> dict[str, Any]:
+    record = {
+        "id": 1, "video_name": "v1", "audio_path": "a/v1.wav", "question_type": "Which",
+        "question_text": "What is making the sound in the video?", "dataset_name": "AVQA",
+        "multi_choice": ["car", "dog"], "answer": 1,
+    }  # fmt: skip
+    return record | changes
+
+
+def test_a_question_about_a_video_is_asked_about_its_sound() -> None:
+    found = avqa_row(avqa(question_text="Which video is louder?"))
+    assert found["problem"] == "Which audio is louder? One of: car; dog."
+    assert (found["answer"], found["kind"], found["task"]) == ("dog", "text", "Which")
+
+
+def test_video_is_replaced_within_words_too() -> None:
+    assert (
+        "Are the audios alike?" in avqa_row(avqa(question_text="Are the videos alike?"))["problem"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"answer": 2}, "no number from 0 to 1"), ({"answer": True}, "no number"),
+        ({"multi_choice": []}, "no list of texts"), ({"multi_choice": [1, 2]}, "no list of texts"),
+        ({"question_text": None}, "no text"),
+    ],
+)  # fmt: skip
+def test_a_record_of_avqa_that_cannot_be_used_says_why(
+    changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(BadRecord, match=reason):
+        avqa_row(avqa(**changes))
+
+
+def test_the_shipped_records_of_avqa_are_read_with_their_sounds() -> None:
+    path = fixture_for("r1-aqa", "rl", Path("train.parquet"))
+    assert path is not None
+    source = parquet(path=path, layout="avqa", answer_kind="text")
+    for index in range(len(source)):
+        sample = source[index]
+        assert len(open_audio(sample.media[0])) == 6400
+        assert sample.answer == Answer("text", ("car", "dog")[index % 2], {"A": "car", "B": "dog"})

@@ -209,7 +209,7 @@ def test_blocks_of_a_turn_become_text_with_placeholders(tmp_path: Path) -> None:
         ([{"role": "human", "content": "hi"}], "needs a role of system, user, assistant"),
         ([{"role": ["user"], "content": "hi"}], "needs a role"),
         ([{"role": "user"}], "a text or blocks are needed"),
-        ([{"role": "user", "content": [{"type": "audio"}]}], "a block of a turn"),
+        ([{"role": "user", "content": [{"type": "smell"}]}], "a block of a turn"),
     ],
 )
 def test_a_malformed_chat_is_a_bad_record(tmp_path: Path, messages: Any, text: str) -> None:
@@ -542,3 +542,36 @@ def test_sources_are_parts_with_checked_settings(tmp_path: Path) -> None:
     assert source[0].answer.value == 5
     with pytest.raises(PartError, match="answer_kind='intager'"):
         part("source", "parquet", path=str(path), answer_kind="intager")
+
+
+def test_sounds_have_a_column_and_places_of_their_own(tmp_path: Path) -> None:
+    record = {
+        "problem": "Which, <audio> or <image>?",
+        "images": ["a.png"],
+        "sounds": "b.wav",
+        "answer": "1",
+    }
+    source = lines(tmp_path, record)
+    (sound, image) = source[0].media
+    assert source[0].messages[0].text == "Which, <image> or <image>?"
+    assert (image.kind, sound.kind) == ("image", "audio")
+    assert (image.path, sound.path) == (tmp_path / "a.png", tmp_path / "b.wav")
+
+
+def test_a_block_of_sound_in_a_chat_is_a_place(tmp_path: Path) -> None:
+    content = [{"type": "audio"}, {"type": "text", "text": "What?"}]
+    record = {
+        "messages": [{"role": "user", "content": content}],
+        "sounds": [{"bytes": None, "path": "b.wav"}],
+    }
+    assert lines(tmp_path, record)[0].messages[0].text == "<image>What?"
+
+
+def test_a_sound_that_no_text_places_comes_first(tmp_path: Path) -> None:
+    record = {"problem": "What is it?", "sounds": ["b.wav"], "answer": "1"}
+    assert lines(tmp_path, record)[0].messages[0].text == "<image>What is it?"
+
+
+def test_audio_is_text_in_a_record_without_sounds(tmp_path: Path) -> None:
+    record = {"problem": "Where does <audio> stand?", "answer": "1"}
+    assert lines(tmp_path, record)[0].messages[0].text == "Where does <audio> stand?"

@@ -69,7 +69,7 @@ def test_the_first_batch_of_a_parquet_file_decodes_a_tenth_of_its_rows(
     source = parquet(path=image_rows)
     assert source.rows.decoded == 0  # type: ignore[attr-defined]
     batch = Stream(prepared(source, tiny_encoder), seed=0).take(BATCH)
-    assert all(len(encoded.pictures) == 1 for _, encoded in batch)
+    assert all(len(encoded.percepts) == 1 for _, encoded in batch)
     assert source.rows.decoded <= ROWS // 10  # type: ignore[attr-defined]
 
 
@@ -149,7 +149,7 @@ def test_a_broken_video_costs_its_record_and_is_named(
         seed=0,
         on_skip=lambda *told: skipped.append(told),
     )
-    assert all(len(encoded.pictures) == 2 for _, encoded in stream.take(5))
+    assert all(len(encoded.percepts) == 2 for _, encoded in stream.take(5))
     [(index, reason)] = skipped
     assert index == "3"
     assert "3.mp4" in reason

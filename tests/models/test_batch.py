@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from gnomon.formats.plain import direct
 from gnomon.models import batch as batches
 from gnomon.models.batch import FILLED, STRIP, STRIPS, Batch, in_parts, make_batch, strips
-from gnomon.models.encode import Encoded, Encoder, feature_count
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.percepts import feature_count
 from gnomon.records import Media, Message, Sample
 
 Paint = Callable[..., Media]
@@ -24,7 +25,7 @@ def asking(encoder: Encoder, text: str, *media: Media) -> Encoded:
 
 
 def batch_of(encoder: Encoder, *rows: Encoded) -> Batch:
-    return make_batch(rows, merge_size=encoder.merge_size, image_token_id=encoder.image_token_id)
+    return make_batch(rows, placeholder_id=encoder.placeholder_id)
 
 
 def run_of(length: int, before: Encoded | None = None) -> Encoded:
@@ -39,7 +40,7 @@ def forest(lengths: list[int], families: list[int]) -> list[Encoded]:
 
 
 def plain(rows: list[Encoded]) -> Batch:
-    return make_batch(rows, merge_size=2, image_token_id=-1)
+    return make_batch(rows, placeholder_id=-1)
 
 
 FORESTS = st.lists(st.tuples(st.integers(1, 20), st.integers(0, 2)), min_size=1, max_size=20).map(
@@ -165,7 +166,7 @@ def test_an_image_of_many_rows_is_held_once(tiny_encoder: Encoder, paint: Paint)
         asking(tiny_encoder, "c", blue),
     ]
     batch = batch_of(tiny_encoder, *rows)
-    assert [picture.key for picture in batch.pictures] == [red.key, blue.key]
+    assert [picture.key for picture in batch.percepts] == [red.key, blue.key]
     six, four = list(range(6)), list(range(6, 10))
     assert batch.features_index.tolist() == [*six, *four, *six, *four]
     assert int(batch.placeholders.sum()) == 20
@@ -177,14 +178,14 @@ def test_each_placeholder_takes_the_feature_of_its_own_image(
     media = [paint("red", 56 * (1 + i), 56) for i in range(3)]
     rows = [asking(tiny_encoder, "a", *media[:2]), asking(tiny_encoder, "a", media[2])]
     batch = batch_of(tiny_encoder, *rows)
-    counts = [feature_count(picture.grid, 2) for picture in batch.pictures]
+    counts = [feature_count(picture.grid, 2) for picture in batch.percepts]
     owner = torch.arange(3).repeat_interleave(torch.tensor(counts))
     assert owner[batch.features_index].tolist() == [0] * 4 + [1] * 8 + [2] * 12
 
 
 def test_text_alone_has_no_features(tiny_encoder: Encoder) -> None:
     batch = batch_of(tiny_encoder, asking(tiny_encoder, "a"))
-    assert batch.pictures == ()
+    assert batch.percepts == ()
     assert (batch.features_index.numel(), batch.features_index.dtype) == (0, torch.long)
 
 
@@ -193,7 +194,7 @@ def test_placeholders_that_differ_from_the_features_are_refused(
 ) -> None:
     encoded = asking(tiny_encoder, "a", paint())
     cut = Encoded(encoded.token_ids, encoded.train, encoded.positions, (), encoded.next_position)
-    with pytest.raises(ValueError, match="4 image placeholders but 0 image features"):
+    with pytest.raises(ValueError, match="4 placeholders but 0 features"):
         batch_of(tiny_encoder, cut)
 
 
@@ -212,7 +213,7 @@ def test_moving_a_batch_keeps_its_content(tiny_encoder: Encoder, paint: Paint) -
     prompt = asking(tiny_encoder, "a", paint())
     batch = batch_of(tiny_encoder, prompt.extend([20], [1]))
     moved = batch.to(torch.device("cpu"))
-    assert moved.pictures is batch.pictures
+    assert moved.percepts is batch.percepts
     assert len(moved.rectangles) == len(batch.rectangles) == 2
     for name, value in vars(batch).items():
         if isinstance(value, torch.Tensor):

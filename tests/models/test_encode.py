@@ -15,7 +15,8 @@ from gnomon.media.frames import Video
 from gnomon.media.image import png_bytes
 from gnomon.media.video import open_video
 from gnomon.models import encode
-from gnomon.models.encode import Encoded, Encoder, feature_count, rope_positions
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.percepts import feature_count, rope_positions
 from gnomon.models.policy import Policy
 from gnomon.records import BadRecord, Media, Message, Sample
 
@@ -128,11 +129,11 @@ def test_placeholders_equal_features_for_images_of_any_size(
     media = tuple(paint("red", *size) for size in sizes)
     sample = chat("<image> and " * len(media) + "what?", media=media)
     encoded = tiny_encoder.prompt(sample, direct())
-    features = sum(feature_count(picture.grid, 2) for picture in encoded.pictures)
-    assert int((encoded.token_ids == tiny_encoder.image_token_id).sum()) == features
+    features = sum(feature_count(picture.grid, 2) for picture in encoded.percepts)
+    assert int((encoded.token_ids == tiny_encoder.placeholder_id).sum()) == features
     assert encoded.positions.shape == (3, len(encoded))
-    assert tiny_policy.features(encoded.pictures[:1]).shape == (
-        feature_count(encoded.pictures[0].grid, 2),
+    assert tiny_policy.features(encoded.percepts[:1]).shape == (
+        feature_count(encoded.percepts[0].grid, 2),
         64,
     )
 
@@ -142,8 +143,8 @@ def test_pictures_come_in_the_order_of_their_placeholders(
 ) -> None:
     media = (paint("blue", 84, 56), paint("red", 56, 112), paint("blue", 84, 56))
     encoded = tiny_encoder.prompt(chat("<image><image> or <image>?", media=media), direct())
-    assert [picture.key for picture in encoded.pictures] == [medium.key for medium in media]
-    assert [picture.grid for picture in encoded.pictures] == [(1, 4, 6), (1, 8, 4), (1, 4, 6)]
+    assert [picture.key for picture in encoded.percepts] == [medium.key for medium in media]
+    assert [picture.grid for picture in encoded.percepts] == [(1, 4, 6), (1, 8, 4), (1, 4, 6)]
 
 
 def test_an_encoding_equals_that_of_the_processor(tiny_encoder: Encoder, paint: Paint) -> None:
@@ -159,7 +160,7 @@ def test_an_encoding_equals_that_of_the_processor(tiny_encoder: Encoder, paint: 
         images=[open_image(sample.media[0])], text=[text], return_tensors="pt"
     )
     assert encoded.token_ids.equal(expected["input_ids"][0])
-    assert encoded.pictures[0].patches_PD.equal(expected["pixel_values"])
+    assert encoded.percepts[0].patches_PD.equal(expected["pixel_values"])
 
 
 def test_two_images_for_one_placeholder_are_refused(paint: Paint) -> None:
@@ -211,7 +212,7 @@ def test_an_image_that_comes_again_is_processed_once(tiny_policy: Policy, paint:
     encoder = Encoder(tiny_policy.processor, max_tokens=512)
     sample = chat("<image>What?", media=(paint(),))
     first, second = (encoder.prompt(sample, direct()) for _ in range(2))
-    assert first.pictures[0] is second.pictures[0]
+    assert first.percepts[0] is second.percepts[0]
 
 
 # Videos
@@ -229,7 +230,7 @@ def assert_same(one: Encoded, other: Encoded) -> None:
     assert one.token_ids.equal(other.token_ids)
     assert one.train.equal(other.train)
     assert one.positions.equal(other.positions)
-    for mine, theirs in zip(one.pictures, other.pictures, strict=True):
+    for mine, theirs in zip(one.percepts, other.percepts, strict=True):
         assert mine.patches_PD.equal(theirs.patches_PD)
         assert mine.grid == theirs.grid
 
@@ -241,7 +242,7 @@ def test_a_video_is_its_frames_each_after_its_time(tiny_encoder: Encoder, film: 
         "<0.5 s><|vision_start|><|image_pad|><|vision_end|>What?<|im_end|>\n"
         "<|im_start|>assistant\n"
     )
-    assert [picture.grid for picture in prompt.pictures] == [(1, 2, 2)] * 2
+    assert [picture.grid for picture in prompt.percepts] == [(1, 2, 2)] * 2
 
 
 def test_a_prompt_with_a_video_equals_the_one_with_its_frames(
@@ -269,13 +270,13 @@ def test_images_and_videos_stand_in_the_order_of_their_places(
     media = (paint("red", 84, 56), film(2), paint("blue", 56, 112))
     prompt = tiny_encoder.prompt(chat("<image>, <image> or <image>?", media=media), direct())
     grids = [(1, 4, 6), (1, 2, 2), (1, 2, 2), (1, 8, 4)]
-    assert [picture.grid for picture in prompt.pictures] == grids
+    assert [picture.grid for picture in prompt.percepts] == grids
 
 
 def test_as_many_frames_are_shown_as_is_asked_for(tiny_policy: Policy, film: Film) -> None:
     encoder = Encoder(tiny_policy.processor, max_tokens=512, video=Video(frames=2))
     prompt = encoder.prompt(chat("<image>What?", media=(film(8),)), direct())
-    assert len(prompt.pictures) == 2
+    assert len(prompt.percepts) == 2
     assert "<2.0 s>" in encoder.tokenizer.decode(prompt.token_ids)
 
 
@@ -284,7 +285,7 @@ def test_frames_of_a_video_that_comes_again_are_processed_once(
 ) -> None:
     sample = chat("<image>What?", media=(film(3),))
     first, second = (tiny_encoder.prompt(sample, direct()) for _ in range(2))
-    for one, other in zip(first.pictures, second.pictures, strict=True):
+    for one, other in zip(first.percepts, second.percepts, strict=True):
         assert one is other
 
 
@@ -309,7 +310,7 @@ def test_processed_images_are_kept_within_a_limit(
     encoder = Encoder(tiny_policy.processor, max_tokens=512)
     for side in range(40, 56):
         encoder.prompt(chat("<image>?", media=(paint("red", side, side),)), direct())
-    assert 0 < encoder._pictures.bytes <= encode.MOST_BYTES
+    assert 0 < encoder._percepts.bytes <= encode.MOST_BYTES
 
 
 # Instruction, prompt and trained tokens
@@ -403,8 +404,8 @@ def test_sampled_tokens_continue_positions_and_marks(tiny_encoder: Encoder, pain
     assert longer.token_ids.tolist() == [11, 12, 13]
     assert longer.train.tolist() == [True, False, True]
     ids = torch.cat([prompt.token_ids, longer.token_ids]).tolist()
-    grids = [picture.grid for picture in prompt.pictures]
-    positions, following = rope_positions(ids, tiny_encoder.image_token_id, grids, 2)
+    grids = [picture.grid for picture in prompt.percepts]
+    positions, following = rope_positions(ids, tiny_encoder.placeholder_id, grids, 2)
     assert torch.cat([prompt.positions, longer.positions], dim=1).equal(positions)
     assert longer.next_position == following
 
@@ -425,7 +426,7 @@ def test_an_encoding_is_the_same_in_another_process(tiny_encoder: Encoder, paint
         assert getattr(other, name).equal(getattr(encoded, name))
         assert getattr(other, name).dtype == getattr(encoded, name).dtype
     assert other.next_position == encoded.next_position
-    (one,), (two,) = encoded.pictures, other.pictures
+    (one,), (two,) = encoded.percepts, other.percepts
     assert (one.key, one.grid) == (two.key, two.grid)
     assert one.patches_PD.equal(two.patches_PD)
     two.patches_PD[0, 0] = 0  # the copy can be written to

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from gnomon.formats.plain import direct
 from gnomon.models.counters import Counts, counting
-from gnomon.models.encode import Encoded, Encoder, Picture
+from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.features import FeatureCache
 from gnomon.models.load import load_policy
 from gnomon.models.logprobs import score_tokens
+from gnomon.models.percepts import Picture
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings, sample
 from gnomon.records import Media, Message, Sample
@@ -42,7 +43,7 @@ def frozen(fresh_policy: Policy) -> Policy:
 
 
 def pictures_of(prompts: Sequence[Encoded]) -> list[Picture]:
-    return list({p.key: p for prompt in prompts for p in prompt.pictures}.values())
+    return list({p.key: p for prompt in prompts for p in prompt.percepts}.values())
 
 
 @contextmanager
@@ -82,7 +83,7 @@ def test_kept_features_give_the_scores_and_gradients_of_encoding_again(
     batch = frozen.batch(rows)
     known = gradients(frozen, rows)
     again = gradients(frozen, rows)
-    plain = score_tokens(frozen, batch, features_FH=frozen._encode(batch.pictures)).logp
+    plain = score_tokens(frozen, batch, features_FH=frozen._encode(batch.percepts)).logp
     assert score_tokens(frozen, batch).logp.equal(plain)
     for name in known:
         torch.testing.assert_close(known[name], again[name], atol=0, rtol=0)
@@ -163,7 +164,7 @@ def test_a_reference_encodes_nothing_that_the_frozen_tower_of_the_policy_has_enc
     reference = load_policy(str(tiny_folder))
     reference.core.requires_grad_(False)
     alone = score_tokens(reference, reference.batch(prompts)).logp
-    assert reference.share_vision(frozen)
+    assert reference.share_tower(frozen)
     frozen.features(pictures_of(prompts))
     with counted(reference, 0), torch.no_grad():
         assert score_tokens(reference, reference.batch(prompts)).logp.equal(alone)
@@ -174,9 +175,9 @@ def test_a_tower_that_is_trained_or_differs_is_not_shared(
 ) -> None:
     reference = load_policy(str(tiny_folder))
     reference.core.requires_grad_(False)
-    assert not reference.share_vision(fresh_policy)
+    assert not reference.share_tower(fresh_policy)
     fresh_policy.freeze(["vision"])
     with torch.no_grad():
         next(fresh_policy.core.model.visual.parameters()).add_(1.0)
-    assert not reference.share_vision(fresh_policy)
+    assert not reference.share_tower(fresh_policy)
     assert reference.core.model.visual is not fresh_policy.core.model.visual

@@ -9,7 +9,7 @@ from torch import Tensor
 from gnomon.formats.plain import direct
 from gnomon.models.cache import GridCache
 from gnomon.models.decoder import rotate
-from gnomon.models.encode import ROPE_AXES, Encoded, Encoder
+from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.fused import fuse, rotary_table, turn, weight_of, writer
 from gnomon.models.load import add_lora
 from gnomon.models.logprobs import score_tokens
@@ -48,7 +48,9 @@ def steps(policy: Policy, prompts: Sequence[Encoded], plain: bool) -> Tensor:
             embeds = policy.core.get_input_embeddings()(tokens_N)
             position_N = start_N + number
             if plain:
-                hidden = policy.forward(embeds, position_N.expand(ROPE_AXES, -1), cache.attend)
+                hidden = policy.forward(
+                    embeds, position_N.expand(policy.family.axes, -1), cache.attend
+                )
                 found.append(policy.logits(hidden))
             else:
                 found.append(write(embeds, position_N, cache.attend))
@@ -147,9 +149,7 @@ def test_the_table_turns_as_the_decoder_does(tiny_policy: Policy) -> None:
     decoder = tiny_policy.core.model.language_model
     x_NAD = torch.randn(5, 3, decoder.layers[0].self_attn.head_dim)
     positions_N = torch.tensor([0, 3, 4, 60, 99])
-    cos, sin = decoder.rotary_emb(x_NAD, positions_N.expand(ROPE_AXES, 1, -1))
-    table = (
-        x.index_select(0, positions_N)[:, None] for x in rotary_table(decoder, 100, cos.device)
-    )
+    cos, sin = decoder.rotary_emb(x_NAD, positions_N.expand(tiny_policy.family.axes, 1, -1))
+    table = (x.index_select(0, positions_N)[:, None] for x in rotary_table(tiny_policy, 100))
     expected = rotate(x_NAD, cos[0][:, None], sin[0][:, None])
     torch.testing.assert_close(turn(x_NAD, *table), expected, atol=1e-6, rtol=1e-6)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -125,3 +127,27 @@ def test_an_unknown_format_is_refused_before_loading() -> None:
 def test_a_model_that_is_not_there_says_what_to_give() -> None:
     with pytest.raises(ModelError, match=r"give a folder with config.json"):
         generate("./nowhere", "x")
+
+
+def test_a_sound_can_be_asked_about(
+    tiny_hearing_folder: Path, play: Callable[..., Media], tmp_path: Path
+) -> None:
+    wav = play().data
+    assert wav is not None
+    (tmp_path / "a.wav").write_bytes(wav)
+    asked: dict[str, Any] = {"max_new_tokens": 5, "format": "direct"}
+    from_file = generate(tiny_hearing_folder, "How many?", audio=tmp_path / "a.wav", **asked)
+    assert from_file == generate(tiny_hearing_folder, "How many?", audio=wav, **asked)
+    request = make_request("In <image>, how many?", audio=wav)
+    assert [medium.kind for medium in request.media] == ["audio"]
+
+
+def test_a_sound_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "bell.wav").write_bytes(b"")
+    with pytest.raises(BadRecord, match=r"no audio at .*bel.wav: check the path; .*bell.wav"):
+        make_request("x", audio=tmp_path / "bel.wav")
+
+
+def test_an_image_and_a_sound_at_once_are_refused(picture: bytes) -> None:
+    with pytest.raises(BadRecord, match="give the one that the model takes"):
+        make_request("x", picture, picture)

@@ -159,7 +159,7 @@ def test_no_logits_are_made_for_prompt_positions(
 def test_given_features_are_used(tiny_policy: Policy, rows: list[Encoded]) -> None:
     batch = tiny_policy.batch(rows)
     with torch.no_grad():
-        features = tiny_policy.features(batch.pictures)
+        features = tiny_policy.features(batch.percepts)
         given = score_tokens(tiny_policy, batch, features_FH=features).logp
         assert given.equal(score_tokens(tiny_policy, batch).logp)
         assert not given.equal(score_tokens(tiny_policy, batch, features_FH=2 * features).logp)

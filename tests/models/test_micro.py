@@ -235,7 +235,7 @@ def test_a_qwen_folder_loads_without_torchvision(
     )
     assert plain.token_ids.equal(other.token_ids)
     assert plain.positions.equal(other.positions)
-    torch.testing.assert_close(plain.pictures[0].patches_PD, other.pictures[0].patches_PD)
+    torch.testing.assert_close(plain.percepts[0].patches_PD, other.percepts[0].patches_PD)
 
 
 def test_the_limits_of_a_hub_folder_are_kept(tiny_folder: Path, tmp_path: Path) -> None:

@@ -61,11 +61,11 @@ def by_transformers(policy: Policy, sequence: Encoded) -> Tensor:
     """The same for one sequence, by transformers' own forward pass."""
     ids = sequence.token_ids[None]
     images: dict[str, Tensor] = {}
-    if sequence.pictures:
+    if sequence.percepts:
         images = {
-            "pixel_values": torch.cat([picture.patches_PD for picture in sequence.pictures]),
-            "image_grid_thw": torch.tensor([picture.grid for picture in sequence.pictures]),
-            "mm_token_type_ids": (ids == policy.image_token_id).int(),
+            "pixel_values": torch.cat([picture.patches_PD for picture in sequence.percepts]),
+            "image_grid_thw": torch.tensor([picture.grid for picture in sequence.percepts]),
+            "mm_token_type_ids": (ids == policy.placeholder_id).int(),
         }
     output = policy.core(input_ids=ids, attention_mask=torch.ones_like(ids), **images)
     logp = output.logits[0, :-1].log_softmax(-1)
@@ -112,7 +112,7 @@ def whole(row: Encoded) -> Encoded:
         torch.cat([run.token_ids for run in runs]),
         torch.cat([run.train for run in runs]),
         torch.cat([run.positions for run in runs], dim=1),
-        tuple(picture for run in runs for picture in run.pictures),
+        tuple(picture for run in runs for picture in run.percepts),
         row.next_position,
     )
 
@@ -208,7 +208,7 @@ def test_sharing_an_image_gives_the_gradients_of_encoding_it_again(
 def test_features_that_are_given_are_used(tiny_policy: Policy, examples: list[Encoded]) -> None:
     batch = tiny_policy.batch(examples)
     with torch.no_grad():
-        features = tiny_policy.features(batch.pictures)
+        features = tiny_policy.features(batch.percepts)
         with counted(tiny_policy.core.model.visual) as patches:
             given = tiny_policy.hidden(batch, features)
         assert patches == []
@@ -219,7 +219,7 @@ def test_features_that_are_given_are_used(tiny_policy: Policy, examples: list[En
 def test_several_images_at_once_have_the_features_of_each_alone(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
-    pictures = examples[2].pictures
+    pictures = examples[2].percepts
     with torch.no_grad():
         together = tiny_policy.features(pictures)
         alone = torch.cat([tiny_policy.features([picture]) for picture in pictures])
@@ -229,8 +229,7 @@ def test_several_images_at_once_have_the_features_of_each_alone(
 def test_the_constants_are_those_of_the_model(tiny_policy: Policy) -> None:
     tokenizer = tiny_policy.processor.tokenizer
     assert tiny_policy.device == torch.device("cpu")
-    assert tiny_policy.merge_size == 2
-    assert tokenizer.decode([tiny_policy.image_token_id]) == "<|image_pad|>"
+    assert tokenizer.decode([tiny_policy.placeholder_id]) == "<|image_pad|>"
     assert tokenizer.decode(list(tiny_policy.end_token_ids)) == "<|im_end|>"
 
 
@@ -307,7 +306,7 @@ def test_mixed_precision_keeps_float32_weights_gradients_and_logits(
     exact = by_sequence(fresh_policy, examples)
     fresh_policy.mixed_precision = True
     batch = fresh_policy.batch(examples)
-    assert fresh_policy.features(batch.pictures).dtype == torch.bfloat16
+    assert fresh_policy.features(batch.percepts).dtype == torch.bfloat16
     assert fresh_policy.logits(fresh_policy.hidden(batch)).dtype == torch.float32
     rough = by_sequence(fresh_policy, examples)
     assert 0 < (torch.cat(rough) - torch.cat(exact)).abs().max() < 0.5

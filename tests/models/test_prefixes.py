@@ -37,7 +37,7 @@ def followed(row: Encoded, ids: tuple[int, ...], told: Encoded) -> Encoded:
     after = row.extend(ids, [1] * len(ids))
     moved = told.positions + after.next_position
     return Encoded(
-        told.token_ids, torch.zeros_like(told.train), moved, told.pictures,
+        told.token_ids, torch.zeros_like(told.train), moved, told.percepts,
         told.next_position + after.next_position, after,
     )  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_images_of_earlier_turns_are_not_encoded_again(
     with torch.no_grad():
         prefill(tiny_policy, rows, cache)
     hook.remove()
-    assert seen == [len(told.pictures[0].patches_PD)]
+    assert seen == [len(told.percepts[0].patches_PD)]
 
 
 def test_rows_that_are_not_kept_are_forwarded_whole_beside_those_that_are(

@@ -72,11 +72,11 @@ def generate(policy: Policy, prompt: Encoded, count: int) -> tuple[int, ...]:
     """Greedy response by transformers' own loop."""
     ids = prompt.token_ids[None]
     images: dict[str, Any] = {}
-    if prompt.pictures:
+    if prompt.percepts:
         images = {
-            "pixel_values": torch.cat([picture.patches_PD for picture in prompt.pictures]),
-            "image_grid_thw": torch.tensor([picture.grid for picture in prompt.pictures]),
-            "mm_token_type_ids": (ids == policy.image_token_id).int(),
+            "pixel_values": torch.cat([picture.patches_PD for picture in prompt.percepts]),
+            "image_grid_thw": torch.tensor([picture.grid for picture in prompt.percepts]),
+            "mm_token_type_ids": (ids == policy.placeholder_id).int(),
         }
     written = policy.core.generate(
         input_ids=ids,

@@ -361,10 +361,10 @@ def perceptive(**changes: Any) -> Reinforce:
 def test_the_rollouts_of_a_group_share_their_corrupted_image(open_stage: Open):
     stage = perceptive()
     experience = collected(stage, open_stage(stage))
-    keys = [row.before.pictures[0].key for row in experience.masked_rows]
+    keys = [row.before.percepts[0].key for row in experience.masked_rows]
     assert len(set(keys)) == PROMPTS
     assert keys[:ROLLOUTS] == [keys[0]] * ROLLOUTS
-    clear = [row.before.pictures[0].key for row in experience.rows]
+    clear = [row.before.percepts[0].key for row in experience.rows]
     assert not set(keys) & set(clear)
     assert experience.old_masked_logp.shape == experience.mask_NT.shape
 

@@ -132,15 +132,15 @@ def test_hiding_patches_is_hiding_pixels_before_the_processor(
 
     medium = paint("red", 84, 56)
     asked = Sample("s", (Message("user", "<image>?"),), media=(medium,))
-    [picture] = tiny_encoder.prompt(asked, direct()).pictures
+    [picture] = tiny_encoder.prompt(asked, direct()).percepts
     rows, columns = picture.grid[1:]
     hidden = random_patches((rows, columns), generator(1))
     processor = tiny_encoder.processor.image_processor
-    found = hide_patches(picture, hidden, black_patch(processor), tiny_encoder.merge_size)
+    found = hide_patches(picture, hidden, black_patch(processor))
     pixels = np.array(open_image(medium).resize((columns * 14, rows * 14)).convert("RGB"))
     masked = Media("image", data=png_bytes(Image.fromarray(hide_pixels(pixels, hidden))))
     other = Sample("s", (Message("user", "<image>?"),), media=(masked,))
-    [expected] = tiny_encoder.prompt(other, direct()).pictures
+    [expected] = tiny_encoder.prompt(other, direct()).percepts
     assert expected.grid == picture.grid
     black = (found.patches_PD - expected.patches_PD).abs().amax(1) < 1e-5
     assert bool(black.all())

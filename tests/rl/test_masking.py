@@ -26,10 +26,10 @@ def test_images_are_drawn_one_after_the_other_and_text_stays(
     found = corrupted(
         tiny_policy, part("corruption", "random-patches"), samples, prompts, generator, None
     )
-    keys = [[picture.key for picture in prompt.pictures] for prompt in found]
+    keys = [[picture.key for picture in prompt.percepts] for prompt in found]
     assert [len(each) for each in keys] == [2, 0, 1]
     assert keys[0][0] != keys[2][0]  # one image, two draws
-    assert found[1] is prompts[1] or found[1].pictures == ()
+    assert found[1] is prompts[1] or found[1].percepts == ()
     assert all(one.token_ids is other.token_ids for one, other in zip(found, prompts, strict=True))
 
 
@@ -49,7 +49,7 @@ def test_boxes_are_hidden_at_the_size_of_the_stored_image(
         torch.Generator(),
         None,
     )
-    changed = (hidden.pictures[0].patches_PD != prompt.pictures[0].patches_PD).any(1)
+    changed = (hidden.percepts[0].patches_PD != prompt.percepts[0].patches_PD).any(1)
     assert changed.float().mean() == 0.25
 
 
@@ -61,5 +61,5 @@ def test_every_frame_of_a_video_is_drawn_for_itself(
     corruption = part("corruption", "semantic-blocks")
     boxed = dataclasses.replace(asked, meta={"boxes": [(0, 0, 28, 28)]})
     [hidden] = corrupted(tiny_policy, corruption, [boxed], [prompt], torch.Generator(), None)
-    for before, after in zip(prompt.pictures, hidden.pictures, strict=True):
+    for before, after in zip(prompt.percepts, hidden.percepts, strict=True):
         assert (after.patches_PD != before.patches_PD).any(1).float().mean() == 0.25

@@ -188,7 +188,7 @@ def test_a_prompt_has_one_placeholder_for_each_image_and_its_picture(
 ) -> None:
     (text, plain), (pictured, prompt) = questions
     made = request(tiny_policy, pictured, prompt)
-    assert made["prompt_token_ids"].count(tiny_policy.image_token_id) == 1
+    assert made["prompt_token_ids"].count(tiny_policy.placeholder_id) == 1
     assert [image.size for image in made["multi_modal_data"]["image"]] == [(56, 56)]
     assert request(tiny_policy, text, plain) == {"prompt_token_ids": plain.token_ids.tolist()}
 
@@ -198,7 +198,7 @@ def test_a_video_is_handed_over_as_its_frames(
 ) -> None:
     made = Sample("video", (Message("user", "<image>What?"),), (film(3),))
     asked = request(tiny_policy, made, tiny_encoder.prompt(made, STYLE))
-    assert asked["prompt_token_ids"].count(tiny_policy.image_token_id) == 3
+    assert asked["prompt_token_ids"].count(tiny_policy.placeholder_id) == 3
     assert [image.size for image in asked["multi_modal_data"]["image"]] == [(28, 28)] * 3
 
 
@@ -208,10 +208,10 @@ def test_placeholders_of_images_side_by_side_are_told_apart(
     media = (paint("red"), paint("blue", 84, 56), paint("green"))
     made = Sample("three", (Message("user", "<image><image>and<image>?"),), media)
     prompt = tiny_encoder.prompt(made, STYLE)
-    ids = unexpanded(prompt, tiny_policy.image_token_id, tiny_policy.merge_size)
-    assert ids.count(tiny_policy.image_token_id) == 3
-    others = [token for token in prompt.token_ids.tolist() if token != tiny_policy.image_token_id]
-    assert [token for token in ids if token != tiny_policy.image_token_id] == others
+    ids = unexpanded(prompt, tiny_policy.placeholder_id)
+    assert ids.count(tiny_policy.placeholder_id) == 3
+    others = [token for token in prompt.token_ids.tolist() if token != tiny_policy.placeholder_id]
+    assert [token for token in ids if token != tiny_policy.placeholder_id] == others
 
 
 def test_a_prompt_that_goes_on_from_given_tokens_is_asked_whole(
@@ -220,9 +220,7 @@ def test_a_prompt_that_goes_on_from_given_tokens_is_asked_whole(
     made = Sample("begun", (Message("user", "<image>?"),), (paint("red"),))
     prompt = tiny_encoder.prompt(made, STYLE)
     begun = prompt.extend((60, 61), (0, 0))
-    ids = [
-        unexpanded(p, tiny_policy.image_token_id, tiny_policy.merge_size) for p in (prompt, begun)
-    ]
+    ids = [unexpanded(p, tiny_policy.placeholder_id) for p in (prompt, begun)]
     assert ids[1] == [*ids[0], 60, 61]
 
 

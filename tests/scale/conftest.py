@@ -55,3 +55,29 @@ def tiny_model(tiny_config: Any) -> Any:
 
     torch.manual_seed(0)
     return Qwen2_5_VLForConditionalGeneration(tiny_config)
+
+
+@pytest.fixture(scope="session")
+def hearing_config() -> Any:
+    from transformers import Qwen2AudioConfig
+
+    text = {
+        "model_type": "qwen2", "vocab_size": 512, "hidden_size": 96, "num_hidden_layers": 3,
+        "num_attention_heads": 6, "num_key_value_heads": 2, "intermediate_size": 160,
+        "max_position_embeddings": 2048, "bos_token_id": None, "eos_token_id": 1, "pad_token_id": 0,
+    }  # fmt: skip
+    audio = {
+        "model_type": "qwen2_audio_encoder", "num_mel_bins": 32, "d_model": 64,
+        "encoder_layers": 3, "encoder_attention_heads": 2, "encoder_ffn_dim": 160,
+        "max_source_positions": 400,
+    }  # fmt: skip
+    return Qwen2AudioConfig(text_config=text, audio_config=audio, audio_token_index=5)
+
+
+@pytest.fixture
+def hearing_model(hearing_config: Any) -> Any:
+    import torch
+    from transformers import Qwen2AudioForConditionalGeneration
+
+    torch.manual_seed(0)
+    return Qwen2AudioForConditionalGeneration(hearing_config)

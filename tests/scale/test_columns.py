@@ -4,12 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gnomon.data.fixtures.make_revisual_r1 import multimodal_rows, write_fixture
+from gnomon.media.audio import write_wav
 from gnomon.recipe import Model, Optimizer, Recipe, Reinforce, Reward, Sampling, Sft, Use, Video
-from gnomon.records import Media
-from gnomon.scale.columns import DataCheck, Pixels, check_data
+from gnomon.records import BadRecord, Media
+from gnomon.scale.columns import DataCheck, Pixels, Window, check_data
 
 PIXELS = Pixels(262_144, 4_194_304, 28)
 OPTIMIZER = Optimizer(learning_rate=Use("constant", value=1e-6))
@@ -57,7 +59,7 @@ def test_a_missing_file_is_replaced_by_the_fixture_of_the_recipe() -> None:
 def test_a_file_of_another_name_is_replaced_by_the_fixture_of_the_stage() -> None:
     data = check(rewarded(Use("parquet", path="somewhere/train.parquet")))
     assert data.fixture
-    assert data.images == 1
+    assert data.media == 1
 
 
 def test_a_real_file_is_checked_itself(tmp_path: Path) -> None:
@@ -165,6 +167,31 @@ def test_lengths_are_characters_over_four_and_the_turns(tmp_path: Path) -> None:
     assert check(stage).lengths.text == 100 + 5
 
 
+def sound(seconds: float, rate: int = 16_000) -> Media:
+    return Media("audio", data=write_wav(np.zeros(round(seconds * rate)), rate))
+
+
+@pytest.mark.parametrize(("seconds", "tokens"), [(1.0, 25), (10.0, 250), (30.0, 750), (0.03, 1)])
+def test_a_sound_has_the_tokens_of_its_length(seconds: float, tokens: int) -> None:
+    window = Window(30)
+    assert window.tokens_of(sound(seconds), None) == tokens <= window.most_tokens == 750
+
+
+def test_the_rate_of_the_file_does_not_matter_for_its_tokens() -> None:
+    assert Window(30).tokens_of(sound(2.0, 8_000), None) == 50
+
+
+def test_a_sound_beyond_the_window_is_a_problem() -> None:
+    with pytest.raises(BadRecord, match=r"lasts 31\.0 s and the model hears 30 s"):
+        Window(30).tokens_of(sound(31.0), None)
+
+
+def test_each_budget_takes_its_own_kind_of_media() -> None:
+    with pytest.raises(BadRecord):
+        PIXELS.tokens_of(sound(1.0), None)
+    assert Window(5, 320).told == "Sounds of at most 5 s, 12.5 tokens a second"
+
+
 def test_a_video_counts_as_the_frames_that_the_recipe_shows(
     tmp_path: Path, film: Callable[..., Media]
 ) -> None:
@@ -177,4 +204,4 @@ def test_a_video_counts_as_the_frames_that_the_recipe_shows(
     model = Model(path="Qwen/Qwen2.5-VL-3B-Instruct", video=Video(most=4))
     recipe = Recipe(name="r", scale="full", model=model, stages=(stage,))
     data = check_data(recipe, stage, Pixels(784, 784, 28))
-    assert (data.images, data.lengths.image, data.problems) == (4, 4, ())
+    assert (data.media, data.lengths.media, data.problems) == (4, 4, ())

@@ -15,7 +15,7 @@ from gnomon.scale.compute import (
 )
 from gnomon.scale.shape import build_on_meta, count_parameters, shape_of, trained_parameters
 
-TEXT = Lengths(text=30, image=0, response=70)
+TEXT = Lengths(text=30, media=0, response=70)
 SUPERVISED = Amount(samples=10, rollouts=0, passes=1.0, reference=False)
 
 
@@ -73,17 +73,17 @@ def test_resampling_and_epochs_scale_updates_and_reference(tiny_config: Any, pas
 
 def test_an_image_costs_its_tokens_and_its_patches(tiny_config: Any) -> None:
     counts, shape = count_parameters(build_on_meta(tiny_config)), shape_of(tiny_config)
-    tower = 4 * counts.vision + counts.connector
+    tower = 4 * counts.tower + counts.connector
     expected = 2 * 25 * (weights(tiny_config) + tower)
     assert forward_flops(shape, counts, 0, 25) == expected
 
 
 def test_a_frozen_tower_has_no_backward_pass(tiny_config: Any) -> None:
     counts = count_parameters(build_on_meta(tiny_config))
-    lengths = Lengths(text=10, image=20, response=10)
+    lengths = Lengths(text=10, media=20, response=10)
     full = work(tiny_config, lengths, SUPERVISED)
     frozen = work(tiny_config, lengths, SUPERVISED, freeze=("vision",))
-    assert full.update - frozen.update == 10 * 4 * 20 * (4 * counts.vision + counts.connector)
+    assert full.update - frozen.update == 10 * 4 * 20 * (4 * counts.tower + counts.connector)
 
 
 def test_checkpointing_recomputes_one_forward_pass(tiny_config: Any) -> None:

@@ -14,6 +14,7 @@ from gnomon.models.attention import attend_within
 from gnomon.models.batch import make_batch
 from gnomon.models.encode import Encoded
 from gnomon.models.logprobs import CHUNK
+from gnomon.models.percepts import Sound
 from gnomon.models.policy import Policy
 from gnomon.recipe import Lora
 from gnomon.scale.memory import (
@@ -73,7 +74,7 @@ def forward(policy: Policy, load: Load) -> Any:
         if number % load.members == 0:
             prompt = run_of(load.shared) if load.shared else None
         rows.append(run_of(load.tokens, prompt))
-    batch = make_batch(rows, merge_size=2, image_token_id=-1)
+    batch = make_batch(rows, placeholder_id=-1)
     embeds = torch.randn(len(batch), 96, requires_grad=True)
     return policy.forward(embeds, batch.positions, attend_within(batch, policy.kernel))
 
@@ -154,7 +155,7 @@ def test_activations_of_the_vision_tower_are_what_autograd_keeps(
 
     measured = saved_by_torch(tiny_model, encode) - pixels.nbytes // (2 if bfloat16 else 1)
     counts = count_parameters(build_on_meta(tiny_config))
-    measured -= 2 * (counts.vision + counts.connector) if bfloat16 else 0
+    measured -= 2 * (counts.tower + counts.connector) if bfloat16 else 0
     load = Load(rows=0, tokens=0, patches=32 * 32, scored=0)
     trained = trained_parameters(tiny_config, (), None)
     setup = replace(PLAIN, bfloat16=bfloat16)
@@ -178,7 +179,7 @@ def test_the_kv_cache_is_as_large_as_a_real_one(
     tiny_config: Any, tiny_model: Any, bfloat16: bool
 ) -> None:
     policy = Policy(tiny_model, tiny_model, None, bfloat16)
-    batch = make_batch([run_of(40), run_of(40)], merge_size=2, image_token_id=-1)
+    batch = make_batch([run_of(40), run_of(40)], placeholder_id=-1)
     within, seen = attend_within(batch, policy.kernel), []
 
     def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -289,3 +290,21 @@ def test_longer_rows_never_take_less_memory(
 def test_adamw_has_two_moments_and_a_counter(tiny_config: Any) -> None:
     trained = trained_parameters(tiny_config, (), None)
     assert optimizer_bytes(trained) == 8 * trained.parameters + 4 * trained.tensors
+
+
+@pytest.mark.parametrize("bfloat16", [False, True], ids=["float32", "bfloat16"])
+def test_activations_of_a_tower_that_hears_are_what_autograd_keeps(
+    hearing_config: Any, hearing_model: Any, bfloat16: bool
+) -> None:
+    policy = Policy(hearing_model, hearing_model, None, bfloat16)
+    frames = 700
+    sounds = [Sound(str(n), torch.randn(32, frames + 1), frames) for n in range(4)]
+    measured = saved_by_torch(hearing_model, lambda: policy.features(sounds))
+    counts = count_parameters(build_on_meta(hearing_config))
+    measured -= 2 * (counts.tower + counts.connector) if bfloat16 else 0
+    load = Load(rows=0, tokens=0, patches=sum(sound.places for sound in sounds), scored=0)
+    trained = trained_parameters(hearing_config, (), None)
+    predicted = saved_bytes(
+        shape_of(hearing_config), load, replace(PLAIN, bfloat16=bfloat16), trained
+    )
+    assert measured == pytest.approx(predicted, rel=0.2)

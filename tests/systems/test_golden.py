@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from golden_runs import CURVES, EXACT, NAMES, STEPS, WINDOWS, curves_of, golden_curves
+from golden_runs import (
+    BASES,
+    CURVES,
+    EXACT,
+    FIRST,
+    NAMES,
+    STEPS,
+    WINDOWS,
+    curves_of,
+    golden_curves,
+)
 
 CLOSE = {"rel": 3e-4, "abs": 2e-6}
 CLOSE_KL = {"rel": 1e-3, "abs": 2e-6}
@@ -54,3 +64,16 @@ def test_the_golden_curves_of_a_recipe_say_something(name: str) -> None:
     assert set(stored) <= set(CURVES)
     assert any(value for value in stored["grad_norm"][:EXACT])
     assert len(set(stored["reward"])) > 5
+
+
+@pytest.mark.parametrize("name", BASES)
+def test_a_base_model_still_begins_as_it_did(name: str, tmp_path: Path) -> None:
+    found, stored = curves_of(name, tmp_path), golden_curves(name)
+    assert found.keys() == stored.keys() == {"loss", "grad_norm"}
+    for curve, values in stored.items():
+        assert len(found[curve]) == len(values) == FIRST
+        assert found[curve][:EXACT] == pytest.approx(values[:EXACT], **CLOSE), curve
+        for start in range(0, FIRST, 10):
+            one, other = (mean(each[start : start + 10]) for each in (found[curve], values))
+            assert one == pytest.approx(other, rel=0.1), f"{curve} from step {start + 1}"
+    assert mean(stored["loss"][-10:]) < 0.8 * mean(stored["loss"][:10])

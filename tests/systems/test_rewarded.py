@@ -15,21 +15,23 @@ from gnomon.problems import ScaleError
 from gnomon.recipe import Recipe, Sampling, Use, build, override
 from gnomon.recipes.rewarded import rewarded
 from gnomon.records import Outcome, Verdict
-from gnomon.scale.columns import Pixels, check_data
+from gnomon.scale.columns import Pixels, Window, check_data
 from gnomon.training import check
 from rl_steps import open_context, steps_of
 
 MICRO = ("rewarded", "satori-r1", "visionary-r1", "perception-r1", "racro",
          "general-reasoner", "wethink", "reason-rft", "univg-r1", "jigsaw-r1",
-         "rewardmap", "ui-r1", "temporal-r1", "acre", "defacto", "pixelthink")  # fmt: skip
+         "rewardmap", "ui-r1", "temporal-r1", "acre", "defacto", "pixelthink",
+         "r1-aqa")  # fmt: skip
+HEARING = ("r1-aqa",)
 WAITING = {
-    "humanomni-v2": "videos with sound", "r1-aqa": "sounds",
+    "humanomni-v2": "videos with sound",
 }  # fmt: skip
-UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B", "r1-aqa": "Qwen2-Audio-7B-Instruct"}
+UNSUPPORTED = {"humanomni-v2": "Qwen2.5-Omni-7B"}
 SYSTEMS = (*MICRO, *WAITING)
 CURRICULUM = ["true-false", "counting", "choice", "planning"]
 KL = "regularisers.kl.coefficient.value"
-PIXELS = Pixels(3136, 401408, 28)
+PIXELS, WINDOW = Pixels(3136, 401408, 28), Window(30)
 
 # What the specifications print, below stages.rl unless a place begins with a block of the recipe.
 CONSTANTS: dict[str, dict[str, Any]] = {
@@ -149,10 +151,10 @@ def test_a_micro_scale_that_waits_says_for_which_world(name: str, world: str) ->
 
 
 def test_a_missing_scale_is_an_error_of_its_own() -> None:
-    from gnomon.recipes.r1_aqa import r1_aqa
+    from gnomon.recipes.humanomni_v2 import humanomni_v2
 
     with pytest.raises(ScaleError, match="--scale full"):
-        r1_aqa("micro")
+        humanomni_v2("micro")
 
 
 @pytest.mark.parametrize("name", MICRO)
@@ -176,7 +178,7 @@ def test_a_variant_keeps_what_it_does_not_change() -> None:
 def test_the_columns_of_every_full_stage_map_on_its_fixture(name: str) -> None:
     recipe = load_recipe(name, "full")
     for stage in recipe.stages:
-        found = check_data(recipe, stage, PIXELS)
+        found = check_data(recipe, stage, WINDOW if name in HEARING else PIXELS)
         assert (found.problems, found.mapped, found.fixture) == ((), 10, True), stage.name
 
 
@@ -260,8 +262,9 @@ def test_the_fixtures_are_what_their_maker_writes(tmp_path: Path) -> None:
 # -- runs -----------------------------------------------------------------------------------------
 
 
-def test_the_dry_run_of_a_full_recipe_passes() -> None:
-    assert plan(load_recipe("satori-r1", "full")).problems == ()
+@pytest.mark.parametrize("name", ["satori-r1", "r1-aqa"])
+def test_the_dry_run_of_a_full_recipe_passes(name: str) -> None:
+    assert plan(load_recipe(name, "full")).problems == ()
 
 
 @pytest.mark.parametrize(("name", "model"), UNSUPPORTED.items())
@@ -272,8 +275,15 @@ def test_the_dry_run_names_a_model_that_is_not_supported(name: str, model: str) 
 
 @pytest.mark.parametrize("name", MICRO)
 def test_two_steps_of_every_micro_recipe_run(
-    name: str, fresh_policy: Policy, tiny_folder: Path, tmp_path: Path
+    name: str,
+    fresh_policy: Policy,
+    tiny_folder: Path,
+    fresh_hearing: Policy,
+    tiny_hearing_folder: Path,
+    tmp_path: Path,
 ) -> None:
+    seeing, hearing = (fresh_policy, tiny_folder), (fresh_hearing, tiny_hearing_folder)
+    policy, folder = hearing if name in HEARING else seeing
     tiny = {"prompts": 2, "rollouts": 2, "updates": 1, "steps": 2, "max_tokens": 512}
     recipe = load_recipe(name, "micro")
     last = f"stages.{recipe.stages[-1].name}"
@@ -283,6 +293,6 @@ def test_two_steps_of_every_micro_recipe_run(
         changes[f"{last}.rewards.caption-success.reader.path"] = str(tiny_folder)
         changes[f"{last}.rewards.caption-success.reader.max_new_tokens"] = 4
     stage = override(recipe, changes).stages[-1]
-    context = open_context(stage, fresh_policy, tiny_folder, tmp_path)  # type: ignore[arg-type]
+    context = open_context(stage, policy, folder, tmp_path)  # type: ignore[arg-type]
     results = steps_of(stage, context, 2)  # type: ignore[arg-type]
     assert len(results) == 2

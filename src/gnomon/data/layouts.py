@@ -13,8 +13,9 @@ from gnomon.grading.puzzles.families import FAMILIES
 from gnomon.grading.structured import read_json
 from gnomon.parts import nearest
 from gnomon.records import BadRecord
+from gnomon.worlds.choosing import printed
 
-LayoutName = Literal["plain", "synlogic"]
+LayoutName = Literal["plain", "synlogic", "avqa"]
 ALIASES = {"mathador": "game_of_24", "star_placement": "star_placement_puzzle"}
 """Other names of puzzle families in published rows."""
 
@@ -106,6 +107,31 @@ def synlogic_row(row: Row) -> Row:
     }
 
 
+def avqa_row(row: Row) -> Row:
+    """A record of AVQA as R1-AQA asks it: about the sound of a video, by the texts of its options.
+
+    In the question every "video" becomes "audio", within words too ("videos" becomes "audios"). The
+    texts of ``multi_choice`` are printed behind it, and the answer is the one that ``answer``
+    counts from 0. The sound is ``audio_path``, a path or bytes. Source: arXiv 2503.11197.
+    """
+    question, texts, place = row.get("question_text"), row.get("multi_choice"), row.get("answer")
+    if not isinstance(question, str) or not question.strip():
+        raise BadRecord("question_text is no text")
+    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+        raise BadRecord("multi_choice is no list of texts")
+    if not isinstance(place, int) or isinstance(place, bool) or not 0 <= place < len(texts):
+        raise BadRecord(f"answer is {place!r:.80}, no number from 0 to {len(texts) - 1}")
+    return {
+        "problem": f"{question.replace('video', 'audio')}{printed(texts)}",
+        "sounds": row.get("audio_path"),
+        "answer": texts[place],
+        "options": texts,
+        "kind": "text",
+        "task": row.get("question_type"),
+        "id": row.get("id"),
+    }
+
+
 def _mapping(row: Row, column: str) -> Mapping[str, Any]:
     value = row.get(column)
     if not isinstance(value, Mapping):
@@ -124,5 +150,10 @@ LAYOUTS: dict[LayoutName, Layout] = {
         needs=("data_source", "prompt", "reward_model", "extra_info"),
         gives=("messages", "answer", "kind", "task", "id", "difficulty"),
         convert=synlogic_row,
-    )
+    ),
+    "avqa": Layout(
+        needs=("question_text", "multi_choice", "answer", "audio_path"),
+        gives=("problem", "sounds", "answer", "options", "kind", "task", "id"),
+        convert=avqa_row,
+    ),
 }

@@ -12,10 +12,8 @@ from typing import Any
 from gnomon.media.files import resolve_path
 from gnomon.records import BadRecord, Media, MediaKind, Message
 
-MARKS = ("<image>", "<video>")
-"""What stands in a text for the next image and for the next video of its record."""
-
-_MARK = re.compile("|".join(MARKS))
+MARKS = ("<image>", "<video>", "<audio>")
+"""What stands in a text for the next image, the next video and the next sound of its record."""
 
 
 def read_media(items: Any, root: Path, kind: MediaKind) -> tuple[Media, ...]:
@@ -44,24 +42,29 @@ _WITH_ARTICLE = {"image": "an image", "video": "a video", "audio": "a sound"}
 
 
 def place_media(
-    messages: tuple[Message, ...], images: tuple[Media, ...], videos: tuple[Media, ...]
+    messages: tuple[Message, ...],
+    images: tuple[Media, ...],
+    videos: tuple[Media, ...],
+    sounds: tuple[Media, ...] = (),
 ) -> tuple[tuple[Message, ...], tuple[Media, ...]]:
     """Turns with ``<image>`` for each medium, and the media in their order, as a `Sample` has them.
 
-    ``<image>`` stands for the next image and ``<video>`` for the next video. Videos that no text
-    places come first, as in the records of Temporal-R1 (arXiv 2506.01908). In a record without
-    videos ``<video>`` is text. Raises `BadRecord` for more or fewer places than media.
+    X
     """
-    if not videos:
+    given = dict(zip(MARKS, (images, videos, sounds), strict=True))
+    given = {mark: media for mark, media in given.items() if media or mark == MARKS[0]}
+    if len(given) == 1:
         return messages, images
-    if not any("<video>" in message.text for message in messages):
-        messages = _in_front(messages, "<video>" * len(videos))
-    marks = [mark for message in messages for mark in _MARK.findall(message.text)]
-    for mark, media in zip(MARKS, (images, videos), strict=True):
+    for mark, media in reversed(given.items()):
+        if mark != MARKS[0] and not any(mark in message.text for message in messages):
+            messages = _in_front(messages, mark * len(media))
+    known = re.compile("|".join(given))
+    marks = [mark for message in messages for mark in known.findall(message.text)]
+    for mark, media in given.items():
         if marks.count(mark) != len(media):
             raise BadRecord(f"{len(media)} media but {marks.count(mark)} {mark} placeholders")
-    waiting = dict(zip(MARKS, (iter(images), iter(videos)), strict=True))
-    texts = [replace(message, text=_MARK.sub("<image>", message.text)) for message in messages]
+    waiting = {mark: iter(media) for mark, media in given.items()}
+    texts = [replace(message, text=known.sub("<image>", message.text)) for message in messages]
     return tuple(texts), tuple(next(waiting[mark]) for mark in marks)
 
 

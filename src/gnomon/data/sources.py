@@ -24,6 +24,7 @@ COLUMNS = (
     "messages",
     "images",
     "videos",
+    "sounds",
     "answer",
     "options",
     "kind",
@@ -78,10 +79,11 @@ class RecordSource:
             meta["difficulty"] = _difficulty(known["difficulty"])
         chat = known["messages"] is not None
         videos = read_media(known["videos"], self.root, "video")
-        blocks = ("image", "video") if videos else ("image",)
+        sounds = read_media(known["sounds"], self.root, "audio")
+        blocks = ("image", *(["video"] if videos else []), *(["audio"] if sounds else []))
         turns = _messages(known["messages"], blocks) if chat else _question(known["problem"])
         images = read_media(known["images"], self.root, "image")
-        messages, media = place_media(turns, images, videos)
+        messages, media = place_media(turns, images, videos, sounds)
         return Sample(
             id=place.replace(", ", "/").replace(" ", "-")
             if known["id"] is None
@@ -115,13 +117,14 @@ def jsonl(
 
     A record is a question, ``{"problem": "<image>Find x.", "images": ["img/1.png"], "answer":
     "5"}``, or a worked example, ``{"messages": [{"role": "user", "content": ...}, ...], "images":
-    [...]}``. Each ``<image>`` stands for the next image, ``<video>`` for the next of ``videos``;
-    videos that no text places come first. Paths are under ``root``, by default the folder of the
-    file, and cannot leave it. ``columns`` maps our names (`COLUMNS`) to those of the file; every
-    mapped column must be there. ``answer_kind`` is the kind of answers without a ``kind`` column;
-    see `infer_kind`. ``layout`` "synlogic" reads the nested rows of that data set, see
-    `gnomon.data.layouts`. A missing file or column raises ``ValueError`` at once, a bad record
-    `BadRecord` when it is read. Source: the plain layouts are those of EasyR1 and of TRL.
+    [...]}``. Each ``<image>`` stands for the next image, ``<video>`` for the next of ``videos``,
+    ``<audio>`` for the next of ``sounds``; videos and sounds that no text places come first. Paths
+    are under ``root``, by default the folder of the file, and cannot leave it. ``columns`` maps our
+    names (`COLUMNS`) to those of the file; every mapped column must be there. ``answer_kind`` is
+    the kind of answers without a ``kind`` column; see `infer_kind`. ``layout`` "synlogic" and
+    "avqa" read the rows of those data sets, see `gnomon.data.layouts`. A missing file or column
+    raises ``ValueError`` at once, a bad record `BadRecord` when it is read. Source: the plain
+    layouts are those of EasyR1 and of TRL.
     """
     rows = converted(JsonLines(data_files(path, ".jsonl")), layout)
     return _open_source(rows, path, root, columns, answer_kind)

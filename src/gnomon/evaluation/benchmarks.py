@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from gnomon.data.layouts import LayoutName
 from gnomon.data.sources import RecordSource, jsonl, parquet
@@ -112,16 +112,17 @@ def world_benchmark(
     items: int = 512,
     seed: int = 1,
     difficulty: tuple[int, int] = (1, 5),
+    options: Literal["letters", "texts"] = "letters",
     split: Split = "test",
 ) -> Benchmark:
     """Questions of a world, held out by construction, its ``tasks`` in turn (all when None) (ours).
 
-    The same settings give the same items. Raises `PartError` for no items and for settings that the
-    source `world` refuses.
+    Settings are those of the source `world`; the same ones give the same items. Raises `PartError`
+    for no items and for settings that the source refuses.
     """
     samples = world_source(
         world=world, tasks=tasks, size=_at_least_one(items), seed=seed, difficulty=difficulty,
-        split=split,
+        split=split, options=options,
     )  # fmt: skip
     return Benchmark(world, samples, f"{items} questions of the world {world} ({split})")
 

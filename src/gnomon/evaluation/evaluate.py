@@ -261,4 +261,4 @@ def usual_parts(model: str) -> tuple[str, str]:
     >>> usual_parts("gnomon-micro")
     ('direct', 'lenient')
     """
-    return ("direct", "lenient") if model == BUNDLED else ("think-boxed", "strict")
+    return ("direct", "lenient") if model in BUNDLED else ("think-boxed", "strict")

@@ -1,9 +1,9 @@
-"""Batches without padding in which every image and every shared prompt occurs once.
+"""Batches without padding in which every percept and every shared prompt occurs once.
 
 A *run* is a stretch of tokens. A run may continue another one, as a response continues its prompt:
-row -> prompt -> image. Whatever several rows share is one run and is computed once, forward and
-backward. Runs lie end to end, so that norms, projections and MLPs see no padding; only attention
-gathers runs of like length into rectangles.
+row -> prompt -> percept, a picture or a sound. Whatever several rows share is one run and is
+computed once, forward and backward. Runs lie end to end, so that norms, projections and MLPs see
+no padding; only attention gathers runs of like length into rectangles.
 
 Dimension suffixes: M tokens of the batch, N rows, K trained tokens in row order, R runs of a
 rectangle, T its own tokens, U what they may look at.
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from gnomon.models.encode import Encoded, Picture, feature_count
+from gnomon.models.encode import Encoded
+from gnomon.models.percepts import Percept
 
 FILLED = 0.7
 """A rectangle takes runs down to this share of its longest; below it a new one begins (ours)."""
@@ -47,13 +48,13 @@ class Rectangle:
 class Batch:
     """Rows of tokens with what they share, each once.
 
-    ``token_ids``, ``placeholders`` are [M], ``positions`` [3, M]. ``rows`` are the places of each
-    row's tokens, those that it continues first; ``targets_K`` the places of the trained tokens, row
-    by row, ``sources_K`` those whose hidden states predict them, ``counts`` how many each row has.
-    ``rectangles`` cover all tokens; ``order_M`` finds each token's attention
-    output in them. ``features_index`` names, for the image placeholders in order, the feature that
-    fills each, counting over the concatenated features of ``pictures``. Construction checks that
-    placeholders and features agree, and raises ValueError when they do not.
+    ``token_ids``, ``placeholders`` are [M], ``positions`` [axes, M]. ``rows`` are the places of
+    each row's tokens, those that it continues first; ``targets_K`` the places of the trained
+    tokens, row by row, ``sources_K`` those whose hidden states predict them, ``counts`` how many
+    each row has. ``rectangles`` cover all tokens; ``order_M`` finds each token's attention output
+    in them. ``features_index`` names, for the placeholders in order, the feature that fills each,
+    counting over the concatenated features of ``percepts``. Construction checks that placeholders
+    and features agree, and raises ValueError when they do not.
     """
 
     token_ids: Tensor
@@ -64,15 +65,15 @@ class Batch:
     counts: tuple[int, ...]
     rectangles: tuple[Rectangle, ...]
     order_M: Tensor
-    pictures: tuple[Picture, ...]
+    percepts: tuple[Percept, ...]
     placeholders: Tensor
     features_index: Tensor
 
     def __post_init__(self) -> None:
         if int(self.placeholders.sum()) != self.features_index.numel():
             raise ValueError(
-                f"{int(self.placeholders.sum())} image placeholders but "
-                f"{self.features_index.numel()} image features"
+                f"{int(self.placeholders.sum())} placeholders but "
+                f"{self.features_index.numel()} features"
             )
 
     def __len__(self) -> int:
@@ -84,7 +85,7 @@ class Batch:
         return 1 - len(self) / sum(box.queries_RT.numel() for box in self.rectangles)
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on ``device``; the pictures follow when they are encoded."""
+        """The same batch on ``device``; the percepts follow when they are encoded."""
         boxes = tuple(Rectangle(*_moved(vars(box), device).values()) for box in self.rectangles)
         return replace(self, **{**_moved(vars(self), device), "rectangles": boxes})
 
@@ -93,11 +94,11 @@ def _moved(values: dict[str, Any], device: torch.device) -> dict[str, Any]:
     return {k: v.to(device) if isinstance(v, Tensor) else v for k, v in values.items()}
 
 
-def make_batch(rows: Sequence[Encoded], *, merge_size: int, image_token_id: int) -> Batch:
+def make_batch(rows: Sequence[Encoded], *, placeholder_id: int) -> Batch:
     """Batch of ``rows``; what several of them continue is held once.
 
-    The first token of a row follows nothing, so it is never trained. Raises ValueError when there
-    is no row.
+    ``placeholder_id`` is the token that stands for a feature. The first token of a row follows
+    nothing, so it is never trained. Raises ValueError when there is no row.
     """
     if not rows:
         raise ValueError("a batch needs at least one row")
@@ -106,7 +107,7 @@ def make_batch(rows: Sequence[Encoded], *, merge_size: int, image_token_id: int)
     places = tuple(_row_places(row, place) for row in rows)
     # A token is predicted by the one before it, so the first of a row never is.
     trained = [torch.cat([run.train for run in row.chain()])[1:] for row in rows]
-    pictures = {picture.key: picture for run in runs for picture in run.pictures}
+    percepts = {percept.key: percept for run in runs for percept in run.percepts}
     token_ids = torch.cat([run.token_ids for run in runs])
     rectangles, order_M = _rectangles(runs, place)
     return Batch(
@@ -118,9 +119,9 @@ def make_batch(rows: Sequence[Encoded], *, merge_size: int, image_token_id: int)
         tuple(int(train.sum()) for train in trained),
         rectangles,
         order_M,
-        tuple(pictures.values()),
-        token_ids == image_token_id,
-        _features_index(runs, pictures, merge_size),
+        tuple(percepts.values()),
+        token_ids == placeholder_id,
+        _features_index(runs, percepts),
     )
 
 
@@ -222,15 +223,12 @@ def _continued(
     return Rectangle(own_RT[:, first:last], keys_RU, hidden_RTU)
 
 
-def _features_index(
-    runs: Sequence[Encoded], pictures: dict[str, Picture], merge_size: int
-) -> Tensor:
+def _features_index(runs: Sequence[Encoded], percepts: dict[str, Percept]) -> Tensor:
     places, total = {}, 0
-    for key, picture in pictures.items():
-        count = feature_count(picture.grid, merge_size)
-        places[key] = torch.arange(total, total + count)
-        total += count
-    pieces = [places[picture.key] for run in runs for picture in run.pictures]
+    for key, percept in percepts.items():
+        places[key] = torch.arange(total, total + percept.features)
+        total += percept.features
+    pieces = [places[percept.key] for run in runs for percept in run.percepts]
     return torch.cat(pieces) if pieces else torch.zeros(0, dtype=torch.long)
 
 

@@ -16,7 +16,7 @@ from gnomon.models.policy import Policy
 
 @dataclass
 class Counts:
-    """Image patches that were encoded, and tokens that went through the decoder.
+    """Patches of images, or features of sounds, that were encoded, and tokens that were decoded.
 
     A token counts once a forward pass; that its layers are computed again in the backward pass of
     a policy with ``recompute`` does not count.
@@ -28,8 +28,8 @@ class Counts:
     def shares(self, rows: Sequence[Encoded], passes: int = 2) -> dict[str, float]:
         """How much of the work of plain ``rows`` was not repeated, both as logged for each step.
 
-        Plain rows encode each their own images and forward each their own prompt, in each of
-        ``passes`` (one to write, one to train). ``reuse`` is the patches that this takes / the
+        Plain rows encode each their own images or sounds and forward each their own prompt, in each
+        of ``passes`` (one to write, one to train). ``reuse`` is the patches that this takes / the
         patches encoded: G when every image is encoded once a pass for G rollouts; it is missing
         when nothing was encoded. ``useful`` is the unique tokens / the tokens of plain rows, from
         1/G (all is prompt) to 1 (nothing is shared); it is missing without rows. Source: ours.
@@ -45,8 +45,8 @@ class Counts:
 
 
 def patches(run: Encoded) -> int:
-    """Image patches of a run, without what it continues."""
-    return sum(len(picture.patches_PD) for picture in run.pictures)
+    """Patches, or features of sounds, of a run, without what it continues."""
+    return sum(percept.size for percept in run.percepts)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def counting(policy: Policy) -> Iterator[Counts]:
         counts.tokens += args[0].shape[:-1].numel()
 
     hooks = [
-        policy.core.model.visual.register_forward_pre_hook(encoded),
+        getattr(policy.core.model, policy.family.counted).register_forward_pre_hook(encoded),
         # The last norm is run once a pass, whatever is recomputed.
         policy.core.model.language_model.norm.register_forward_pre_hook(forwarded),
     ]

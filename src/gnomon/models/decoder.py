@@ -1,8 +1,9 @@
-"""The decoder of Qwen2.5-VL, one layer at a time, with attention left to the caller.
+"""The decoder of Qwen2 and Qwen2.5-VL, one layer at a time, with attention left to the caller.
 
 The layers' own modules compute norms, projections and MLPs, so adapters work as they are. What a
 token may look at differs between training and writing, and is one function. Dimension suffixes:
-M tokens, A heads, K heads of keys and values, D width of a head, H hidden width.
+M tokens, A heads, K heads of keys and values, D width of a head, H hidden width, X axes of
+positions.
 """
 
 from __future__ import annotations
@@ -21,17 +22,19 @@ Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 def run_layers(
     decoder: Any,
     embeds_MH: Tensor,
-    positions_3M: Tensor,
+    positions_XM: Tensor,
     attend: Attend,
     *,
     recompute: bool = False,
 ) -> Tensor:
-    """Last hidden states [M, H] of ``decoder`` (a `Qwen2_5_VLTextModel`), after the final norm.
+    """Last hidden states [M, H] of ``decoder``, a `Qwen2Model` or `Qwen2_5_VLTextModel`.
 
-    With ``recompute`` a layer keeps its input alone and is computed again in the backward pass.
+    They are those after the final norm. Rotary positions have one axis or three, whose frequencies
+    the decoder puts together. With ``recompute`` a layer keeps its input alone and is computed
+    again in the backward pass.
     """
-    cos, sin = decoder.rotary_emb(embeds_MH[None], positions_3M[:, None])
-    turn = cos[0][:, None], sin[0][:, None]
+    cos, sin = decoder.rotary_emb(embeds_MH[None], positions_XM[:, None])
+    turn = cos.reshape(len(embeds_MH), 1, -1), sin.reshape(len(embeds_MH), 1, -1)
     hidden_MH = embeds_MH
     for number, layer in enumerate(decoder.layers):
         if recompute and torch.is_grad_enabled():

@@ -1,6 +1,6 @@
-"""Turn samples into token ids and pixels, with the invariant that placeholders equal features.
+"""Turn samples into token ids and percepts, with the invariant that placeholders equal features.
 
-Dimension suffixes: L tokens of one sequence, P patches of one image, D values per patch.
+Dimension suffix: L tokens of one sequence.
 """
 
 from __future__ import annotations
@@ -16,29 +16,19 @@ import torch
 from torch import Tensor
 
 from gnomon.media.frames import Video, expand_videos
-from gnomon.media.image import open_image
 from gnomon.media.recent import Recent
-from gnomon.records import BadRecord, Media, Message, Sample
+from gnomon.models.family import family_of_processor
+from gnomon.models.percepts import Percept
+from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
 
 if TYPE_CHECKING:
     from gnomon.formats.grammar import Format
 
-ROPE_AXES = 3
-"""Multimodal rotary positions have three axes: time, height, width (Qwen2-VL, arXiv 2409.12191)."""
+KINDS: dict[MediaKind, str] = {"image": "images", "video": "videos", "audio": "sounds"}
+READS: dict[MediaKind, str] = {"image": "images and videos", "audio": "sounds"}
+"""What models read, by what they take: videos are shown as images."""
 MOST_BYTES = 256 * 2**20
-"""Bytes of processed images that an encoder keeps for when they come again (ours)."""
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One processed image: identity, patches [P, D] and grid (time, height, width) in patches."""
-
-    key: str
-    patches_PD: Tensor
-    grid: tuple[int, int, int]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpack_picture, (self.key, self.patches_PD.numpy(), self.grid)
+"""Bytes of processed media that an encoder keeps for when they come again (ours)."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,8 @@ class Encoded:
     """A run of tokens ready for a model, possibly the continuation of another one.
 
     ``token_ids`` [L]; ``train`` [L] is true on tokens whose prediction is trained; ``positions``
-    [3, L]; ``pictures`` in the order of their placeholders. Text continues at ``next_position``.
+    [axes, L], one line or three; ``percepts``, pictures or sounds, in the order of their
+    placeholders. Text continues at ``next_position``.
     ``before`` is the run that it continues, whose tokens are not repeated here; all that continue
     the same object share it.
     """
@@ -54,7 +45,7 @@ class Encoded:
     token_ids: Tensor
     train: Tensor
     positions: Tensor
-    pictures: tuple[Picture, ...]
+    percepts: tuple[Percept, ...]
     next_position: int
     before: Encoded | None = None
 
@@ -63,7 +54,7 @@ class Encoded:
 
     def __reduce__(self) -> tuple[Any, ...]:
         arrays = (self.token_ids.numpy(), self.train.numpy(), self.positions.numpy())
-        return _unpack_encoded, (*arrays, self.pictures, self.next_position, self.before)
+        return _unpack_encoded, (*arrays, self.percepts, self.next_position, self.before)
 
     @property
     def total(self) -> int:
@@ -81,16 +72,11 @@ class Encoded:
         return Encoded(
             torch.tensor(token_ids, dtype=torch.long),
             torch.tensor(train, dtype=torch.bool),
-            steps.expand(ROPE_AXES, count),
+            steps.expand(len(self.positions), count),
             (),
             self.next_position + count,
             self,
         )
-
-
-def _unpack_picture(key: str, patches: Any, grid: tuple[int, int, int]) -> Picture:
-    """Arrays travel between processes as bytes, which beats many tensors in shared memory."""
-    return Picture(key, torch.from_numpy(patches), grid)
 
 
 def _unpack_encoded(ids: Any, train: Any, positions: Any, *rest: Any) -> Encoded:
@@ -99,7 +85,7 @@ def _unpack_encoded(ids: Any, train: Any, positions: Any, *rest: Any) -> Encoded
 
 
 class Encoder:
-    """Encodes prompts and worked examples with a processor's own chat template and image processor.
+    """Encodes prompts and worked examples with a processor's own chat template and reader of media.
 
     ``max_tokens`` is the longest sequence that is accepted; ``root`` is the folder that paths of
     media may not leave; ``video`` says which frames of a video are shown. A sample that cannot be
@@ -119,13 +105,18 @@ class Encoder:
         self.max_tokens = max_tokens
         self.root = root
         self.video = video or Video()
-        self.image_token_id = int(processor.image_token_id)
-        self.merge_size = int(processor.image_processor.merge_size)
+        self.family = family_of_processor(processor)
+        self.placeholder_id = int(getattr(processor, self.family.placeholder))
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
-        self._pictures: Recent[Picture] = Recent(MOST_BYTES, lambda one: one.patches_PD.nbytes)
+        self._percepts: Recent[Percept] = Recent(MOST_BYTES, lambda one: one.nbytes)
 
     def shown(self, sample: Sample) -> Sample:
-        """The sample with the media that are encoded for it: of a video its frames."""
+        """The sample with the media that are encoded for it: of a video its frames.
+
+        A model that takes no images is shown none.
+        """
+        if self.family.medium != "image":
+            return sample
         return expand_videos(sample, self.video, root=self.root)
 
     def prompt(self, sample: Sample, style: Format) -> Encoded:
@@ -162,29 +153,30 @@ class Encoder:
             for token in self.reserved:
                 if token in message.text:
                     raise BadRecord(f"the text holds the reserved token {token}; remove it")
-        chat = [{"role": message.role, "content": _blocks(message.text)} for message in messages]
+        chat = [
+            {"role": message.role, "content": _blocks(message.text, self.family.medium)}
+            for message in messages
+        ]
         rendered: str = self.processor.apply_chat_template(
             chat, tokenize=False, add_generation_prompt=generate
         )
         return rendered
 
     def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]]) -> Encoded:
-        pictures = tuple(self._picture(medium) for medium in sample.media)
+        percepts = tuple(self._percept(medium) for medium in sample.media)
         ids, marks = self._tokenize(text, train)
-        ids, kept = self._expand(sample, ids, marks, pictures)
+        ids, kept = self._expand(sample, ids, marks, percepts)
         if len(ids) > self.max_tokens:
             raise BadRecord(
                 f"sample {sample.id} is {len(ids)} tokens long and {self.max_tokens} fit; "
                 "shorten it or raise the context length"
             )
-        positions, following = rope_positions(
-            ids, self.image_token_id, [picture.grid for picture in pictures], self.merge_size
-        )
+        positions, following = self.family.positions(ids, self.placeholder_id, percepts)
         return Encoded(
             torch.tensor(ids, dtype=torch.long),
             torch.tensor(kept, dtype=torch.bool),
             positions,
-            pictures,
+            percepts,
             following,
         )
 
@@ -204,88 +196,30 @@ class Encoder:
         return ids, marks
 
     def _expand(
-        self, sample: Sample, ids: list[int], marks: list[bool], pictures: tuple[Picture, ...]
+        self, sample: Sample, ids: list[int], marks: list[bool], percepts: tuple[Percept, ...]
     ) -> tuple[list[int], list[bool]]:
-        """Repeat each image placeholder once per feature of its image."""
-        places = ids.count(self.image_token_id)
-        if places != len(pictures):
+        """Repeat each placeholder once per feature of what it stands for."""
+        places = ids.count(self.placeholder_id)
+        if places != len(percepts):
             raise BadRecord(
                 f"sample {sample.id}: the chat template left {places} placeholders for "
-                f"{len(pictures)} images"
+                f"{len(percepts)} {KINDS[self.family.medium]}"
             )
-        remaining = iter(pictures)
+        remaining = iter(percepts)
         out_ids: list[int] = []
         out_marks: list[bool] = []
         for token, mark in zip(ids, marks, strict=True):
-            count = (
-                feature_count(next(remaining).grid, self.merge_size)
-                if token == self.image_token_id
-                else 1
-            )
+            count = next(remaining).features if token == self.placeholder_id else 1
             out_ids += [token] * count
             out_marks += [mark] * count
         return out_ids, out_marks
 
-    def _picture(self, medium: Media) -> Picture:
-        if medium.kind != "image":
-            raise BadRecord(f"this model reads images and videos, the record holds {medium.kind}")
-        return self._pictures.get(medium.key, functools.partial(self._process_image, medium))
-
-    def _process_image(self, medium: Media) -> Picture:
-        image = open_image(medium, root=self.root)
-        try:
-            values = self.processor.image_processor(images=[image], return_tensors="pt")
-        except ValueError as error:
-            raise BadRecord(f"the image processor refused the image: {error}") from None
-        time, height, width = values["image_grid_thw"][0].tolist()
-        return Picture(medium.key, values["pixel_values"], (time, height, width))
-
-
-def feature_count(grid: tuple[int, int, int], merge_size: int) -> int:
-    """Number of features, and so of placeholder tokens, that an image of ``grid`` patches has."""
-    time, height, width = grid
-    return time * (height // merge_size) * (width // merge_size)
-
-
-def rope_positions(
-    token_ids: Sequence[int],
-    image_token_id: int,
-    grids: Sequence[tuple[int, int, int]],
-    merge_size: int,
-) -> tuple[Tensor, int]:
-    """Multimodal rotary positions [3, L] of a sequence and the position at which text goes on.
-
-    Text advances all three axes by one; an image spreads over height and width from where the text
-    stopped, and text resumes after its larger side (Qwen2-VL, arXiv 2409.12191, section 2.1).
-    Raises `BadRecord` when the placeholders are more or fewer than the grids have features.
-    """
-    parts: list[Tensor] = []
-    following = place = 0
-    remaining = iter(grids)
-    while place < len(token_ids):
-        if token_ids[place] != image_token_id:
-            end = place
-            while end < len(token_ids) and token_ids[end] != image_token_id:
-                end += 1
-            steps = torch.arange(following, following + end - place)
-            parts.append(steps.expand(ROPE_AXES, end - place))
-            following += end - place
-            place = end
-            continue
-        grid = next(remaining, None)
-        if grid is None:
-            raise BadRecord("there are more image placeholders than images")
-        time, height, width = grid[0], grid[1] // merge_size, grid[2] // merge_size
-        count = time * height * width
-        if list(token_ids[place : place + count]) != [image_token_id] * count:
-            raise BadRecord(f"an image of {count} features has fewer placeholders")
-        cells = torch.cartesian_prod(torch.arange(time), torch.arange(height), torch.arange(width))
-        parts.append(cells.reshape(-1, ROPE_AXES).T + following)
-        following += max(height, width)
-        place += count
-    if next(remaining, None) is not None:
-        raise BadRecord("there are more images than image placeholders")
-    return (torch.cat(parts, dim=1) if parts else torch.zeros(ROPE_AXES, 0).long()), following
+    def _percept(self, medium: Media) -> Percept:
+        takes = self.family.medium
+        if medium.kind != takes:
+            raise BadRecord(f"this model reads {READS[takes]}, the record holds {medium.kind}")
+        read = functools.partial(self.family.read, self.processor, medium, self.root)
+        return self._percepts.get(medium.key, read)
 
 
 def _require_prefix(before: str, after: str) -> None:
@@ -315,12 +249,12 @@ def _with_answer(sample: Sample, style: Format) -> tuple[Message, ...]:
     return (*sample.messages, Message("assistant", response))
 
 
-def _blocks(text: str) -> list[dict[str, str]]:
+def _blocks(text: str, medium: MediaKind) -> list[dict[str, str]]:
     pieces = text.split("<image>")
     blocks: list[dict[str, str]] = []
     for index, piece in enumerate(pieces):
         if index:
-            blocks.append({"type": "image"})
+            blocks.append({"type": medium})
         if piece:
             blocks.append({"type": "text", "text": piece})
     return blocks

@@ -1,6 +1,6 @@
-"""Features of images whose vision tower stands still: each image is encoded once.
+"""Features of percepts whose tower stands still: each picture, each sound is encoded once.
 
-Dimension suffixes: F features of some pictures, H hidden width.
+Dimension suffixes: F features of some percepts, H hidden width.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gnomon.models.encode import Picture, feature_count
+from gnomon.models.percepts import Percept
 
 MOST = 2**30
 """Bytes of features that are kept, in the memory of the host (1 GiB, ours)."""
 
-Encode = Callable[[Sequence[Picture]], Tensor]
+Encode = Callable[[Sequence[Percept]], Tensor]
 
 
 class FeatureCache:
-    """Features by picture, of one version of the weights; what was used longest ago goes first.
+    """Features by percept, of one version of the weights; what was used longest ago goes first.
 
     They are kept in the host's memory, because moving them is far cheaper than encoding again, and
-    a GPU has none to spare. A picture is known by its content and its grid.
+    a GPU has none to spare. A percept is known by its content and the size it is seen at.
     """
 
     def __init__(self, most: int = MOST) -> None:
@@ -34,8 +34,8 @@ class FeatureCache:
         self.version: tuple[Any, ...] = ()
         self.bytes = 0
 
-    def of(self, pictures: Sequence[Picture], tower: nn.Module, encode: Encode) -> Tensor:
-        """Features [F, H] of ``pictures`` on the device of ``tower``.
+    def of(self, percepts: Sequence[Percept], tower: nn.Module, encode: Encode) -> Tensor:
+        """Features [F, H] of ``percepts`` on the device of ``tower``.
 
         Those that are missing are encoded together, without a gradient. Everything is forgotten
         when a weight of ``tower`` has changed.
@@ -44,11 +44,11 @@ class FeatureCache:
         if version != self.version:
             self.forget()
             self.version = version
-        missing = [picture for picture in pictures if _key(picture) not in self.kept]
-        new = self._encoded(missing, tower, encode) if missing else {}
+        missing = [percept for percept in percepts if percept.identity not in self.kept]
+        new = self._encoded(missing, encode) if missing else {}
         found = []
-        for picture in pictures:
-            key = _key(picture)
+        for percept in percepts:
+            key = percept.identity
             if key in self.kept:
                 self.kept.move_to_end(key)
             found.append(new[key] if key in new else self.kept[key])
@@ -62,14 +62,13 @@ class FeatureCache:
         self.kept.clear()
 
     def _encoded(
-        self, pictures: Sequence[Picture], tower: nn.Module, encode: Encode
+        self, percepts: Sequence[Percept], encode: Encode
     ) -> dict[tuple[Any, ...], Tensor]:
-        merge_size = int(tower.spatial_merge_size)  # type: ignore[arg-type]
-        sizes = [feature_count(picture.grid, merge_size) for picture in pictures]
+        sizes = [percept.features for percept in percepts]
         with torch.no_grad():
-            pieces = torch.split(encode(pictures).cpu(), sizes)
-        # Copies, so that dropping one picture frees its memory.
-        return {_key(p): piece.clone() for p, piece in zip(pictures, pieces, strict=True)}
+            pieces = torch.split(encode(percepts).cpu(), sizes)
+        # Copies, so that dropping one percept frees its memory.
+        return {p.identity: piece.clone() for p, piece in zip(percepts, pieces, strict=True)}
 
     def _keep(self, key: tuple[Any, ...], features: Tensor) -> None:
         self.kept[key] = features
@@ -92,7 +91,3 @@ def version_of(tower: nn.Module) -> tuple[Any, ...]:
 def stands_still(tower: nn.Module) -> bool:
     """Whether no weight of ``tower`` is trained."""
     return not any(parameter.requires_grad for parameter in tower.parameters())
-
-
-def _key(picture: Picture) -> tuple[Any, ...]:
-    return picture.key, picture.grid

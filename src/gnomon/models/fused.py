@@ -19,7 +19,6 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, rms_norm
 
 from gnomon.models.decoder import Attend, untouched
-from gnomon.models.encode import ROPE_AXES
 from gnomon.models.policy import Policy
 
 Write = Callable[[Tensor, Tensor, Attend], Tensor]
@@ -43,7 +42,7 @@ class FusedLayer:
 def writer(policy: Policy, positions: int) -> Write:
     """One step of writing as fast as ``policy`` allows, for positions below ``positions``.
 
-    A model whose layers are not those of a plain Qwen2.5-VL, which hooks look into, or whose
+    A model whose layers are not those of a plain Qwen2, which hooks look into, or whose
     adapters would be rounded by adding them to bfloat16 weights, is run module by module.
     """
     decoder = policy.core.model.language_model
@@ -52,7 +51,7 @@ def writer(policy: Policy, positions: int) -> Write:
     fused = [layer for layer in layers if layer is not None]
     if len(fused) < len(layers):
         return _by_modules(policy)
-    turns = rotary_table(decoder, positions, policy.device)
+    turns = rotary_table(policy, positions)
     head = head_of(policy, dtype)
 
     def write(embeds_NH: Tensor, positions_N: Tensor, attend: Attend) -> Tensor:
@@ -67,7 +66,8 @@ def writer(policy: Policy, positions: int) -> Write:
 
 def _by_modules(policy: Policy) -> Write:
     def write(embeds_NH: Tensor, positions_N: Tensor, attend: Attend) -> Tensor:
-        hidden_NH = policy.forward(embeds_NH, positions_N.expand(ROPE_AXES, -1), attend)
+        positions_XN = positions_N.expand(policy.family.axes, -1)
+        hidden_NH = policy.forward(embeds_NH, positions_XN, attend)
         return policy.logits(hidden_NH)
 
     return write
@@ -136,17 +136,18 @@ def _bias(module: Any, weight: Tensor) -> Tensor:
     return weight.new_zeros(len(weight)) if bias is None else bias.detach().to(weight.dtype)
 
 
-def rotary_table(decoder: Any, positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def rotary_table(policy: Policy, positions: int) -> tuple[Tensor, Tensor]:
     """Cosine and sine [P, D] of written tokens, which stand at one position on every axis.
 
     The first half of the sine is negated, for `turn`.
     """
-    every_P = torch.arange(positions, device=device)
-    like = torch.zeros(1, 1, 1, device=device)
-    cos_1PD, sin_1PD = decoder.rotary_emb(like, every_P.expand(ROPE_AXES, 1, -1))
-    sin_PD = sin_1PD[0].clone()
+    every_P = torch.arange(positions, device=policy.device)
+    like = torch.zeros(1, 1, 1, device=policy.device)
+    rotary = policy.core.model.language_model.rotary_emb
+    cos, sin = rotary(like, every_P.expand(policy.family.axes, 1, -1))
+    cos_PD, sin_PD = (table.reshape(positions, -1).clone() for table in (cos, sin))
     sin_PD[:, : sin_PD.shape[1] // 2].neg_()
-    return cos_1PD[0].contiguous(), sin_PD
+    return cos_PD, sin_PD
 
 
 def turn(x_NAD: Tensor, cos_N1D: Tensor, sin_N1D: Tensor) -> Tensor:

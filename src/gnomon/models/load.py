@@ -13,15 +13,16 @@ from typing import Any
 
 import torch
 
+from gnomon.models.family import FAMILIES, family_of
 from gnomon.models.policy import Policy
 
-SUPPORTED = ("qwen2_5_vl",)
+SUPPORTED = tuple(FAMILIES)
 """Model types whose forward passes `Policy` knows."""
 DTYPES = ("float32", "bfloat16")
 ATTENTIONS = ("sdpa", "eager")
 """Attention implementations: those of `gnomon.models.attention`, which transformers names too."""
-BUNDLED = "gnomon-micro"
-"""Name of the model that ships with the package."""
+BUNDLED = ("gnomon-micro", "gnomon-micro-audio")
+"""Names of the models that ship with the package, the first one sees, the second one hears."""
 
 
 class ModelError(ValueError):
@@ -29,9 +30,9 @@ class ModelError(ValueError):
 
 
 def model_folder(path: str) -> str:
-    """Folder or hub id that ``path`` names; the bundled model's name gives its own folder."""
-    if path == BUNDLED:
-        return str(resources.files("gnomon.models") / BUNDLED)
+    """Folder or hub id that ``path`` names; a bundled model's name gives its own folder."""
+    if path in BUNDLED:
+        return str(resources.files("gnomon.models") / path)
     return path
 
 
@@ -51,7 +52,9 @@ def load_policy(
     folder = model_folder(path)
     model, info = _read_model(path, folder, attention)
     _require_complete(path, info)
-    return Policy(model.to(device), model, load_processor(folder), dtype == "bfloat16")
+    policy = Policy(model.to(device), model, load_processor(folder), dtype == "bfloat16")
+    policy.fix()
+    return policy
 
 
 def check_model(path: str) -> None:
@@ -62,7 +65,7 @@ def check_model(path: str) -> None:
             return
         raise ModelError(
             f"there is no model at {path!r}: give a folder with config.json, a hub id "
-            f"such as Qwen/Qwen2.5-VL-7B-Instruct, or {BUNDLED!r}"
+            f"such as Qwen/Qwen2.5-VL-7B-Instruct, or {BUNDLED[0]!r}"
         )
     config = folder / "config.json"
     if not config.is_file():
@@ -77,7 +80,7 @@ def check_model(path: str) -> None:
 def load_processor(folder: str) -> Any:
     """The processor of a model folder, padding on the left; torchvision may be missing.
 
-    Raises `ModelError` when the folder holds no image processor or no tokenizer.
+    Raises `ModelError` when the folder holds no processor of media or no tokenizer.
     """
     from transformers import AutoProcessor
 
@@ -174,14 +177,15 @@ def quiet_transformers() -> Iterator[None]:
 
 def _read_model(path: str, folder: str, attention: str) -> tuple[Any, dict[str, Any]]:
     """The model in float32 and what transformers noticed about its tensors."""
+    import transformers
     from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForImageTextToText
 
     try:
         with quiet_transformers():
-            config = AutoConfig.from_pretrained(folder)
+            config = transformers.AutoConfig.from_pretrained(folder)
             _require_supported(path, config.model_type)
-            read: tuple[Any, dict[str, Any]] = AutoModelForImageTextToText.from_pretrained(
+            architecture = getattr(transformers, family_of(config).architecture)
+            read: tuple[Any, dict[str, Any]] = architecture.from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,13 @@ SPECIAL_TOKENS = {
     "image": "<|image_pad|>",
     "video": "<|video_pad|>",
 }
+ROLES = {
+    "image_token": "image",
+    "video_token": "video",
+    "vision_bos_token": "vision_start",
+    "vision_eos_token": "vision_end",
+    "turn_token": "start",
+}
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message.role }}\n"
     "{% if message.content is string %}{{ message.content }}{% else %}"
@@ -34,8 +41,18 @@ WORD_PATTERN = (
 """Qwen's split with digits and capitals alone, so that reading a word means reading its letters."""
 
 
-def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Any:
-    """Byte-level BPE tokenizer of at most ``vocabulary`` tokens, special tokens first."""
+def train_tokenizer(
+    texts: Iterable[str],
+    *,
+    vocabulary: int,
+    special: Mapping[str, str] = SPECIAL_TOKENS,
+    roles: Mapping[str, str] = ROLES,
+) -> Any:
+    """Byte-level BPE tokenizer of at most ``vocabulary`` tokens, ``special`` ones first.
+
+    ``special`` holds at least ``pad``, ``start`` and ``end``; ``roles`` gives some of them the
+    names by which a processor asks for them.
+    """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -49,22 +66,16 @@ def train_tokenizer(texts: Iterable[str], *, vocabulary: int) -> Any:
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=list(SPECIAL_TOKENS.values()),
+        special_tokens=list(special.values()),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
-        eos_token=SPECIAL_TOKENS["end"],
-        pad_token=SPECIAL_TOKENS["pad"],
-        extra_special_tokens={
-            "image_token": SPECIAL_TOKENS["image"],
-            "video_token": SPECIAL_TOKENS["video"],
-            "vision_bos_token": SPECIAL_TOKENS["vision_start"],
-            "vision_eos_token": SPECIAL_TOKENS["vision_end"],
-            "turn_token": SPECIAL_TOKENS["start"],
-        },
+        eos_token=special["end"],
+        pad_token=special["pad"],
+        extra_special_tokens={role: special[name] for role, name in roles.items()},
     )
 
 

@@ -1,6 +1,7 @@
-"""A policy: a vision-language model with the few forward passes that training and sampling need.
+"""A policy: a model that sees or hears, with the forward passes that training and sampling need.
 
-Dimension suffixes: M tokens of a batch, F image features, H hidden width, V vocabulary.
+Dimension suffixes: M tokens of a batch, F features of percepts, X axes of
+positions, H hidden width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -18,35 +19,24 @@ from gnomon.media.frames import Video
 from gnomon.models.attention import KERNELS, Kernel, attend_within
 from gnomon.models.batch import Batch, make_batch
 from gnomon.models.decoder import Attend, run_layers
-from gnomon.models.encode import Encoded, Encoder, Picture
+from gnomon.models.encode import Encoded, Encoder
+from gnomon.models.family import Family, family_of
 from gnomon.models.features import FeatureCache, stands_still
+from gnomon.models.percepts import Percept
 
-PARTS = {
-    "vision": "model.visual.",
-    "connector": "model.visual.merger.",
-    "language": "model.language_model.",
-    "embeddings": "model.language_model.embed_tokens.",
-    "head": "lm_head.",
-}
-"""Parts of a Qwen2.5-VL that a recipe can freeze, as prefixes of parameter names. The connector
-belongs to vision, the embeddings to language; a tied head is the embeddings under another name."""
-FREEZABLE: dict[str, tuple[str, ...]] = {
-    **{name: (prefix,) for name, prefix in PARTS.items()},
-    "tower": ("model.visual.patch_embed.", "model.visual.blocks."),
-}
-"""What a recipe can freeze: the `PARTS`, and vision without its connector."""
 _VIDEO = "gnomon_video"
 """Name of `Policy.video` in the model's configuration."""
 
 
 @dataclass
 class Policy:
-    """A loaded Qwen2.5-VL model, possibly with adapters, and its processor.
+    """A loaded model of one of the `gnomon.models.family.FAMILIES`, and its processor.
 
-    ``model`` is what is trained and saved; ``core`` is the `Qwen2_5_VLForConditionalGeneration` in
-    it. ``mixed_precision`` runs the forward passes in bfloat16 and keeps the weights in float32;
-    ``recompute`` keeps no activations inside layers (see `checkpoint_activations`). ``encoded`` are
-    the features of images, which are kept while no weight of the vision tower is trained.
+    ``model`` is what is trained and saved; ``core`` is the model of transformers in it, which
+    ``model`` may wrap in adapters. ``mixed_precision`` runs the forward passes in bfloat16 and
+    keeps the weights in float32; ``recompute`` keeps no activations inside layers (see
+    `checkpoint_activations`). ``encoded`` are the features of pictures and sounds, which are kept
+    while no weight of the tower is trained.
     """
 
     model: Any
@@ -78,15 +68,19 @@ class Policy:
         """An encoder of what this model reads, see `Encoder`."""
         return Encoder(self.processor, max_tokens=max_tokens, root=root, video=self.video)
 
-    @property
-    def image_token_id(self) -> int:
-        """Token id of the placeholder of one image feature."""
-        return int(self.core.config.image_token_id)
+    def family(self) -> Family:
+        """What its kind of model has of its own."""
+        return family_of(self.core.config)
 
     @property
-    def merge_size(self) -> int:
-        """Patches along one side of an image feature."""
-        return int(self.core.config.vision_config.spatial_merge_size)
+    def tower(self) -> nn.ModuleList:
+        """The modules that make features of percepts, the connector included."""
+        return nn.ModuleList(getattr(self.core.model, name) for name in self.family.tower)
+
+    @property
+    def placeholder_id(self) -> int:
+        """Token id of the placeholder of one feature."""
+        return int(getattr(self.core.config, self.family.placeholder))
 
     @functools.cached_property
     def end_token_ids(self) -> tuple[int, ...]:
@@ -97,8 +91,8 @@ class Policy:
     def forbidden_token_ids(self) -> tuple[int, ...]:
         """Tokens that no response may hold.
 
-        They are those that only a prompt may hold (image, video, and turn markers other than the
-        end), and the rows that pad the embedding matrix past the tokenizer's last token.
+        They are those that only a prompt may hold (media, and turn markers other than the end), and
+        the rows that pad the embedding matrix past the tokenizer's last token.
         """
         tokenizer = self.processor.tokenizer
         special = set(tokenizer.all_special_ids) - set(self.end_token_ids)
@@ -107,38 +101,35 @@ class Policy:
 
     def batch(self, rows: Sequence[Encoded]) -> Batch:
         """`make_batch` with this model's constants, on its device."""
-        made = make_batch(rows, merge_size=self.merge_size, image_token_id=self.image_token_id)
-        return made.to(self.device)
+        return make_batch(rows, placeholder_id=self.placeholder_id).to(self.device)
 
-    def features(self, pictures: Sequence[Picture]) -> Tensor:
-        """Image features [F, H] of ``pictures``, one vision forward for all of them.
+    def features(self, percepts: Sequence[Percept]) -> Tensor:
+        """Features [F, H] of ``percepts``, one forward pass of the tower for all of them.
 
-        While the whole tower is frozen, its connector included, each picture is encoded once for
+        While the whole tower is frozen, its connector included, each percept is encoded once for
         all rollouts, micro-batches and epochs. A frozen tower under a trained connector is run
         again, because what is kept is what comes out of the connector.
         """
-        if stands_still(self.core.model.visual):
-            return self.encoded.of(pictures, self.core.model.visual, self._encode)
+        tower = self.tower
+        if stands_still(tower):
+            return self.encoded.of(percepts, tower, self._encode)
         self.encoded.forget()
-        return self._encode(pictures)
+        return self._encode(percepts)
 
-    def _encode(self, pictures: Sequence[Picture]) -> Tensor:
-        patches = torch.cat([picture.patches_PD for picture in pictures]).to(self.device)
-        grids = torch.tensor([picture.grid for picture in pictures], device=self.device)
+    def _encode(self, percepts: Sequence[Percept]) -> Tensor:
         with self.precision():
-            output = self.core.model.get_image_features(patches, grids)
-        return torch.cat(tuple(getattr(output, "pooler_output", output)))
+            return self.family.encode(self.core, percepts, self.device)
 
     def embed(self, batch: Batch, features_FH: Tensor | None = None) -> Tensor:
-        """Input embeddings [M, H] with image features in their places.
+        """Input embeddings [M, H] with features in their places.
 
-        ``features_FH`` may be given when they are known; otherwise each picture is encoded once.
+        ``features_FH`` may be given when they are known; otherwise each percept is encoded once.
         """
         embeds_MH = self.core.get_input_embeddings()(batch.token_ids)
-        if not batch.pictures:
+        if not batch.percepts:
             return embeds_MH  # type: ignore[no-any-return]
         if features_FH is None:
-            features_FH = self.features(batch.pictures)
+            features_FH = self.features(batch.percepts)
         embeds_MH = embeds_MH.clone()
         embeds_MH[batch.placeholders] = features_FH[batch.features_index].to(embeds_MH.dtype)
         return embeds_MH  # type: ignore[no-any-return]
@@ -148,11 +139,11 @@ class Policy:
         attend = attend_within(batch, self.kernel)
         return self.forward(self.embed(batch, features_FH), batch.positions, attend)
 
-    def forward(self, embeds_MH: Tensor, positions_3M: Tensor, attend: Attend) -> Tensor:
+    def forward(self, embeds_MH: Tensor, positions_XM: Tensor, attend: Attend) -> Tensor:
         """Last hidden states [M, H] of the language model, where ``attend`` says who sees whom."""
         decoder = self.core.model.language_model
         with self.precision():
-            return run_layers(decoder, embeds_MH, positions_3M, attend, recompute=self.recompute)
+            return run_layers(decoder, embeds_MH, positions_XM, attend, recompute=self.recompute)
 
     @property
     def kernel(self) -> Kernel:
@@ -169,24 +160,39 @@ class Policy:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.mixed_precision)
 
     def freeze(self, parts: Sequence[str]) -> None:
-        """Stop training what is named in `FREEZABLE`; all else that was trainable stays so."""
-        prefixes = tuple(prefix for name in parts for prefix in FREEZABLE[name])
+        """Stop training what the family names so; all else that was trainable stays so.
+
+        Raises ValueError, with the names that there are, for a part that this model has not.
+        """
+        known = self.family.freezable
+        for name in parts:
+            if name not in known:
+                raise ValueError(f"this model has no part {name!r} to freeze: {', '.join(known)}")
+        self._stop(tuple(prefix for name in parts for prefix in known[name]))
+
+    def fix(self) -> None:
+        """Stop training what its kind of model never trains, which loading forgets."""
+        self._stop(self.family.fixed)
+
+    def _stop(self, prefixes: tuple[str, ...]) -> None:
         # With duplicates, because a tied head is listed under the name of the embeddings alone.
         for name, parameter in self.core.named_parameters(remove_duplicate=False):
             if name.startswith(prefixes):
                 parameter.requires_grad_(False)
 
-    def share_vision(self, other: Policy) -> bool:
-        """Use ``other``'s vision tower, and what it has encoded, where both are frozen and equal.
+    def share_tower(self, other: Policy) -> bool:
+        """Use ``other``'s tower, and what it has encoded, where both are frozen and equal.
 
         So a reference model encodes nothing that the policy has encoded, and holds no second tower.
         Returns whether it does.
         """
-        mine, theirs = self.core.model.visual, other.core.model.visual
+        mine, theirs = self.tower, other.tower
         same = self.mixed_precision == other.mixed_precision
         if not (same and stands_still(mine) and stands_still(theirs) and _equal(mine, theirs)):
             return False
-        self.core.model.visual, self.encoded = theirs, other.encoded
+        for name in self.family.tower:
+            setattr(self.core.model, name, getattr(other.core.model, name))
+        self.encoded = other.encoded
         return True
 
     def checkpoint_activations(self) -> None:

@@ -26,7 +26,7 @@ from gnomon.models.policy import Policy
 
 MAX_BYTES = 2**30
 Key = tuple[tuple[int, ...], tuple[str, ...]]
-"""Token ids and picture keys."""
+"""Token ids and percept keys."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Kept:
 
 @dataclass
 class PrefixCache:
-    """What rows held when they ended, by their tokens and pictures, at most ``max_bytes`` of it.
+    """What rows held when they ended, by their tokens and percepts, at most ``max_bytes`` of it.
 
     Valid for one version of the weights: `forget` after an update. The rows used least recently
     make room. Whoever continues a row that is not there any more pays for forwarding it again, and
@@ -91,18 +91,18 @@ class PrefixCache:
 
 def _key(runs: Sequence[Encoded], written: Sequence[int]) -> Key:
     ids = [token for run in runs for token in run.token_ids.tolist()]
-    return (*ids, *written), tuple(picture.key for run in runs for picture in run.pictures)
+    return (*ids, *written), tuple(percept.key for run in runs for percept in run.percepts)
 
 
 def _rest(runs: Sequence[Encoded], start: int) -> Encoded:
-    """The tokens of ``runs`` from place ``start`` of the first one on, which holds no image."""
+    """The tokens of ``runs`` from place ``start`` of the first one on, which holds no percept."""
     ids, train = (
         torch.cat([getattr(run, name) for run in runs]) for name in ("token_ids", "train")
     )
     positions = torch.cat([run.positions for run in runs], dim=1)
-    pictures = tuple(picture for run in runs for picture in run.pictures)
+    percepts = tuple(percept for run in runs for percept in run.percepts)
     return Encoded(
-        ids[start:], train[start:], positions[:, start:], pictures, runs[-1].next_position
+        ids[start:], train[start:], positions[:, start:], percepts, runs[-1].next_position
     )
 
 

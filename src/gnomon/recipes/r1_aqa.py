@@ -1,14 +1,18 @@
 """R1-AQA: audio questions, answered directly, with a plain answer reward.
 
-arXiv 2503.11197, and the released code xiaomi-research/r1-aqa. The model hears, which none of the
-supported ones does: the dry run says so, and the sound is left out of the records. "video" becomes
-"audio" in the questions beforehand; the gold option's text stands in a column ``option``.
+arXiv 2503.11197, and the released code xiaomi-research/r1-aqa. The options are printed as texts,
+and one of them is the answer. Several channels become their mean, where the release takes the
+first.
 """
 
 from __future__ import annotations
 
-from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code
-from gnomon.recipes.rewarded import data, kl, layout, rl, variant
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours
+from gnomon.recipes.rewarded import in_world, kl, layout, rl, variant
+
+DATA = "data/r1-aqa"
+TASKS = ["what", "loudest", "longest", "rhythm"]
+"""Tasks of the world of sound whose options are listed."""
 
 
 def r1_aqa(scale: Scale) -> Recipe:
@@ -17,20 +21,27 @@ def r1_aqa(scale: Scale) -> Recipe:
         scale,
         "r1-aqa",
         "Audio questions with a plain answer reward (arXiv 2503.11197).",
-        rl(
-            rewards=(
-                Reward(part=Use("option-text"), weight=code(1.0)),
-                Reward(part=Use("format-match", format="answer-only"), weight=code(1.0)),
-            ),
-            advantage=Use("grpo", bias=code("unbiased"), epsilon=code(1e-4)),
-            aggregate=Use("seq-mean-token-mean"),
-            regularisers=kl(code(0.04)),
-        ),
-        world="a world of sounds",
-        full={
+        {
             **layout(scale, Use("answer-only")),
-            **data({"problem": "question_text", "answer": "option", "options": "multi_choice"}),
             **rl(
+                rewards=(
+                    Reward(part=Use("option-text"), weight=code(1.0)),
+                    Reward(part=Use("format-match", format="answer-only"), weight=code(1.0)),
+                ),
+                advantage=Use("grpo", bias=code("unbiased"), epsilon=code(1e-4)),
+                aggregate=Use("seq-mean-token-mean"),
+                regularisers=kl(code(0.04)),
+            ),
+        },
+        micro={
+            **in_world("sound", TASKS, (1, 4), options="texts"),
+            **rl(sampling=Sampling(max_new_tokens=ours(24))),
+            "model.path": "gnomon-micro-audio",
+        },
+        full={
+            **rl(
+                data__layout="avqa",
+                data__answer_kind="text",
                 sampling=Sampling(max_new_tokens=code(256), temperature=code(1.0)),
                 rollouts=code(8),
                 prompts=code(2),
@@ -39,5 +50,11 @@ def r1_aqa(scale: Scale) -> Recipe:
                 optimizer__learning_rate__value=code(1e-6),
             ),
             "model.path": "Qwen/Qwen2-Audio-7B-Instruct",
+            "model.image_pixels": None,
+            "evaluation.benchmarks": (
+                Use(
+                    "records", path=f"{DATA}/evaluation.parquet", layout="avqa", answer_kind="text"
+                ),
+            ),
         },
     )

@@ -102,9 +102,14 @@ def world(**settings: Any) -> dict[str, Any]:
     return {f"stages.{s}.data.{key}": value for s in stages for key, value in settings.items()}
 
 
-def in_world(world: str, tasks: list[str], difficulty: tuple[int, int]) -> dict[str, Any]:
-    """Changes that train and evaluate the micro scale on tasks of a world of its own."""
-    asked = {"world": world, "tasks": tasks, "difficulty": ours(difficulty)}
+def in_world(
+    world: str, tasks: list[str], difficulty: tuple[int, int], **settings: Any
+) -> dict[str, Any]:
+    """Changes that train and evaluate the micro scale on tasks of a world of its own.
+
+    ``settings`` are further ones of its source and of its benchmark.
+    """
+    asked = {"world": world, "tasks": tasks, "difficulty": ours(difficulty), **settings}
     return {
         "stages.cold-start.data": Use("world", **asked),
         "stages.rl.data": Use("world", **asked),

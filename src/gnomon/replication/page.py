@@ -28,7 +28,7 @@ STORED = "replications"
 """Folder of stored results, from the root of the repository."""
 PICTURES = "images/replications"
 NOT_RUN = "not run yet"
-BASES = ("grpo", "rewarded", "gnomon-micro-base")
+BASES = ("grpo", "rewarded", "gnomon-micro-base", "gnomon-micro-audio")
 """Recipes that others are variants of, and so without a claim of their own."""
 INTRODUCTION = """# Replications
 

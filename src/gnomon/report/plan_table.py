@@ -75,18 +75,17 @@ def _heading(plan: Plan) -> Text:
     ways += ["gradient checkpointing"] if settings.gradient_checkpointing else []
     return Text(
         f"Dry run of {plan.recipe} at {plan.scale} scale: {plan.model}, {', '.join(ways)}\n"
-        f"Images of {plan.pixels.least:,} to {plan.pixels.most:,} pixels, "
-        f"{plan.pixels.factor} x {plan.pixels.factor} pixels a token",
+        f"{plan.media.told}",
         style="bold",
     )
 
 
 def _parameters(plan: Plan) -> Table:
-    table = _table("Parameters", "vision", "connector", "language", "embeddings", "head", "total")
+    table = _table("Parameters", "tower", "connector", "language", "embeddings", "head", "total")
     counts = plan.parameters
     head = "tied" if plan.shape.tied else f"{counts.head:,}"
     table.add_row(
-        f"{counts.vision:,}", f"{counts.connector:,}", f"{counts.language:,}",
+        f"{counts.tower:,}", f"{counts.connector:,}", f"{counts.language:,}",
         f"{counts.embeddings:,}", head, f"{counts.total:,}",
     )  # fmt: skip
     return table
@@ -189,7 +188,7 @@ _STAGE_ROWS: dict[str, Callable[[StagePlan], str]] = {
     "updates": lambda stage: f"{stage.steps * stage.updates:,}",
     "trained parameters": lambda stage: amount(stage.trained),
     "prompt tokens": lambda stage: _two(stage.expected.prompt, stage.longest.prompt),
-    "of which image": lambda stage: _two(stage.expected.image, stage.longest.image),
+    "of which media": lambda stage: _two(stage.expected.media, stage.longest.media),
     "response tokens": lambda stage: _two(stage.expected.response, stage.longest.response),
     "tokens trained": lambda stage: _two(stage.work.trained, stage.most_work.trained),
     "tokens sampled": lambda stage: _two(stage.work.sampled, stage.most_work.sampled),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gnomon.models.encode import Picture
+from gnomon.models.percepts import Picture
 from gnomon.parts import register
 from gnomon.records import Sample
 
@@ -145,7 +146,7 @@ def hide_pixels(pixels: NDArray[np.uint8], hidden: Tensor, patch: int = PATCH) -
     return pixels * shown.reshape(shown.shape + (1,) * (pixels.ndim - 2)).astype(pixels.dtype)
 
 
-def hide_patches(picture: Picture, hidden: Tensor, black_D: Tensor, merge_size: int) -> Picture:
+def hide_patches(picture: Picture, hidden: Tensor, black_D: Tensor) -> Picture:
     """A processed image with hidden patches black, under an identity of its own.
 
     ``hidden`` is [rows, columns] of the picture's grid; ``black_D`` is a black patch as the
@@ -153,13 +154,13 @@ def hide_patches(picture: Picture, hidden: Tensor, black_D: Tensor, merge_size: 
     whose sides are whole patches.
     """
     rows, columns = hidden.shape
-    m = merge_size
+    m = picture.merge_size
     # The processor lists patches block by block of m x m.
     order = hidden.reshape(rows // m, m, columns // m, m).permute(0, 2, 1, 3).reshape(-1)
     chosen_P = order.repeat(picture.grid[0])[:, None]
     patches_PD = torch.where(chosen_P, black_D.to(picture.patches_PD.dtype), picture.patches_PD)
     digest = hashlib.sha256(order.numpy().tobytes()).hexdigest()[:16]
-    return Picture(f"{picture.key}/{digest}", patches_PD, picture.grid)
+    return replace(picture, key=f"{picture.key}/{digest}", patches_PD=patches_PD)
 
 
 def black_patch(image_processor: Any) -> Tensor:

@@ -359,7 +359,7 @@ def _frozen(context: StageContext) -> Policy:
     reference.mixed_precision = context.policy.mixed_precision
     reference.core.requires_grad_(False)
     reference.model.eval()
-    reference.share_vision(context.policy)
+    reference.share_tower(context.policy)
     return reference
 
 

@@ -12,6 +12,7 @@ import torch
 from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
 from gnomon.models.encode import Encoded
+from gnomon.models.percepts import Percept, Picture
 from gnomon.models.policy import Policy
 from gnomon.parts import BoundPart
 from gnomon.records import Media, Sample
@@ -29,15 +30,21 @@ def corrupted(
     """Each prompt with its images corrupted: one draw for each image, in the order of the prompts.
 
     The rollouts of a group share their prompt, so that they share the corrupted image too. A prompt
-    without an image stays as it is.
+    without an image stays as it is. Raises ValueError for a model that takes no images.
     """
+    if policy.family.medium != "image":
+        raise ValueError(
+            f"corruptions hide patches of images, and this model takes {policy.family.medium}: "
+            "leave corruption out"
+        )
     black_D = black_patch(policy.processor.image_processor)
     wants_size = "size" in corruption.part.inputs
     made: list[Encoded] = []
     for sample, prompt in zip(samples, prompts, strict=True):
-        pictures = []
+        percepts: list[Percept] = []
         shown = expand_videos(sample, policy.video, root=root)
-        for medium, picture in zip(shown.media, prompt.pictures, strict=True):
+        for medium, picture in zip(shown.media, prompt.percepts, strict=True):
+            assert isinstance(picture, Picture)
             known: dict[str, Any] = {
                 "grid": picture.grid[1:],
                 "size": _size(medium, root) if wants_size else None,
@@ -45,8 +52,8 @@ def corrupted(
                 "generator": generator,
             }
             hidden_RC = corruption.supply(known)
-            pictures.append(hide_patches(picture, hidden_RC, black_D, policy.merge_size))
-        made.append(replace(prompt, pictures=tuple(pictures)))
+            percepts.append(hide_patches(picture, hidden_RC, black_D))
+        made.append(replace(prompt, percepts=tuple(percepts)))
     return made
 
 

@@ -23,7 +23,7 @@ import torch
 
 from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
-from gnomon.models.encode import Encoded, feature_count
+from gnomon.models.encode import Encoded
 from gnomon.models.load import save_policy
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import Ended, SamplingSettings
@@ -160,8 +160,16 @@ def logprobs_mode(settings: SamplingSettings) -> str:
 def request(
     policy: Policy, sample: Sample, prompt: Encoded, root: Path | None = None
 ) -> dict[str, Any]:
-    """A prompt as vLLM takes it: ids with one placeholder for each image, and the images."""
-    ids = unexpanded(prompt, policy.image_token_id, policy.merge_size)
+    """A prompt as vLLM takes it: ids with one placeholder for each image, and the images.
+
+    Raises `BackendError` for a model that takes other media than images.
+    """
+    if policy.family.medium != "image":
+        raise BackendError(
+            f"vLLM is given images here, and this model takes {policy.family.medium}: leave the "
+            "backend out, so that the package's own sampler writes"
+        )
+    ids = unexpanded(prompt, policy.placeholder_id)
     made: dict[str, Any] = {"prompt_token_ids": ids}
     shown = expand_videos(sample, policy.video, root=root)
     if shown.media:
@@ -170,19 +178,18 @@ def request(
     return made
 
 
-def unexpanded(prompt: Encoded, image_token_id: int, merge_size: int) -> list[int]:
-    """The prompt's token ids with one placeholder for each image, as its processor expands it."""
-    pictures = [picture for run in prompt.chain() for picture in run.pictures]
-    counts = iter([feature_count(picture.grid, merge_size) for picture in pictures])
+def unexpanded(prompt: Encoded, placeholder_id: int) -> list[int]:
+    """The prompt's token ids with one placeholder for each percept, as its processor expands it."""
+    counts = iter([percept.features for run in prompt.chain() for percept in run.percepts])
     ids: list[int] = []
     left = 0
     for token in [token for run in prompt.chain() for token in run.token_ids.tolist()]:
-        if token == image_token_id and left == 0:
+        if token == placeholder_id and left == 0:
             left = next(counts)
             ids.append(token)
-        elif token != image_token_id:
+        elif token != placeholder_id:
             ids.append(token)
-        left -= token == image_token_id
+        left -= token == placeholder_id
     return ids
 
 

@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import torch
+
 from gnomon.data.fixtures import fixture_for
+from gnomon.media.audio import RATE, open_audio
 from gnomon.media.frames import expand_videos
 from gnomon.media.image import open_image
+from gnomon.models.percepts import Sound
 from gnomon.parts import find
 from gnomon.recipe import Recipe, Sft, Stage, Use, build
 from gnomon.records import BadRecord, Media, Sample
@@ -49,6 +53,53 @@ class Pixels:
         """Image tokens of the largest picture."""
         return self.most // self.factor**2
 
+    def tokens_of(self, medium: Media, root: Path | None) -> int:
+        """Tokens of an image; raises `BadRecord` for one that cannot be used."""
+        return self.tokens(*open_image(medium, root=root).size)
+
+    @property
+    def told(self) -> str:
+        """The budget in words."""
+        return (
+            f"Images of {self.least:,} to {self.most:,} pixels, "
+            f"{self.factor} x {self.factor} pixels a token"
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """What a model hears of a sound: ``seconds`` of it at most, in frames ``hop`` samples apart.
+
+    A token stands for four frames (arXiv 2407.10759).
+    """
+
+    seconds: float
+    hop: int = 160
+
+    @property
+    def most_tokens(self) -> int:
+        """Tokens of the longest sound."""
+        return int(self.seconds * RATE) // self.hop // 4
+
+    def tokens_of(self, medium: Media, root: Path | None) -> int:
+        """Tokens of a sound; raises `BadRecord` for one that cannot be used or is too long."""
+        count = len(open_audio(medium, root=root))
+        if count > self.seconds * RATE:
+            raise BadRecord(
+                f"the sound lasts {count / RATE:.1f} s and the model hears {self.seconds:g} s; "
+                "cut it"
+            )
+        return Sound("", torch.zeros(0), -(-count // self.hop)).features
+
+    @property
+    def told(self) -> str:
+        """The budget in words."""
+        return f"Sounds of at most {self.seconds:g} s, {RATE / self.hop / 4:g} tokens a second"
+
+
+Budget = Pixels | Window
+"""What a model takes of a picture or a sound."""
+
 
 @dataclass(frozen=True)
 class DataCheck:
@@ -56,7 +107,7 @@ class DataCheck:
 
     ``expected`` is the file that the recipe names (None: the data are made, not read); ``fixture``
     says that a shipped ten-row file stood in for it. ``columns`` pairs our names with those of the
-    file. ``lengths`` are the means; ``images`` the most images in a record, frames of
+    file. ``lengths`` are the means; ``media`` the most images or sounds in a record, frames of
     videos among them.
     """
 
@@ -67,7 +118,7 @@ class DataCheck:
     mapped: int
     columns: tuple[tuple[str, str], ...]
     lengths: Lengths
-    images: int
+    media: int
     problems: tuple[str, ...] = ()
 
 
@@ -76,11 +127,11 @@ class _Seen:
     """What was found so far."""
 
     lengths: list[Lengths] = field(default_factory=list)
-    images: int = 0
+    media: int = 0
     problems: list[str] = field(default_factory=list)
 
 
-def check_data(recipe: Recipe, stage: Stage, pixels: Pixels) -> DataCheck:
+def check_data(recipe: Recipe, stage: Stage, budget: Budget) -> DataCheck:
     """Map the columns of a stage's data on its first ten records, or on the fixture when the file
     is missing.
 
@@ -95,7 +146,7 @@ def check_data(recipe: Recipe, stage: Stage, pixels: Pixels) -> DataCheck:
         return DataCheck(
             use.part, expected, fixture, 0, 0, (), Lengths(0, 0, 0), 0, (_say(stage, error),)
         )
-    seen = _look(recipe, stage, source, pixels)
+    seen = _look(recipe, stage, source, budget)
     return DataCheck(
         part=use.part,
         expected=expected,
@@ -104,7 +155,7 @@ def check_data(recipe: Recipe, stage: Stage, pixels: Pixels) -> DataCheck:
         mapped=len(seen.lengths),
         columns=_mapping(source),
         lengths=_mean(seen.lengths),
-        images=seen.images,
+        media=seen.media,
         problems=tuple(seen.problems),
     )
 
@@ -122,28 +173,28 @@ def _stand_in(recipe: Recipe, stage: Stage) -> tuple[Use, Path | None, bool]:
     return changed, expected, True
 
 
-def _look(recipe: Recipe, stage: Stage, source: Any, pixels: Pixels) -> _Seen:
+def _look(recipe: Recipe, stage: Stage, source: Any, budget: Budget) -> _Seen:
     style = build("format", stage.format)()
     seen = _Seen()
     for index in range(min(ROWS, len(source))):
         try:
             sample = expand_videos(source[index], recipe.model.video, root=recipe.data_root)
-            lengths = _measure(recipe, stage, sample, style, pixels)
+            lengths = _measure(recipe, stage, sample, style, budget)
         except (BadRecord, ValueError) as error:
             seen.problems.append(_say(stage, error))
             continue
         seen.lengths.append(lengths)
-        seen.images = max(seen.images, len(sample.media))
+        seen.media = max(seen.media, len(sample.media))
         seen.problems += [_say(stage, problem) for problem in _misfits(stage, sample, lengths)]
     return seen
 
 
-def _measure(recipe: Recipe, stage: Stage, sample: Sample, style: Any, pixels: Pixels) -> Lengths:
-    image = sum(_image_tokens(medium, recipe.data_root, pixels) for medium in sample.media)
+def _measure(recipe: Recipe, stage: Stage, sample: Sample, style: Any, budget: Budget) -> Lengths:
+    media = sum(budget.tokens_of(medium, recipe.data_root) for medium in sample.media)
     given = [style.instruction] if style.instruction else []
     given += [message.text for message in sample.messages if message.role != "assistant"]
     written = _written(stage, sample, style)
-    return Lengths(_tokens(given), float(image), _tokens(written))
+    return Lengths(_tokens(given), float(media), _tokens(written))
 
 
 def _written(stage: Stage, sample: Sample, style: Any) -> list[str]:
@@ -158,10 +209,6 @@ def _written(stage: Stage, sample: Sample, style: Any) -> list[str]:
             f"record {sample.id} has no assistant turn and no {error} to make one of; supervised "
             "training needs worked examples: a 'messages' column"
         ) from None
-
-
-def _image_tokens(medium: Media, root: Path | None, pixels: Pixels) -> int:
-    return pixels.tokens(*open_image(medium, root=root).size)
 
 
 def _tokens(texts: Sequence[str]) -> float:
@@ -195,7 +242,7 @@ def _mean(lengths: Sequence[Lengths]) -> Lengths:
     count = len(lengths) or 1
     return Lengths(
         sum(item.text for item in lengths) / count,
-        sum(item.image for item in lengths) / count,
+        sum(item.media for item in lengths) / count,
         sum(item.response for item in lengths) / count,
     )
 

@@ -14,23 +14,23 @@ from gnomon.scale.shape import Parameters, Shape, Trained
 
 @dataclass(frozen=True)
 class Lengths:
-    """Tokens of one sample: ``text`` and ``image`` of what is given, ``response`` of what is to be
+    """Tokens of one sample: ``text`` and ``media`` of what is given, ``response`` of what is to be
     written.
     """
 
     text: float
-    image: float
+    media: float
     response: float
 
     @property
     def prompt(self) -> float:
         """Tokens before the response."""
-        return self.text + self.image
+        return self.text + self.media
 
     @property
     def total(self) -> float:
         """All tokens."""
-        return self.text + self.image + self.response
+        return self.text + self.media + self.response
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def stage_work(
     trained.
     """
     rows = amount.samples * (amount.rollouts or 1)
-    forward_row = forward_flops(shape, parameters, lengths.text + lengths.response, lengths.image)
-    prompt = forward_flops(shape, parameters, lengths.text, lengths.image)
+    forward_row = forward_flops(shape, parameters, lengths.text + lengths.response, lengths.media)
+    prompt = forward_flops(shape, parameters, lengths.text, lengths.media)
     answer = forward_flops(shape, parameters, lengths.response, 0)
     backward = _backward_flops(shape, parameters, trained, lengths)
     sampling = amount.samples * prompt + rows * answer if amount.rollouts else 0.0
@@ -91,10 +91,10 @@ def stage_work(
     )
 
 
-def forward_flops(shape: Shape, parameters: Parameters, text: float, image: float) -> float:
-    """2N of the language model for every token, 2N of the vision tower for every patch."""
-    return 2 * (language_parameters(shape, parameters) * (text + image)) + 2 * _vision(
-        shape, parameters, image
+def forward_flops(shape: Shape, parameters: Parameters, text: float, media: float) -> float:
+    """2N of the language model for every token, 2N of the tower for each of its places."""
+    return 2 * (language_parameters(shape, parameters) * (text + media)) + 2 * _tower(
+        shape, parameters, media
     )
 
 
@@ -103,9 +103,8 @@ def language_parameters(shape: Shape, parameters: Parameters) -> int:
     return parameters.language + shape.vocabulary * shape.hidden
 
 
-def _vision(shape: Shape, parameters: Parameters, image: float) -> float:
-    patches = image * shape.merge_size**2
-    return parameters.vision * patches + parameters.connector * image
+def _tower(shape: Shape, parameters: Parameters, media: float) -> float:
+    return parameters.tower * media * shape.places + parameters.connector * media
 
 
 def _backward_flops(
@@ -114,5 +113,5 @@ def _backward_flops(
     """2N for the gradients of the inputs, 2N for those of the weights where these are trained."""
     full = not trained.adapters and trained.language
     language = (4 if full else 2) * language_parameters(shape, parameters) * lengths.total
-    vision = 4 * _vision(shape, parameters, lengths.image) if trained.vision else 0.0
-    return language + vision
+    tower = 4 * _tower(shape, parameters, lengths.media) if trained.tower else 0.0
+    return language + tower

@@ -16,12 +16,13 @@ that of the keys, i the MLP's, a the number of heads:
 and 2k numbers for each place that a run of tokens looks at: its own tokens, and once more for every
 row those of the prompt that it continues. The mask of rows that continue a prompt is kept once.
 
-Per patch of a vision layer of width w, MLP width i, a heads:
+Per place of a tower's layer of width w, MLP width i, a heads:
 
-- float32: 44w + 16i + 4a + 8 bytes;
-- bfloat16: 28w + 8i + 4a + 8 bytes.
+- images (RMSNorm, gated MLP): float32 44w + 16i + 4a + 8 bytes; bfloat16 28w + 8i + 4a + 8 bytes;
+- sounds (LayerNorm, plain MLP): float32 36w + 8i + 4a + 16 bytes; bfloat16 26w + 4i + 4a + 16
+  bytes.
 
-With gradient checkpointing a layer keeps its input alone, 4h bytes a token (vision: 4w or 2w), and
+With gradient checkpointing a layer keeps its input alone, 4h bytes a token (tower: 4w or 2w), and
 one layer at a time is recomputed whole. These formulas equal what torch saves to within a few per
 cent, which tests measure on a small model.
 """
@@ -49,6 +50,10 @@ MARGIN = 0.08
 SAVED_PER_ENTROPY = 2
 """Further copies when the entropy is differentiated: probabilities and their product with the logs.
 """
+KEPT = {True: (44, 28, 4, 8), False: (36, 26, 2, 16)}
+"""Of a tower's layer, gated or not: bytes for each of its width in float32 and in bfloat16, numbers
+for each of the MLP's width, bytes beside these.
+"""
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,9 @@ class Load:
     """The largest work that one GPU holds at a time.
 
     A micro-batch of the update has ``rows`` rows of ``tokens`` tokens; with ``shared`` tokens in
-    their prompts, which ``members`` rows each continue. ``patches`` are the image patches in all of
-    it, ``scored`` its trained tokens. ``decoding`` responses are written at a time to ``prompts``
-    prompts of ``prompt`` tokens, each up to ``response`` tokens long.
+    their prompts, which ``members`` rows each continue. ``patches`` are the places of the tower in
+    all of it, ``scored`` its trained tokens. ``decoding`` responses are written at a time to
+    ``prompts`` prompts of ``prompt`` tokens, each up to ``response`` tokens long.
     """
 
     rows: int
@@ -256,7 +261,7 @@ def saved_bytes(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int
         layers = FLOAT32 * shape.hidden * shape.layers * load.held
     else:
         layers = language_layer_bytes(shape, load, setup) * shape.layers
-    return outer + layers + _mask(load, setup) + _vision_saved(shape, load, setup, trained)
+    return outer + layers + _mask(load, setup) + _tower_saved(shape, load, setup, trained)
 
 
 def language_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
@@ -270,22 +275,23 @@ def language_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
     return load.held * per_token + 2 * width * key_width * load.keys
 
 
-def vision_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
-    """What autograd keeps of one vision layer for all patches of a micro-batch."""
+def tower_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
+    """What autograd keeps of one layer of the tower for all its places in a micro-batch."""
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
-    norms = (28 if setup.bfloat16 else 44) * shape.vision_hidden
-    mlp = 4 * width * shape.vision_intermediate
-    return load.patches * (norms + mlp + 4 * shape.vision_heads + 8)
+    exact, rough, wide, sums = KEPT[shape.gated]
+    norms = (rough if setup.bfloat16 else exact) * shape.tower_hidden
+    mlp = wide * width * shape.tower_intermediate
+    return load.patches * (norms + mlp + 4 * shape.tower_heads + sums)
 
 
-def _vision_saved(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
-    if not trained.vision:
+def _tower_saved(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
+    if not trained.tower:
         return 0
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
-    connector = (4 + 4 * width) * shape.vision_hidden * load.patches
+    connector = (4 + 4 * width) * shape.tower_hidden * load.patches
     if setup.checkpointing:
-        return connector + width * shape.vision_hidden * shape.vision_layers * load.patches
-    return connector + vision_layer_bytes(shape, load, setup) * shape.vision_layers
+        return connector + width * shape.tower_hidden * shape.tower_layers * load.patches
+    return connector + tower_layer_bytes(shape, load, setup) * shape.tower_layers
 
 
 def _working(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
@@ -295,8 +301,8 @@ def _working(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int:
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
     gradients = 2 * width * shape.intermediate * load.held
     language = language_layer_bytes(shape, load, setup) + gradients
-    vision = vision_layer_bytes(shape, load, setup) if trained.vision else 0
-    return max(language, vision)
+    tower = tower_layer_bytes(shape, load, setup) if trained.tower else 0
+    return max(language, tower)
 
 
 def _mask(load: Load, setup: Setup) -> int:

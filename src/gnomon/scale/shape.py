@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from gnomon.models.family import Family, family_of
 from gnomon.models.load import ModelError, check_model, model_folder, quiet_transformers
-from gnomon.models.policy import PARTS, Policy
+from gnomon.models.policy import Policy
 from gnomon.recipe import Freezable, Lora
 
 LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
@@ -22,7 +23,11 @@ LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 @dataclass(frozen=True)
 class Shape:
-    """Widths and depths of a Qwen2.5-VL; ``query`` and ``key_value`` are all heads side by side."""
+    """Widths and depths of a model; ``query`` and ``key_value`` are all heads side by side.
+
+    Behind a token of a picture or sound are ``places`` of the tower, whose MLPs are ``gated`` or
+    not.
+    """
 
     layers: int
     hidden: int
@@ -33,17 +38,12 @@ class Shape:
     vocabulary: int
     context: int
     tied: bool
-    vision_layers: int
-    vision_hidden: int
-    vision_heads: int
-    vision_intermediate: int
-    patch_size: int
-    merge_size: int
-
-    @property
-    def pixels_per_token(self) -> int:
-        """Pixels behind one image token: a square of merged patches, 28 x 28 for Qwen2.5-VL."""
-        return (self.patch_size * self.merge_size) ** 2
+    tower_layers: int
+    tower_hidden: int
+    tower_heads: int
+    tower_intermediate: int
+    gated: bool
+    places: int
 
     @property
     def layer(self) -> int:
@@ -56,7 +56,7 @@ class Shape:
 class Parameters:
     """Parameters of the parts that a recipe can freeze; tied weights count once, as embeddings."""
 
-    vision: int
+    tower: int
     connector: int
     language: int
     embeddings: int
@@ -65,7 +65,7 @@ class Parameters:
     @property
     def total(self) -> int:
         """All parameters."""
-        return self.vision + self.connector + self.language + self.embeddings + self.head
+        return self.tower + self.connector + self.language + self.embeddings + self.head
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Trained:
     parameters: int
     tensors: int
     adapters: int
-    vision: bool
+    tower: bool
     language: bool
 
 
@@ -85,7 +85,7 @@ def model_config(path: str) -> Any:
     Nothing is downloaded. Raises `ModelError` for a folder that is no supported model and for a hub
     id whose configuration is not shipped, with what to do.
     """
-    from transformers import Qwen2_5_VLConfig
+    from transformers import CONFIG_MAPPING
 
     check_model(path)
     folder = Path(model_folder(path))
@@ -93,8 +93,9 @@ def model_config(path: str) -> Any:
         text = (folder / "config.json").read_text(encoding="utf-8")
     else:
         text = _shipped(path)
+    content = json.loads(text)
     with quiet_transformers():
-        return Qwen2_5_VLConfig.from_dict(json.loads(text))
+        return CONFIG_MAPPING[content["model_type"]].from_dict(content)
 
 
 def shipped_models() -> tuple[str, ...]:
@@ -105,15 +106,16 @@ def shipped_models() -> tuple[str, ...]:
 
 def build_on_meta(config: Any) -> Any:
     """The model of ``config`` with parameters that have shapes and no storage."""
-    from transformers import Qwen2_5_VLForConditionalGeneration
+    import transformers
 
+    architecture = getattr(transformers, family_of(config).architecture)
     with torch.device("meta"), quiet_transformers():
-        return Qwen2_5_VLForConditionalGeneration(config)
+        return architecture(config)
 
 
 def shape_of(config: Any) -> Shape:
-    """The sizes of a Qwen2.5-VL configuration that memory and compute depend on."""
-    text, vision = config.text_config, config.vision_config
+    """The sizes of a configuration that memory and compute depend on."""
+    text = config.text_config
     head = text.hidden_size // text.num_attention_heads
     return Shape(
         layers=text.num_hidden_layers,
@@ -124,34 +126,62 @@ def shape_of(config: Any) -> Shape:
         intermediate=text.intermediate_size,
         vocabulary=text.vocab_size,
         context=text.max_position_embeddings,
-        tied=bool(config.tie_word_embeddings),
-        vision_layers=vision.depth,
-        vision_hidden=vision.hidden_size,
-        vision_heads=vision.num_heads,
-        vision_intermediate=vision.intermediate_size,
-        patch_size=vision.patch_size,
-        merge_size=vision.spatial_merge_size,
+        tied=bool(getattr(config, "tie_word_embeddings", False)),
+        **TOWERS[config.model_type](config),
     )
 
 
+def _seeing(config: Any) -> dict[str, Any]:
+    vision = config.vision_config
+    return {
+        "tower_layers": vision.depth,
+        "tower_hidden": vision.hidden_size,
+        "tower_heads": vision.num_heads,
+        "tower_intermediate": vision.intermediate_size,
+        "gated": True,
+        "places": vision.spatial_merge_size**2,
+    }
+
+
+def _hearing(config: Any) -> dict[str, Any]:
+    audio = config.audio_config
+    return {
+        "tower_layers": audio.encoder_layers,
+        "tower_hidden": audio.d_model,
+        "tower_heads": audio.encoder_attention_heads,
+        "tower_intermediate": audio.encoder_ffn_dim,
+        "gated": False,
+        "places": 2,
+    }
+
+
+TOWERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "qwen2_5_vl": _seeing,
+    "qwen2_audio": _hearing,
+}
+"""The tower's part of a `Shape`, by the ``model_type`` of a configuration."""
+
+
 def count_parameters(model: nn.Module) -> Parameters:
-    """Parameters by part; a part that lies in another (connector in vision) is taken out of it."""
-    counts = dict.fromkeys(PARTS, 0)
+    """Parameters by part; what lies in another part (embeddings in language) is taken out of it."""
+    family = family_of(model.config)
+    counts = dict.fromkeys(family.parts, 0)
     for name, parameter in model.named_parameters():
-        counts[part_of(name)] += parameter.numel()
+        counts[part_of(name, family)] += parameter.numel()
     return Parameters(**counts)
 
 
-def part_of(name: str) -> str:
-    """The narrowest part that holds a parameter.
+def part_of(name: str, family: Family) -> str:
+    """The narrowest part of a model of ``family`` that holds a parameter.
 
-    >>> part_of("model.visual.merger.mlp.0.weight")
+    >>> from gnomon.models.family import FAMILIES
+    >>> part_of("model.visual.merger.mlp.0.weight", FAMILIES["qwen2_5_vl"])
     'connector'
     """
-    fitting = [part for part, prefix in PARTS.items() if name.startswith(prefix)]
+    fitting = [part for part, prefixes in family.parts.items() if name.startswith(prefixes)]
     if not fitting:
         raise ModelError(f"parameter {name!r} belongs to no part that Gnomon knows")
-    return max(fitting, key=lambda part: len(PARTS[part]))
+    return fitting[-1]
 
 
 def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | None) -> Trained:
@@ -170,8 +200,8 @@ def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | No
         parameters=sum(parameter.numel() for parameter in trained.values()),
         tensors=len(trained),
         adapters=_adapter_count(trained),
-        vision=_touches(trained, ".visual."),
-        language=_touches(trained, ".language_model.layers."),
+        tower=_touches(trained, family_of(config).tower),
+        language=_touches(trained, ("language_model.layers",)),
     )
 
 
@@ -195,8 +225,8 @@ def _adapter_count(trained: Mapping[str, nn.Parameter]) -> int:
     return sum(value.numel() for name, value in trained.items() if ".lora_" in name)
 
 
-def _touches(trained: Iterable[str], place: str) -> bool:
-    return any(place in name for name in trained)
+def _touches(trained: Iterable[str], places: Sequence[str]) -> bool:
+    return any(f".{place}." in name for name in trained for place in places)
 
 
 def _configurations() -> Any:

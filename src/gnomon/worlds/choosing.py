@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -22,3 +23,27 @@ def optional(rng: np.random.Generator, right: str, wrong: Sequence[str]) -> Answ
 def listed(options: Mapping[str, str]) -> str:
     """Options as lines of a question."""
     return "".join(f"\n{letter}. {text}" for letter, text in options.items())
+
+
+def printed(texts: Iterable[str]) -> str:
+    """Options without letters as the end of a question."""
+    return f" One of: {'; '.join(texts)}."
+
+
+def in_words(text: str, answer: Answer, thought: str = "") -> tuple[str, Answer, str]:
+    """A question by letter as one whose options are texts, and the right text is its answer.
+
+    So R1-AQA asks (arXiv 2503.11197): the texts are printed, and one of them is to be given. A
+    question without letters stays as it is. A thought loses the letter at its end.
+
+    >>> pets = {"A": "a cat", "B": "a dog"}
+    >>> asked = in_words("Which?\\nA. a cat\\nB. a dog", Answer("choice", "B", pets))
+    >>> asked[0], asked[1].value
+    ('Which? One of: a cat; a dog.', 'a dog')
+    """
+    letters = listed(answer.options)
+    if not letters or letters not in text:
+        return text, answer, thought
+    text = text.replace(letters, printed(answer.options.values()))
+    right = Answer(answer.kind, answer.options[answer.value])
+    return text, right, re.sub(rf"[,:] {re.escape(str(answer.value))}\.$", ".", thought)

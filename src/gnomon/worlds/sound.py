@@ -35,6 +35,9 @@ SHORT, LONG = 0.1, 0.3
 SEMITONE = 2 ** (1 / 12)
 STEADY: tuple[Timbre, ...] = ("beep", "buzz")
 
+Asked = tuple[str, Answer, str]
+"""A question, its answer, and a worked thought."""
+
 
 def show(score: Score) -> tuple[Media, ...]:
     """The score as one sound."""
@@ -95,9 +98,14 @@ def count(rng: np.random.Generator, level: int) -> Posed:
     sorts += [pick(rng, ("buzz", "hiss")) for _ in range(others)]
     notes = [_note(rng, sort) for sort in shuffled(rng, sorts)]
     score = in_turn(rng, notes)
+    return posed(score, *ask_count(notes), beeps + others)
+
+
+def ask_count(notes: Sequence[Note]) -> Asked:
+    """How many of the sounds are beeps."""
+    beeps = sum(note.timbre == "beep" for note in notes)
     thought = f"{_numbered([n.timbre for n in notes])} beep total {beeps}."
-    question = "How many steady beeps are heard?"
-    return posed(score, question, Answer("count", beeps), thought, beeps + others)
+    return "How many steady beeps are heard?", Answer("count", beeps), thought
 
 
 def _heard_count(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -107,13 +115,19 @@ def _heard_count(question: Posed, heard: tuple[Heard, ...]) -> bool:
 def what(rng: np.random.Generator, level: int) -> Posed:
     """What the sound at a place among 1 to 5 is, by letter."""
     sorts = shuffled(rng, TIMBRES)[:level]
-    score = in_turn(rng, [_note(rng, sort) for sort in sorts])
+    notes = [_note(rng, sort) for sort in sorts]
+    score = in_turn(rng, notes)
     place = between(rng, 0, level - 1)
-    right = NAMES[sorts[place]]
+    return posed(score, *ask_what(rng, notes, place), level, target=PLACES[place])
+
+
+def ask_what(rng: np.random.Generator, notes: Sequence[Note], place: int) -> Asked:
+    """What the sound at a place is, by letter."""
+    right = NAMES[notes[place].timbre]
     answer = optional(rng, right, shuffled(rng, [n for n in NAMES.values() if n != right]))
     question = f"What is the {PLACES[place]} sound?{listed(answer.options)}"
-    thought = f"{_numbered(sorts)} {PLACES[place]}: {right}, {answer.value}."
-    return posed(score, question, answer, thought, level, target=PLACES[place])
+    told = _numbered([note.timbre for note in notes])
+    return question, answer, f"{told} {PLACES[place]}: {right}, {answer.value}."
 
 
 def _heard_what(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -145,13 +159,16 @@ def higher(rng: np.random.Generator, level: int) -> Posed:
     interval = (12, 7, 4, 3, 2)[level - 1]
     low = between(rng, 0, 20)
     steps = shuffled(rng, [low, low + interval])
-    score = in_turn(rng, [_note(rng, "beep", step) for step in steps])
-    right = PLACES[int(steps[1] > steps[0])]
-    hertz = [round(note.pitch) for note in score.notes]
-    sign = ">" if hertz[0] > hertz[1] else "<"
-    thought = f"first {hertz[0]} Hz, second {hertz[1]} Hz. {hertz[0]} {sign} {hertz[1]}."
+    notes = [_note(rng, "beep", step) for step in steps]
+    return posed(in_turn(rng, notes), *ask_higher(notes), 12 / interval, target="higher")
+
+
+def ask_higher(beeps: Sequence[Note]) -> Asked:
+    """Which of two beeps is higher."""
+    one, two = (round(beep.pitch) for beep in beeps)
+    thought = f"first {one} Hz, second {two} Hz. {one} {'>' if one > two else '<'} {two}."
     question = "Which of the two beeps is higher, the first or the second?"
-    return posed(score, question, Answer("choice", right), thought, 12 / interval, target="higher")
+    return question, Answer("choice", PLACES[int(two > one)]), thought
 
 
 def _heard_higher(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -198,11 +215,17 @@ def loudest(rng: np.random.Generator, level: int) -> Posed:
         replace(_note(rng, sort), level=QUIET if n == place else QUIET + gap + between(rng, 0, 2))
         for n in range(number)
     ]
-    answer = _placed(rng, number, place)
-    question = f"Which sound is the loudest?{listed(answer.options)}"
+    asked = ask_loudest(rng, notes)
+    return posed(in_turn(rng, notes), *asked, number * 12 / gap, target="loud")
+
+
+def ask_loudest(rng: np.random.Generator, notes: Sequence[Note]) -> Asked:
+    """Which of the sounds is the loudest, by letter."""
+    place = min(range(len(notes)), key=lambda place: notes[place].level)
+    answer = _placed(rng, len(notes), place)
     told = _numbered([f"{-note.level:g} dB" for note in notes])
     thought = f"{told} loudest: {PLACES[place]}, {answer.value}."
-    return posed(in_turn(rng, notes), question, answer, thought, number * 12 / gap, target="loud")
+    return f"Which sound is the loudest?{listed(answer.options)}", answer, thought
 
 
 def _heard_loudest(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -217,11 +240,17 @@ def longest(rng: np.random.Generator, level: int) -> Posed:
     notes = [_note(rng, sort) for _ in range(number)]
     others = max(note.length for n, note in enumerate(notes) if n != place)
     notes[place] = replace(notes[place], length=round(others * ratio, 2))
-    answer = _placed(rng, number, place)
-    question = f"Which sound lasts the longest?{listed(answer.options)}"
+    asked = ask_longest(rng, notes)
+    return posed(in_turn(rng, notes), *asked, number * 2 / ratio, target="long")
+
+
+def ask_longest(rng: np.random.Generator, notes: Sequence[Note]) -> Asked:
+    """Which of the sounds lasts longest, by letter."""
+    place = max(range(len(notes)), key=lambda place: notes[place].length)
+    answer = _placed(rng, len(notes), place)
     told = _numbered([f"{note.length:g} s" for note in notes])
     thought = f"{told} longest: {PLACES[place]}, {answer.value}."
-    return posed(in_turn(rng, notes), question, answer, thought, number * 2 / ratio, target="long")
+    return f"Which sound lasts the longest?{listed(answer.options)}", answer, thought
 
 
 def _heard_longest(question: Posed, heard: tuple[Heard, ...]) -> bool:

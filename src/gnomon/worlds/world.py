@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from importlib import import_module
 from types import ModuleType
@@ -17,9 +17,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from gnomon.grading.grade import reference_text
 from gnomon.parts import PartError, nearest, register
 from gnomon.records import Answer, Media, Sample
 from gnomon.worlds.asking import Steps
+from gnomon.worlds.choosing import in_words
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import REDRAWS, between, split_of
 from gnomon.worlds.source import Answers, SampleSource, Turns, source_of, turns_of
@@ -163,15 +165,17 @@ def world_source(
     difficulty: tuple[int, int] = (1, 5),
     answers: Answers = "none",
     format: str = "think-boxed",
+    options: Literal["letters", "texts"] = "letters",
     size: int = 1_000_000,
     seed: int = 0,
 ) -> SampleSource:
     """Questions of a ``world``, its ``tasks`` in turn (all when None) (ours).
 
-    Difficulty is drawn evenly from the range, both ends included. ``direct`` adds the answer as an
-    assistant message, ``worked`` the thought and the answer as the named ``format`` renders them;
-    ``demonstrated`` puts that response beside the question, as ``demonstration`` in ``meta``.
-    ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
+    Difficulty is drawn evenly from the range, both ends included. ``options`` asks for the letter
+    of a listed option, or for its text, as R1-AQA does (arXiv 2503.11197). ``direct`` adds the
+    answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
+    renders them; ``demonstrated`` puts that response beside the question, as ``demonstration`` in
+    ``meta``. ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
     ``answer_text``. Further ``meta``: ``difficulty``, ``steps``, ``world`` and the facts of the
     question.
 
@@ -187,36 +191,52 @@ def world_source(
     chosen = tuple(
         world_task(world, task) for task in tasks or tasks_of(world) or absent_tasks(world)
     )
-    draw = partial(_sample, world, chosen, split, difficulty, seed, turns_of(answers, format))
+    draw = partial(
+        _sample, _Asked(world, split, difficulty, options, seed), chosen, turns_of(answers, format)
+    )
     return source_of(size, draw, answers, format)
 
 
-def _sample(
-    world: str,
-    tasks: tuple[WorldTask, ...],
-    split: Split,
-    difficulty: tuple[int, int],
-    seed: int,
-    turns: Turns,
-    index: int,
-) -> Sample:
+@dataclass(frozen=True)
+class _Asked:
+    """How the questions of a source are drawn."""
+
+    world: str
+    split: Split
+    difficulty: tuple[int, int]
+    options: Literal["letters", "texts"]
+    seed: int
+
+
+def _sample(asked: _Asked, tasks: tuple[WorldTask, ...], turns: Turns, index: int) -> Sample:
     task = tasks[index % len(tasks)]
-    salt = zlib.crc32(f"{world}/{task.name}".encode())
-    rng = np.random.default_rng([seed, index, salt, int(split == "test")])
-    level = between(rng, *difficulty)
-    posed = draw_posed(task, rng, level, split)
+    salt = zlib.crc32(f"{asked.world}/{task.name}".encode())
+    rng = np.random.default_rng([asked.seed, index, salt, int(asked.split == "test")])
+    level = between(rng, *asked.difficulty)
+    posed = draw_posed(task, rng, level, asked.split)
+    if asked.options == "texts":
+        posed = _in_words(posed)
     return Sample(
-        id=f"{world}/{split}/{task.name}/{seed}-{index}",
+        id=f"{asked.world}/{asked.split}/{task.name}/{asked.seed}-{index}",
         messages=turns(posed.text, posed),
         media=posed.show(),
         answer=posed.answer,
         task=task.name,
         meta={
             **posed.facts,
-            "world": world,
+            "world": asked.world,
             "difficulty": level,
             "thought": posed.thought,
             "answer_text": posed.answer_text,
             "steps": task.steps,
         },
+    )
+
+
+def _in_words(posed: Posed) -> Posed:
+    text, answer, thought = in_words(posed.text, posed.answer, posed.thought)
+    if answer is posed.answer:
+        return posed
+    return replace(
+        posed, text=text, answer=answer, answer_text=reference_text(answer), thought=thought
     )
