@@ -66,9 +66,8 @@ def sdpa(q_RATD: Tensor, k_RKUD: Tensor, v_RKUD: Tensor, bias_R1TU: Tensor | Non
     """
     if q_RATD.dtype == torch.bfloat16 and q_RATD.device.type == "cpu":
         with torch.autocast("cpu", enabled=False):
-            wide = (x.float() for x in (q_RATD, k_RKUD, v_RKUD))
-            bias = bias_R1TU if bias_R1TU is None else bias_R1TU.float()
-            return sdpa(*wide, bias).to(q_RATD.dtype)
+            bias = None if bias_R1TU is None else bias_R1TU.float()
+            return sdpa(q_RATD.float(), k_RKUD.float(), v_RKUD.float(), bias).to(q_RATD.dtype)
     if bias_R1TU is not None and q_RATD.is_cuda:
         # With a mask and fewer key heads the fused kernels of CUDA are left for a slow one.
         k_RKUD, v_RKUD = (_repeated(x, q_RATD) for x in (k_RKUD, v_RKUD))
