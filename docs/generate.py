@@ -95,6 +95,7 @@ NOTES = {
     "src/gnomon/data/fixtures": "stand-ins for the data of published recipes, in the real format",
     "src/gnomon/models/configs": "configurations of real models, for dry runs without a network",
     "src/gnomon/models/gnomon-micro": "the bundled base model, an ordinary Hugging Face folder",
+    "src/gnomon/models/gnomon-micro-audio": "the bundled model that hears, an ordinary Hugging Face folder",
     "src/gnomon/py.typed": "tells type checkers that the package is typed",
     "src/gnomon/replication/experiments": "what is tested, declared beforehand: one file a system",
     "src/gnomon/report/page.css": "how the report looks",
