@@ -68,6 +68,7 @@ class Policy:
         """An encoder of what this model reads, see `Encoder`."""
         return Encoder(self.processor, max_tokens=max_tokens, root=root, video=self.video)
 
+    @property
     def family(self) -> Family:
         """What its kind of model has of its own."""
         return family_of(self.core.config)
