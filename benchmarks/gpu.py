@@ -78,7 +78,7 @@ class Size:
         tower for every patch (arXiv 2001.08361); attention scores are left out."""
         written = setting["prompts"] * setting["rollouts"] * setting["tokens"]
         seen = reply["patches_trained"]
-        tower = self.counts.vision * seen + self.counts.connector * seen / 4
+        tower = self.counts.tower * seen + self.counts.connector * seen / 4
         return 6 * (self.counts.language * reply["trained"] + self.head * written + tower)
 
 

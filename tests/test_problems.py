@@ -211,7 +211,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "wrong choice in a list": (
         {f"{RL}.freeze": ["vison"]},
-        f"{RL}.freeze.0: 'vison': must be 'vision', 'tower', 'connector', 'language', "
+        f"{RL}.freeze.0: 'vison': must be 'vision', 'audio', 'tower', 'connector', 'language', "
         "'embeddings' or 'head'; did you mean 'vision'?",
     ),
     "unknown scale": ({"scale": "big"}, "scale: 'big': must be 'micro' or 'full'"),

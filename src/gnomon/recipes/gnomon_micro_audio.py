@@ -46,7 +46,7 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
 
 def _talk(low: int, high: int, turns: int = 4) -> Use:
     """Conversations about so many sounds; one alone teaches what is heard, several where."""
-    return Use("sound-chat", sounds=(low, high), turns=turns, size=10_000_000)
+    return Use("sound-chat", sounds=[low, high], turns=turns, size=10_000_000)
 
 
 def _asked(tasks: list[str], **settings: Any) -> dict[str, Any]:

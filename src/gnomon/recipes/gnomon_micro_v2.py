@@ -102,7 +102,7 @@ def _tasks(
     world: str, *tasks: str, least: int = 1, most: int = 3, answers: str = "direct"
 ) -> dict[str, Any]:
     """Questions of a world at some difficulties, answered directly or with a thought."""
-    asked = {"world": world, "tasks": list(tasks), "difficulty": (least, most)}
+    asked = {"world": world, "tasks": list(tasks), "difficulty": [least, most]}
     return {"part": "world", **asked, "answers": answers}
 
 
