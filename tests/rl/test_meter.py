@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gnomon.rl.meter import Meter
@@ -70,6 +70,7 @@ def test_later_updates_have_moved_and_do_not_count() -> None:
     assert meter.means()["mismatch"] == 0.0
 
 
+@example([-10.72776985168457] * 3)  # whose mean in float32 is above each
 @given(st.lists(st.floats(-30, 30, width=32), min_size=1, max_size=9))
 def test_the_kl_is_never_negative_and_always_finite(gaps: list[float]) -> None:
     logp = torch.full((1, len(gaps)), -40.0)
@@ -80,7 +81,7 @@ def test_the_kl_is_never_negative_and_always_finite(gaps: list[float]) -> None:
         )
     )
     assert 0 <= found["mismatch_kl"] < math.inf
-    assert 0 <= found["mismatch_mean"] <= found["mismatch"] <= 20
+    assert 0 <= found["mismatch_mean"] <= found["mismatch"] * (1 + 1e-6) <= 20 * (1 + 1e-6)
 
 
 def test_without_own_tokens_nothing_is_measured() -> None:
