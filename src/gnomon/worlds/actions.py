@@ -8,11 +8,14 @@ Actions are those of UI-R1 (arXiv 2503.21620), written as it writes them: ``clic
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
+
+import numpy as np
 
 from gnomon.records import Answer, Media
 from gnomon.worlds.interface import Element, Kind, PixelBox
+from gnomon.worlds.scene import pick
 from gnomon.worlds.world import Posed
 
 Action = dict[str, Any]
@@ -142,3 +145,13 @@ def ask_action(
         f"<image>{asked} {ASKED}", Answer("action", gold), str([action]), shown.key, thought,
         shown.show, facts,
     )  # fmt: skip
+
+
+def ask_one_step(
+    kinds: Mapping[str, Callable[[np.random.Generator, int], Posed]],
+    rng: np.random.Generator,
+    level: int,
+) -> Posed:
+    """The next action of an instruction of one step; half of them are of the first kind, clicks."""
+    first, *others = kinds
+    return kinds[first if rng.random() < 0.5 else pick(rng, others)](rng, level)

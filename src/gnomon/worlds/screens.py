@@ -20,6 +20,7 @@ from gnomon.worlds.actions import (
     WORDS,
     Action,
     ask_action,
+    ask_one_step,
     ask_what,
     ask_where,
     click_on,
@@ -108,12 +109,8 @@ _ONE_STEP = {
     "click": _click, "input_text": _input_text, "open_app": _open_app, "scroll": _scroll,
     "navigate_back": _navigate_back,
 }  # fmt: skip
-
-
-def act(rng: np.random.Generator, level: int) -> Posed:
-    """The next action of an instruction of one step; half of them are clicks."""
-    kind = "click" if rng.random() < 0.5 else pick(rng, list(_ONE_STEP)[1:])
-    return _ONE_STEP[kind](rng, level)
+act = partial(ask_one_step, _ONE_STEP)
+"""The next action of an instruction of one step."""
 
 
 # -- goals ----------------------------------------------------------------------------------------
