@@ -104,7 +104,7 @@ class Counter:
                 self.trained += args[0].shape[:-1].numel()
 
         core.get_input_embeddings().register_forward_pre_hook(begun)
-        core.model.visual.register_forward_pre_hook(encoded)
+        core.model.visual.merger.register_forward_pre_hook(encoded)
         core.model.language_model.norm.register_forward_pre_hook(forwarded)
 
     def restart(self) -> None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from gnomon.models.growth import grow, grown, old_pieces
 from gnomon.models.load import load_policy
+from gnomon.models.percepts import Picture
 from gnomon.models.policy import Policy
+from gnomon.models.tower import see
 from gnomon.parts import find
 
 
@@ -24,6 +26,14 @@ def made() -> tuple[Any, Any]:
     return grown(0, base="gnomon-micro", vocabulary=700, texts=300)
 
 
+def settings_of(policy: Policy) -> dict[str, Any]:
+    """The model as it is."""
+    return {
+        "layers": 4, "key_value_heads": 2, "vision_hidden": 96, "seed": 0,
+        "tokenizer": policy.processor.tokenizer,
+    }  # fmt: skip
+
+
 def ids_of(tokenizer: Any, text: str) -> torch.Tensor:
     return torch.tensor([tokenizer(text, add_special_tokens=False)["input_ids"]])
 
@@ -33,11 +43,39 @@ def test_a_grown_model_computes_what_the_small_one_does(
     old: Policy, layers: int, heads: int
 ) -> None:
     tokenizer = old.processor.tokenizer
-    model = grow(old.core, layers=layers, key_value_heads=heads, tokenizer=tokenizer)
+    model = grow(
+        old.core,
+        layers=layers,
+        key_value_heads=heads,
+        vision_hidden=96,
+        tokenizer=tokenizer,
+        seed=0,
+    )
     model.get_input_embeddings().load_state_dict(old.core.get_input_embeddings().state_dict())
     ids = ids_of(tokenizer, "Where is the red circle? It is at b3.")
     with torch.no_grad():
         torch.testing.assert_close(model(input_ids=ids).logits, old.core(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("width", [96, 128, 192])
+def test_a_wider_tower_sees_what_the_narrow_one_does(old: Policy, width: int) -> None:
+    model = grow(old.core, **settings_of(old) | {"vision_hidden": width})
+    pictures = [
+        Picture(str(grid), torch.randn(grid[1] * grid[2], 1176), grid)
+        for grid in ((1, 8, 8), (1, 10, 12))
+    ]
+    with torch.no_grad():
+        one = see(old.core.model.visual, pictures, old.device)
+        other = see(model.model.visual, pictures, old.device)
+    torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)
+
+
+def test_new_channels_of_a_tower_learn_from_the_first_update_on(made: tuple[Any, Any]) -> None:
+    tower = made[0].model.visual
+    picture = Picture("one", torch.randn(64, 1176), (1, 8, 8))
+    see(tower, [picture], torch.device("cpu")).square().mean().backward()
+    new = tower.patch_embed.proj.weight[96:]
+    assert new.eq(0).all() and tower.patch_embed.proj.weight.grad[96:].ne(0).any(dim=1).all()
 
 
 def test_text_that_is_cut_as_before_gives_the_same_logits(
@@ -69,7 +107,7 @@ def test_a_grown_model_goes_on_learning_in_its_new_layers(made: tuple[Any, Any])
 
 
 def test_the_same_settings_give_the_same_weights(made: tuple[Any, Any]) -> None:
-    again, _ = grown(1, base="gnomon-micro", vocabulary=700, texts=300)
+    again, _ = grown(0, base="gnomon-micro", vocabulary=700, texts=300)
     assert all(
         value.equal(made[0].state_dict()[name]) for name, value in again.state_dict().items()
     )
@@ -91,11 +129,12 @@ def test_a_new_token_begins_as_old_ones_that_write_the_same(
 
 
 def test_growth_that_would_shrink_or_split_heads_is_refused(old: Policy) -> None:
-    tokenizer = old.processor.tokenizer
     with pytest.raises(ValueError, match="layers=3: the model has 4; use more"):
-        grow(old.core, layers=3, key_value_heads=2, tokenizer=tokenizer)
+        grow(old.core, **settings_of(old) | {"layers": 3})
     with pytest.raises(ValueError, match="key_value_heads=4: use a multiple of 2"):
-        grow(old.core, layers=4, key_value_heads=4, tokenizer=tokenizer)
+        grow(old.core, **settings_of(old) | {"key_value_heads": 4})
+    with pytest.raises(ValueError, match="vision_hidden=64: the tower is 96 wide; use no less"):
+        grow(old.core, **settings_of(old) | {"vision_hidden": 64})
 
 
 def test_growth_is_an_architecture_by_name() -> None:

@@ -113,7 +113,7 @@ def test_a_batch_has_the_logits_of_the_padded_one_of_transformers(
         theirs = without_padding(policy.core(**batch).logits, batch)
         ours = by_sequence(policy, prompts)
     for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one, other, atol=2e-5, rtol=1e-5)
+        torch.testing.assert_close(one, other, atol=5e-5, rtol=1e-5)
         assert other.std() > 0.5
 
 
@@ -148,7 +148,7 @@ def test_rows_with_sounds_and_without_score_as_each_alone(
         together = by_sequence(tiny_hearing, prompts)
         for prompt, logits in zip(prompts, together, strict=True):
             [alone] = by_sequence(tiny_hearing, [prompt])
-            torch.testing.assert_close(logits, alone, atol=2e-5, rtol=1e-5)
+            torch.testing.assert_close(logits, alone, atol=5e-5, rtol=1e-5)
 
 
 def test_the_order_of_two_sounds_matters(tiny_hearing: Policy, prompts: list[Encoded]) -> None:
@@ -373,4 +373,4 @@ def test_an_ordinary_folder_comes_back_through_transformers_alone(
     with torch.no_grad():
         theirs = without_padding(model(**batch).logits, batch)
         ours = by_sequence(tiny_hearing, prompts)
-    torch.testing.assert_close(torch.cat(theirs), torch.cat(ours), atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(torch.cat(theirs), torch.cat(ours), atol=5e-5, rtol=1e-5)

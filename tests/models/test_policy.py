@@ -179,7 +179,7 @@ def test_an_image_that_rows_share_is_encoded_once(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
     rows = [*[examples[0].extend([9], [1])] * 4, examples[2], examples[3]]
-    with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
+    with counted(tiny_policy.core.model.visual.merger) as patches, torch.no_grad():
         tiny_policy.hidden(tiny_policy.batch(rows))
     assert patches == [24 + 32]
 
@@ -187,7 +187,7 @@ def test_an_image_that_rows_share_is_encoded_once(
 def test_text_alone_does_not_call_the_vision_tower(
     tiny_policy: Policy, examples: list[Encoded]
 ) -> None:
-    with counted(tiny_policy.core.model.visual) as patches, torch.no_grad():
+    with counted(tiny_policy.core.model.visual.merger) as patches, torch.no_grad():
         tiny_policy.hidden(tiny_policy.batch([examples[1]]))
     assert patches == []
 
@@ -209,7 +209,7 @@ def test_features_that_are_given_are_used(tiny_policy: Policy, examples: list[En
     batch = tiny_policy.batch(examples)
     with torch.no_grad():
         features = tiny_policy.features(batch.percepts)
-        with counted(tiny_policy.core.model.visual) as patches:
+        with counted(tiny_policy.core.model.visual.merger) as patches:
             given = tiny_policy.hidden(batch, features)
         assert patches == []
         assert given.equal(tiny_policy.hidden(batch))

@@ -113,7 +113,7 @@ def test_images_of_earlier_turns_are_not_encoded_again(
     cache, told = PrefixCache(), asking("Look.", paint("blue", 56, 112))
     rows, _ = turns(tiny_policy, prompts, told, cache)
     seen: list[int] = []
-    hook = tiny_policy.core.model.visual.register_forward_pre_hook(
+    hook = tiny_policy.core.model.visual.merger.register_forward_pre_hook(
         lambda _, args, kwargs: seen.append(len(args[0])), with_kwargs=True
     )
     with torch.no_grad():

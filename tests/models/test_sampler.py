@@ -275,7 +275,7 @@ def test_prompt_and_image_are_encoded_once_per_group(
 ) -> None:
     layer = tiny_policy.core.model.language_model.layers[0].mlp
     asked = [*prompts, prompts[1]]
-    with shapes_seen(tiny_policy.core.model.visual) as patches, shapes_seen(layer) as tokens:
+    with shapes_seen(tiny_policy.core.model.visual.merger) as patches, shapes_seen(layer) as tokens:
         sample(tiny_policy, asked, 4, SamplingSettings(3), seeded())
     assert [shape[0] for shape in patches] == [24 + 32]
     unique = {id(prompt): len(prompt) for prompt in asked}

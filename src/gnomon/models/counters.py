@@ -64,7 +64,7 @@ def counting(policy: Policy) -> Iterator[Counts]:
         counts.tokens += args[0].shape[:-1].numel()
 
     hooks = [
-        getattr(policy.core.model, policy.family.counted).register_forward_pre_hook(encoded),
+        policy.core.model.get_submodule(policy.family.counted).register_forward_pre_hook(encoded),
         # The last norm is run once a pass, whatever is recomputed.
         policy.core.model.language_model.norm.register_forward_pre_hook(forwarded),
     ]

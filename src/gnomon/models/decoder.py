@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from gnomon.models.pointwise import normed, rotate
+
 Attend = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 """``attend(layer, q_MAD, k_MKD, v_MKD)`` gives [M, A, D]; positions are already turned in."""
 
@@ -50,21 +52,14 @@ def _layer(
     layer: Any, number: int, hidden_MH: Tensor, turn: tuple[Tensor, Tensor], attend: Attend
 ) -> Tensor:
     attention = layer.self_attn
-    normed_MH = layer.input_layernorm(hidden_MH)
+    normed_MH = normed(layer.input_layernorm, hidden_MH)
     q, k, v = (
         project(normed_MH).unflatten(-1, (-1, attention.head_dim))
         for project in (attention.q_proj, attention.k_proj, attention.v_proj)
     )
-    # The rotary embedding makes float32 of anything; keys are stored in the type of the values.
-    q, k = (rotate(x, *turn).to(v.dtype) for x in (q, k))
+    q, k = (rotate(x, *turn) for x in (q, k))
     hidden_MH = hidden_MH + attention.o_proj(attend(number, q, k, v).flatten(-2))
-    return hidden_MH + layer.mlp(layer.post_attention_layernorm(hidden_MH))  # type: ignore[no-any-return]
-
-
-def rotate(x_MAD: Tensor, cos_M1D: Tensor, sin_M1D: Tensor) -> Tensor:
-    """Rotary embedding (arXiv 2104.09864) with the two halves of a head as pairs."""
-    one, two = x_MAD.chunk(2, dim=-1)
-    return x_MAD * cos_M1D + torch.cat((-two, one), dim=-1) * sin_M1D
+    return hidden_MH + layer.mlp(normed(layer.post_attention_layernorm, hidden_MH))  # type: ignore[no-any-return]
 
 
 def untouched(module: Any) -> bool:

@@ -29,6 +29,7 @@ from gnomon.models.percepts import (
     read_sound,
     spread_positions,
 )
+from gnomon.models.tower import see
 from gnomon.records import Media, MediaKind
 
 Prefixes = Mapping[str, tuple[str, ...]]
@@ -82,10 +83,7 @@ class Family:
 
 def picture_features(core: Any, pictures: Sequence[Picture], device: torch.device) -> Tensor:
     """Features [F, H] of images by the tower of a Qwen2.5-VL, one forward for all of them."""
-    patches = torch.cat([picture.patches_PD for picture in pictures]).to(device)
-    grids = torch.tensor([picture.grid for picture in pictures], device=device)
-    output = core.model.get_image_features(patches, grids)
-    return torch.cat(tuple(getattr(output, "pooler_output", output)))
+    return see(core.model.visual, pictures, device)
 
 
 def sound_features(core: Any, sounds: Sequence[Sound], device: torch.device) -> Tensor:
@@ -131,7 +129,7 @@ FAMILIES: dict[str, Family] = {
         read=read_picture,
         encode=picture_features,
         tower=("visual",),
-        counted="visual",
+        counted="visual.merger",
         parts={
             "tower": ("model.visual.patch_embed.", "model.visual.blocks."),
             "connector": ("model.visual.merger.",),

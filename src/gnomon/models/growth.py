@@ -1,8 +1,8 @@
 """A larger model that computes what a smaller one does, to go on training from there.
 
 Net2Net (arXiv 1511.05641) and bert2BERT (arXiv 2110.07143), for Qwen2.5-VL: new decoder layers add
-nothing yet, key and value heads are repeated, and new tokens begin as the mean of the old ones that
-they replace.
+nothing yet, key and value heads are repeated, new channels of the vision tower hold nothing yet,
+and new tokens begin as the mean of the old ones that they replace.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ from gnomon.parts import register
 
 SILENT = ("self_attn.o_proj.weight", "mlp.down_proj.weight")
 """What a decoder layer writes into the residual stream with: zero, and it adds nothing."""
+WRITING = ("patch_embed.proj.", ".attn.proj.", ".mlp.down_proj.", "merger.mlp.2.")
+"""What a vision tower writes with: zero where it is new. All else that is new only reads."""
+PARTS = {".attn.qkv.": (3, 1), "merger.mlp.0.weight": (1, 4)}
+"""Equal parts that the rows and columns of a weight consist of: queries, keys and values; the four
+patches of a feature."""
 
 
 @register("architecture")
@@ -30,6 +35,7 @@ def grown(
     texts: int = 12000,
     layers: int = 6,
     key_value_heads: int = 6,
+    vision_hidden: int = 192,
     toward: str | None = None,
     share: float = 0.5,
 ) -> tuple[Any, Any]:
@@ -39,7 +45,8 @@ def grown(
     ``vocabulary`` tokens. Text whose tokens are the same under both tokenizers gives the same
     logits as before. With ``toward``, the folder of a model that was trained from this one, each
     weight goes ``share`` of the way to it, which keeps what training made it forget and much of
-    what it learnt (WiSE-FT, arXiv 2109.01903). ``seed`` changes nothing, because nothing is drawn.
+    what it learnt (WiSE-FT, arXiv 2109.01903). ``seed`` draws what new channels of the vision tower
+    are read with; with the old number of them nothing is drawn.
     Source: ours, after arXiv 1511.05641.
 
     Raises ValueError when there are fewer layers than before, when the heads cannot be repeated
@@ -49,7 +56,14 @@ def grown(
         raise ValueError(f"share={share}: give a share from 0 to 1")
     old = load_policy(base)
     tokenizer = train_tokenizer(worlds_text(texts), vocabulary=vocabulary)
-    model = grow(old.core, layers=layers, key_value_heads=key_value_heads, tokenizer=tokenizer)
+    model = grow(
+        old.core,
+        layers=layers,
+        key_value_heads=key_value_heads,
+        vision_hidden=vision_hidden,
+        tokenizer=tokenizer,
+        seed=seed,
+    )
     pieces = old_pieces(old.processor.tokenizer, tokenizer)
     rows = old.core.get_input_embeddings().weight.detach()
     with torch.no_grad():
@@ -93,12 +107,14 @@ def _merged(tokenizer: Any, name: str) -> list[str]:
     return [token.value for token in tokenizer.backend_tokenizer.model.tokenize(name)]
 
 
-def grow(model: Any, *, layers: int, key_value_heads: int, tokenizer: Any) -> Any:
+def grow(
+    model: Any, *, layers: int, key_value_heads: int, vision_hidden: int, tokenizer: Any, seed: int
+) -> Any:
     """A Qwen2.5-VL of ``layers`` decoder layers that computes what ``model`` does.
 
     New layers follow the old ones evenly and are copies of them that write nothing. Each key and
-    value head is repeated for the query heads that it served. The embeddings of the new
-    ``tokenizer`` are random.
+    value head is repeated for the query heads that it served. The vision tower is ``vision_hidden``
+    wide, see `widen`. The embeddings of the new ``tokenizer`` are random.
     """
     text, vision = model.config.get_text_config(), model.config.vision_config
     if layers < text.num_hidden_layers:
@@ -108,9 +124,13 @@ def grow(model: Any, *, layers: int, key_value_heads: int, tokenizer: Any) -> An
             f"key_value_heads={key_value_heads}: use a multiple of {text.num_key_value_heads} that "
             f"divides the {text.num_attention_heads} query heads"
         )
+    if vision_hidden < vision.hidden_size:
+        raise ValueError(
+            f"vision_hidden={vision_hidden}: the tower is {vision.hidden_size} wide; use no less"
+        )
     made = make_model(
         tokenizer,
-        seed=0,
+        seed=seed,
         text={
             "hidden_size": text.hidden_size,
             "num_hidden_layers": layers,
@@ -118,9 +138,9 @@ def grow(model: Any, *, layers: int, key_value_heads: int, tokenizer: Any) -> An
             "num_key_value_heads": key_value_heads,
             "intermediate_size": text.intermediate_size,
         },
-        vision={"hidden_size": vision.hidden_size, "depth": vision.depth},
+        vision={"hidden_size": vision_hidden, "depth": vision.depth},
     )
-    made.model.visual.load_state_dict(model.model.visual.state_dict())
+    widen(model.model.visual, made.model.visual, torch.Generator().manual_seed(seed))
     old, new = model.model.language_model, made.model.language_model
     new.norm.load_state_dict(old.norm.state_dict())
     repeats = key_value_heads // text.num_key_value_heads
@@ -132,6 +152,46 @@ def grow(model: Any, *, layers: int, key_value_heads: int, tokenizer: Any) -> An
             state |= {name: torch.zeros_like(state[name]) for name in SILENT}
         new.layers[number].load_state_dict(state)
     return made
+
+
+def widen(old: nn.Module, new: nn.Module, generator: torch.Generator) -> None:
+    """Make ``new``, a wider vision tower, compute what ``old`` does.
+
+    New channels of the residual stream hold nothing: what writes into them is zero, so that they
+    begin to hold something with the first update, because what reads them is drawn at random
+    (variance 1 / inputs). Norms divide by the mean over all channels, which empty ones lower:
+    their weights make up for it. New heads and hidden units write nothing yet.
+    """
+    known = old.state_dict()
+    share = (old.get_submodule("merger").ln_q.weight.numel()
+             / new.get_submodule("merger").ln_q.weight.numel())  # fmt: skip
+    with torch.no_grad():
+        for name, target in new.named_parameters():
+            value = known[name]
+            if target.shape == value.shape:
+                target.copy_(value)
+                continue
+            if ".norm" in name or "ln_q" in name:
+                target[: len(value)] = value * share**0.5
+                continue
+            if name.endswith("bias") or any(part in name for part in WRITING):
+                target.zero_()
+            else:
+                spread = (target.numel() / len(target)) ** -0.5
+                target.normal_(0, spread, generator=generator)
+            _corner(target, value, *_parts(name))
+
+
+def _parts(name: str) -> tuple[int, int]:
+    """Into how many equal parts the rows and the columns of a weight fall."""
+    return next((parts for key, parts in PARTS.items() if key in name), (1, 1))
+
+
+def _corner(target: Tensor, value: Tensor, rows: int, columns: int) -> None:
+    """Put ``value`` at the beginning of each part of ``target``."""
+    wide = target.view(rows, len(target) // rows, columns, -1)
+    narrow = value.reshape(rows, len(value) // rows, columns, -1)
+    wide[:, : narrow.shape[1], :, : narrow.shape[3]] = narrow
 
 
 def _layer(layer: nn.Module, repeats: int, heads: int) -> dict[str, Tensor]:

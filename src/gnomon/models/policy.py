@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from gnomon.media.frames import Video
-from gnomon.models.attention import KERNELS, Kernel, attend_within
+from gnomon.models.attention import attend_within
 from gnomon.models.batch import Batch, make_batch
 from gnomon.models.decoder import Attend, run_layers
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.family import Family, family_of
 from gnomon.models.features import FeatureCache, stands_still
+from gnomon.models.kernels import KERNELS, Kernel
 from gnomon.models.percepts import Percept
 
 _VIDEO = "gnomon_video"
