@@ -47,19 +47,26 @@ Turn = tuple[str, Posed]
 
 def pose_about(
     draw: Callable[[np.random.Generator, int], Scene],
-    ask: Callable[[np.random.Generator, Scene], Posed],
+    ask: Callable[[np.random.Generator, Scene], Posed | None],
 ) -> Callable[[np.random.Generator, int], Posed]:
-    """The ``pose`` of a task that asks about a fresh scene."""
+    """The ``pose`` of a task: about the first scene in which there is something to ask.
+
+    It raises ValueError when none turns up.
+    """
     return partial(_pose_about, draw, ask)
 
 
 def _pose_about(
     draw: Callable[[np.random.Generator, int], Scene],
-    ask: Callable[[np.random.Generator, Scene], Posed],
+    ask: Callable[[np.random.Generator, Scene], Posed | None],
     rng: np.random.Generator,
     level: int,
 ) -> Posed:
-    return ask(rng, draw(rng, level))
+    for _ in range(REDRAWS):
+        posed = ask(rng, draw(rng, level))
+        if posed is not None:
+            return posed
+    raise ValueError(f"nothing to ask in {REDRAWS} draws of difficulty {level}: use another one")
 
 
 def talks_of(world: str) -> tuple[Talk[Any], ...]:
