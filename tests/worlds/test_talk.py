@@ -78,7 +78,7 @@ def test_the_media_stand_in_the_first_turn_alone(world):
         assert roles == ["user", "assistant"] * len(sample.meta["tasks"])
 
 
-@every_world
+@pytest.mark.parametrize("world", ["charts", "screens", "motion", "metro", "geometry"])
 def test_a_turn_describes_as_often_as_asked_for(world):
     for describe, least, most in ((0.0, 0, 0), (1.0, 30, 40)):
         talked = samples(world, 40, describe=describe)
@@ -116,6 +116,16 @@ def test_a_screen_is_described_with_each_element_where_it_is():
         told = talk.describe(screen).answer_text
         assert told.count("[") == len(screen.elements)
         assert all(f"{e.named} {list(e.centre)}" in told for e in screen.elements)
+
+
+def test_a_map_is_described_with_each_stop_of_each_line():
+    (talk,) = talks_of("metro")
+    for level in LEVELS:
+        metro = talk.draw(np.random.default_rng(level), level)
+        rows = [row.split(": ") for row in talk.describe(metro).answer_text.rstrip(".").split(". ")]
+        told = {name: tuple(stops.split(", ")) for name, stops in rows}
+        assert list(told) == sorted(metro.lines)
+        assert all(metro.lines[name] in (stops, stops[::-1]) for name, stops in told.items())
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,10 @@ class Talk(Generic[Scene]):
     describe: Callable[[Scene], Posed | None]
 
 
+def undescribed(scene: object) -> None:
+    """What describes a scene of which the media do not show all that could be told."""
+
+
 Turn = tuple[str, Posed]
 """The name of a task, and a question of it."""
 
