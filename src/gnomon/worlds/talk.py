@@ -5,6 +5,7 @@ For pretraining: drawing and encoding a picture costs more than asking about it.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -96,8 +97,8 @@ def world_chat(
     The questions are of ``tasks`` (all that can share a picture when None), with direct answers.
     With chance ``describe`` one turn, at a random place, asks for all that is shown. Difficulty is
     drawn evenly from the range, both ends included. The media stand in the first turn. No question
-    comes twice, so a picture that shows little can have fewer turns. ``meta``: ``world``,
-    ``difficulty``, ``tasks`` of the turns.
+    comes twice, nor one with the same words in another order, so a picture that shows little can
+    have fewer turns. ``meta``: ``world``, ``difficulty``, ``tasks`` of the turns.
 
     Raises `PartError`, a ValueError, for an unknown world or task, a world without such
     conversations, and a bad range or number.
@@ -180,7 +181,7 @@ def conversation(
     turns: int,
     described: bool,
 ) -> list[Turn]:
-    """At most so many questions of the split about one scene, no text twice.
+    """At most so many questions of the split about one scene, none with the words of another.
 
     The first question decides whether a scene is one of the split. Raises ValueError when none of
     the split turns up.
@@ -199,6 +200,14 @@ def _ask(rng: np.random.Generator, talk: Talk[Any], scene: Any, split: Split) ->
     return (name, posed) if posed is not None and split_of(posed.key) == split else None
 
 
+def words(text: str) -> tuple[str, ...]:
+    """The words of a question in the order of the alphabet.
+
+    Options or labels that stand in another order do not make another question.
+    """
+    return tuple(sorted(re.findall(r"\w+", text)))
+
+
 def _turns(
     rng: np.random.Generator,
     talk: Talk[Any],
@@ -212,13 +221,13 @@ def _turns(
     if told is not None and split_of(told.key) != split:
         told = None
     wanted = turns - (told is not None)
-    found = {first[1].text: first}
+    found = {words(first[1].text): first}
     for _ in range(TRIES * turns):
         if len(found) >= wanted:
             break
         turn = _ask(rng, talk, scene, split)
         if turn is not None:
-            found.setdefault(turn[1].text, turn)
+            found.setdefault(words(turn[1].text), turn)
     result = list(found.values())[:wanted]
     if told is not None:
         result.insert(between(rng, 0, len(result)), (DESCRIBE, told))
