@@ -131,6 +131,16 @@ def ask_what(
     )  # fmt: skip
 
 
+def ask_all(shown: Shown) -> Posed:
+    """What is on a screen? Every element in its order, named, and the point in its middle."""
+    text = (
+        "<image>List everything on this screen from top to bottom, each row from the left: its "
+        "kind, its label and a point [x, y] on it."
+    )
+    told = ", ".join(f"{e.named} {list(e.centre)}" for e in shown.elements) + "."
+    return Posed(text, Answer("text", told), told, shown.key, told, shown.show, facts_of(shown))
+
+
 def ask_action(
     shown: Shown, asked: str, action: Action, target: Element | None, thought: str, **more: Any
 ) -> Posed:

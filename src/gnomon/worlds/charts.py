@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from gnomon.media.image import open_image
 from gnomon.records import Answer
 from gnomon.worlds.plots import INKS, TICKS, Chart, Kind, draw_chart, read_chart
 from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
 ITEMS = (3, 4, 5, 6, 8)
@@ -59,6 +61,23 @@ def _months(rng: np.random.Generator, count: int) -> list[str]:
     return [MONTHS[(first + n) % len(MONTHS)] for n in range(count)]
 
 
+def draw_line(rng: np.random.Generator, level: int) -> Chart:
+    """A line that rises at every step, falls at every step, or does neither, each as likely."""
+    shape = pick(rng, SHAPES)
+    chart = draw_plot(rng, level, ("line",))
+    while shape == "neither" and chart.values in _ordered(chart):
+        chart = draw_plot(rng, level, ("line",))
+    if shape == "neither":
+        return chart
+    rows = tuple((number,) for number in _ordered(chart)[SHAPES.index(shape)])
+    return replace(chart, rows=rows)
+
+
+def _ordered(chart: Chart) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The values rising, and falling."""
+    return tuple(sorted(chart.values)), tuple(sorted(chart.values, reverse=True))
+
+
 def draw_table(rng: np.random.Generator, level: int) -> Chart:
     """A table of a difficulty: a row for each label, a column for each of some days."""
     title = pick(rng, list(THEMES))
@@ -80,18 +99,16 @@ def _posed(chart: Chart, asked: str, answer: Answer, thought: str) -> Posed:
     )
 
 
-def value(rng: np.random.Generator, level: int) -> Posed:
+def value(rng: np.random.Generator, chart: Chart) -> Posed:
     """Read one value."""
-    chart = draw_plot(rng, level)
     place = between(rng, 0, len(chart.labels) - 1)
     label, found = chart.labels[place], chart.values[place]
     asked = f"What is the value of {label}?"
     return _posed(chart, asked, Answer("integer", found), f"{label} {found}.")
 
 
-def largest(rng: np.random.Generator, level: int) -> Posed:
+def largest(rng: np.random.Generator, chart: Chart) -> Posed:
     """Which label has the largest value, or the smallest?"""
-    chart = draw_plot(rng, level)
     wanted, best = pick(rng, (("largest", max), ("smallest", min)))
     found = best(chart.values)
     label = chart.labels[chart.values.index(found)]
@@ -100,9 +117,8 @@ def largest(rng: np.random.Generator, level: int) -> Posed:
     return _posed(chart, asked, Answer("text", label), thought)
 
 
-def difference(rng: np.random.Generator, level: int) -> Posed:
+def difference(rng: np.random.Generator, chart: Chart) -> Posed:
     """By how much is one value larger than another?"""
-    chart = draw_plot(rng, level)
     pairs = shuffled(rng, list(zip(chart.values, chart.labels, strict=True)))[:2]
     (less, low), (more, high) = sorted(pairs)
     asked = f"By how much is {high} larger than {low}?"
@@ -110,11 +126,10 @@ def difference(rng: np.random.Generator, level: int) -> Posed:
     return _posed(chart, asked, Answer("integer", more - less), thought)
 
 
-def total(rng: np.random.Generator, level: int) -> Posed:
-    """The sum of two values, of three from difficulty 4 on."""
-    chart = draw_plot(rng, level)
+def total(rng: np.random.Generator, chart: Chart) -> Posed:
+    """The sum of two values, of three where there are as many as from difficulty 4 on."""
     pairs = shuffled(rng, list(zip(chart.labels, chart.values, strict=True)))
-    chosen = pairs[: 3 if level >= 4 else 2]
+    chosen = pairs[: 3 if len(pairs) >= ITEMS[3] else 2]
     found = sum(number for _, number in chosen)
     *first, last = (label for label, _ in chosen)
     asked = f"What is the sum of {', '.join(first)} and {last}?"
@@ -123,9 +138,8 @@ def total(rng: np.random.Generator, level: int) -> Posed:
     return _posed(chart, asked, Answer("integer", found), f"{told} {steps} = {found}.")
 
 
-def count_above(rng: np.random.Generator, level: int) -> Posed:
+def count_above(rng: np.random.Generator, chart: Chart) -> Posed:
     """How many values are above a number that none of them is?"""
-    chart = draw_plot(rng, level)
     spare = [n * chart.step for n in range(1, TICKS + 1) if n * chart.step not in chart.values]
     bound = pick(rng, spare)
     pairs = zip(chart.labels, chart.values, strict=True)
@@ -135,35 +149,39 @@ def count_above(rng: np.random.Generator, level: int) -> Posed:
     return _posed(chart, asked, Answer("count", len(above)), thought)
 
 
-def trend(rng: np.random.Generator, level: int) -> Posed:
-    """Does a line rise at every step, fall at every step, or neither? Each is as likely."""
-    shape = pick(rng, SHAPES)
-    chart = draw_plot(rng, level, ("line",))
-    while shape == "neither" and chart.values in _ordered(chart):
-        chart = draw_plot(rng, level, ("line",))
-    if shape != "neither":
-        rows = tuple((number,) for number in _ordered(chart)[SHAPES.index(shape)])
-        chart = Chart(**{**vars(chart), "rows": rows})
+def trend(rng: np.random.Generator, chart: Chart) -> Posed:
+    """Does a line rise at every step, fall at every step, or neither?"""
+    rising, falling = _ordered(chart)
+    shape = {rising: "rising", falling: "falling"}.get(chart.values, "neither")
     signs = ", ".join(f"{a} {'<' if a < b else '>'} {b}" for a, b in pairwise(chart.values))
     asked = "Is the line rising at every step, falling at every step, or neither?"
     thought = f"{_written(chart)} {signs}: {shape}."
     return _posed(chart, asked, Answer("text", shape), thought)
 
 
-def _ordered(chart: Chart) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The values rising, and falling."""
-    return tuple(sorted(chart.values)), tuple(sorted(chart.values, reverse=True))
-
-
-def lookup(rng: np.random.Generator, level: int) -> Posed:
+def lookup(rng: np.random.Generator, chart: Chart) -> Posed:
     """Read one cell of a table."""
-    chart = draw_table(rng, level)
     row, column = between(rng, 0, len(chart.labels) - 1), between(rng, 0, len(chart.columns) - 1)
     found = chart.rows[row][column]
     asked = f"What is the number of {chart.labels[row]} on {chart.columns[column]}?"
     listed = zip(chart.columns, chart.rows[row], strict=True)
     told = ", ".join(f"{name} {number}" for name, number in listed)
     return _posed(chart, asked, Answer("integer", found), f"{chart.labels[row]}: {told}. {found}.")
+
+
+def describe(chart: Chart) -> Posed:
+    """All labels and numbers in order, a table row by row."""
+    if chart.kind != "table":
+        told = _written(chart)
+        return _posed(
+            chart, "Give every label with its value, in order.", Answer("text", told), told
+        )
+    lines = []
+    for label, row in zip(chart.labels, chart.rows, strict=True):
+        cells = (f"{name} {number}" for name, number in zip(chart.columns, row, strict=True))
+        lines.append(f"{label}: {', '.join(cells)}.")
+    told = " ".join(lines)
+    return _posed(chart, "Give the table row by row.", Answer("text", told), told)
 
 
 # -- confirmation ---------------------------------------------------------------------------------
@@ -192,20 +210,33 @@ def _cell(chart: Chart, asked: str) -> int:
     return int(np.array(chart.rows)[row, column])
 
 
-_SOLVED: dict[str, tuple[Callable[[np.random.Generator, int], Posed],
-                         Callable[[Chart, str], int | str]]] = {
-    "value": (value, lambda chart, asked: _numbers(chart, asked)[0]),
-    "largest": (largest, _extreme),
-    "difference": (difference, lambda chart, asked: -int(np.diff(_numbers(chart, asked))[0])),
-    "sum": (total, lambda chart, asked: sum(_numbers(chart, asked))),
-    "count-above": (
-        count_above,
-        lambda chart, asked: int((np.array(chart.values) > int(asked.split()[-1][:-1])).sum()),
-    ),
-    "trend": (trend, _shape),
-    "lookup": (lookup, _cell),
+_Ask = Callable[[np.random.Generator, Chart], Posed]
+_ABOUT_PLOTS: dict[str, _Ask] = {
+    "value": value, "largest": largest, "difference": difference, "sum": total,
+    "count-above": count_above,
 }  # fmt: skip
-"""Task to what poses it, and what solves it from the chart and the words of the question."""
+TALKS = (
+    Talk(draw_plot, _ABOUT_PLOTS, describe),
+    Talk(draw_line, {"trend": trend, **_ABOUT_PLOTS}, describe),
+    Talk(draw_table, {"lookup": lookup}, describe),
+)
+_POSED: dict[str, Callable[[np.random.Generator, int], Posed]] = {
+    **{name: pose_about(draw_plot, ask) for name, ask in _ABOUT_PLOTS.items()},
+    "trend": pose_about(draw_line, trend),
+    "lookup": pose_about(draw_table, lookup),
+}
+_SOLVED: dict[str, Callable[[Chart, str], int | str]] = {
+    "value": lambda chart, asked: _numbers(chart, asked)[0],
+    "largest": _extreme,
+    "difference": lambda chart, asked: -int(np.diff(_numbers(chart, asked))[0]),
+    "sum": lambda chart, asked: sum(_numbers(chart, asked)),
+    "count-above": lambda chart, asked: int(
+        (np.array(chart.values) > int(asked.split()[-1][:-1])).sum()
+    ),
+    "trend": _shape,
+    "lookup": _cell,
+}
+"""Task to what solves it from the chart and the words of the question."""
 
 
 def confirm(name: str) -> Callable[[Posed], bool]:
@@ -215,7 +246,7 @@ def confirm(name: str) -> Callable[[Posed], bool]:
         chart = read_chart(posed.facts["code"])
         shown = np.asarray(open_image(posed.show()[0]))
         same = np.array_equal(shown, np.asarray(draw_chart(chart)))
-        return same and _SOLVED[name][1](chart, posed.facts["asked"]) == posed.answer.value
+        return same and _SOLVED[name](chart, posed.facts["asked"]) == posed.answer.value
 
     return check
 
@@ -230,5 +261,5 @@ TASKS = tuple(
         name, "single" if name in ("value", "lookup") else "multi", "image", pose, confirm(name),
         effort,
     )
-    for name, (pose, _) in _SOLVED.items()
+    for name, pose in _POSED.items()
 )  # fmt: skip

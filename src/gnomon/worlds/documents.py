@@ -21,6 +21,7 @@ from gnomon.worlds.layers import Box, Layer, moved, overlaps, widened
 from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import CELL, COLOURS, KINDS, between, pick, shuffled
+from gnomon.worlds.talk import Talk, pose_about, undescribed
 from gnomon.worlds.world import Posed, WorldTask
 
 SIDE = 5 * CELL
@@ -164,18 +165,23 @@ _OPENING = (
 )
 
 
+def _draw(rng: np.random.Generator, level: int) -> Layers:
+    return draw_document(rng, LAYERS[level - 1])
+
+
 def _requested(
-    rng: np.random.Generator, level: int
-) -> tuple[Layers, str, list[str], list[str], list[Layers]]:
-    layers = draw_document(rng, LAYERS[level - 1])
-    sentences, labels, states = draw_request(rng, layers, EDITS[level - 1])
+    rng: np.random.Generator, layers: Layers
+) -> tuple[str, list[str], list[str], list[Layers]]:
+    """The text of a request, with as many edits as go with the layers, and what it does."""
+    edits = EDITS[LAYERS.index(len(layers))]
+    sentences, labels, states = draw_request(rng, layers, edits)
     text = _OPENING.format(SIDE, written(layers), " ".join(sentences))
-    return layers, text, sentences, labels, states
+    return text, sentences, labels, states
 
 
-def edit(rng: np.random.Generator, level: int) -> Posed:
+def edit(rng: np.random.Generator, layers: Layers) -> Posed:
     """Write the layers and their boxes after the request."""
-    layers, text, sentences, labels, states = _requested(rng, level)
+    text, sentences, labels, states = _requested(rng, layers)
     steps = []
     for label, state in zip(labels, states, strict=True):
         order = [layer.label for layer in state]
@@ -194,9 +200,9 @@ def _place(layers: Layers, label: str) -> str:
     return f"{number} of {len(layers)}, {list(layer.box)}"
 
 
-def decide(rng: np.random.Generator, level: int) -> Posed:
+def decide(rng: np.random.Generator, layers: Layers) -> Posed:
     """Which layers do the edits of the request act on?"""
-    layers, text, sentences, labels, _ = _requested(rng, level)
+    text, sentences, labels, _ = _requested(rng, layers)
     gold = sorted(set(labels))
     told = zip(labels, sentences, strict=True)
     thought = " ".join(f"{label}: {sentence.split()[0].lower()}." for label, sentence in told)
@@ -208,16 +214,14 @@ def decide(rng: np.random.Generator, level: int) -> Posed:
     )  # fmt: skip
 
 
-def topmost(rng: np.random.Generator, level: int) -> Posed:
+def topmost(rng: np.random.Generator, layers: Layers) -> Posed | None:
     """Which layer is seen at a point that lies in the middle of one?"""
-    while True:
-        layers = draw_document(rng, LAYERS[level - 1])
-        target = pick(rng, [layer for layer in layers if layer.kind != "text"])
-        x, y = _middle(target.box)
-        there = [layer for layer in layers if overlaps(layer.box, (x - 3, y - 3, x + 4, y + 4))]
-        # A word or the rim of a picture at the point would make what is seen unclear.
-        if there[-1] is target and (level == 1 or len(there) > 1):
-            break
+    target = pick(rng, [layer for layer in layers if layer.kind != "text"])
+    x, y = _middle(target.box)
+    there = [layer for layer in layers if overlaps(layer.box, (x - 3, y - 3, x + 4, y + 4))]
+    # A word or the rim of a picture at the point would make what is seen unclear.
+    if there[-1] is not target or (len(layers) > LAYERS[0] and len(there) == 1):
+        return None
     told = ", ".join(shuffled(rng, [layer.label for layer in layers]))
     text = (
         f"<image>A document of {SIDE} x {SIDE} pixels has the layers {told}. Which of them is seen "
@@ -365,8 +369,9 @@ def effort(posed: Posed) -> float:
     return float(len(posed.facts["layers"]) * max(1, len(posed.facts["edits"])))
 
 
+TALKS = (Talk(_draw, {"edit": edit, "decide": decide, "topmost": topmost}, undescribed),)
 TASKS = (
-    WorldTask("edit", "multi", "image", edit, confirm_edit, effort),
-    WorldTask("decide", "multi", "image", decide, confirm_decide, effort),
-    WorldTask("topmost", "single", "image", topmost, confirm_topmost, effort),
+    WorldTask("edit", "multi", "image", pose_about(_draw, edit), confirm_edit, effort),
+    WorldTask("decide", "multi", "image", pose_about(_draw, decide), confirm_decide, effort),
+    WorldTask("topmost", "single", "image", pose_about(_draw, topmost), confirm_topmost, effort),
 )

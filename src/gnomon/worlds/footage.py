@@ -13,7 +13,6 @@ from gnomon.grading.grade import reference_text
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import Steps
 from gnomon.worlds.film import WHATS, Film, What, draw_cast, draw_film, draw_script, film_mp4
-from gnomon.worlds.scene import REDRAWS
 from gnomon.worlds.watching import Watched, watch
 from gnomon.worlds.world import Posed, WorldTask
 
@@ -76,15 +75,9 @@ def draw_events(
     return draw_film(rng, draw_cast(rng, actors), draw_script(rng, actors, events, whats))
 
 
-def draw_until(
-    rng: np.random.Generator, draw: Callable[[], Film], fits: Callable[[Film], bool]
-) -> Film:
-    """The first film that fits; raises ValueError when none turns up."""
-    for _ in range(REDRAWS):
-        film = draw()
-        if fits(film):
-            return film
-    raise ValueError(f"no film that fits in {REDRAWS} draws: use more shapes or fewer events")
+def draw_some(rng: np.random.Generator, level: int) -> Film:
+    """A film of as many shapes and events as a difficulty has."""
+    return draw_events(rng, ACTORS[level - 1], EVENTS[level - 1])
 
 
 def bare(told: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
 import numpy as np
@@ -17,6 +18,7 @@ from gnomon.records import Answer, Media
 from gnomon.worlds.figures import FIGURES, MEASURES, Figure, Point
 from gnomon.worlds.lettering import word_mask
 from gnomon.worlds.scene import CELL, pick
+from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
 SIDE, MARGIN = 5 * CELL, 24
@@ -29,20 +31,59 @@ _ASKS = {
 }
 
 
-def ask(rng: np.random.Generator, level: int, *, task: str) -> Posed:
-    """A question about a figure of a task."""
+@dataclass(frozen=True)
+class Drawing:
+    """A figure as it is drawn: what made it, and its points in pixels."""
+
+    made: str
+    figure: Figure
+    pixels: Mapping[str, Point]
+
+
+def draw_figure(rng: np.random.Generator, level: int, *, task: str) -> Drawing:
+    """A figure of a task."""
     make = pick(rng, FIGURES[task][level - 1])
     figure = make(rng)
-    placed = _placed(rng, figure)
-    kind, letters = figure.asked
+    return Drawing(make.__name__, figure, _placed(rng, figure))
+
+
+def ask(rng: np.random.Generator, drawing: Drawing) -> Posed:
+    """What the figure is for: a measure that follows from those that are given."""
+    figure = drawing.figure
+    return _posed(drawing, figure.asked, figure.answer, figure.rules)
+
+
+def ask_any(rng: np.random.Generator, drawing: Drawing) -> Posed:
+    """The measure that the figure is for, or as likely one that can be read from the picture."""
+    read = list(drawing.figure.printed.items())
+    if rng.random() < 0.5 or not read:
+        return ask(rng, drawing)
+    (kind, letters), value = pick(rng, read)
+    return _posed(drawing, (kind, letters), value, (f"{letters} = {value}.",))
+
+
+def describe(drawing: Drawing) -> Posed:
+    """All numbers of the picture, each with the letters of its line or angle."""
+    printed = drawing.figure.printed.items()
+    told = ", ".join(f"{kind} {letters} {value}" for (kind, letters), value in sorted(printed))
+    plain = _posed(drawing, drawing.figure.asked, drawing.figure.answer, ())
+    text = (
+        "<image>List the numbers in the figure, each with its angle or length, by the alphabet, "
+        "such as: angle ABC 40, length AB 5."
+    )
+    return replace(plain, text=text, answer=Answer("text", told), answer_text=told, thought=told)
+
+
+def _posed(drawing: Drawing, asked: tuple[str, str], value: int, rules: Sequence[str]) -> Posed:
+    figure, (kind, letters) = drawing.figure, asked
     values = " ".join(map(str, (*figure.printed.values(), *figure.also.values())))
     given = [[*what, value] for what, value in (*figure.printed.items(), *figure.also.items())]
     return Posed(
         "<image>" + f"{figure.told} {_ASKS[kind].format(letters)}".strip(),
-        Answer("integer", figure.answer), str(figure.answer), f"{make.__name__} {values}",
-        " ".join(figure.rules), partial(_show, figure, placed),
-        {"points": dict(figure.points), "pixels": placed, "given": given,
-         "asked": [kind, letters], "rules": len(figure.rules)},
+        Answer("integer", value), str(value), f"{drawing.made} {values}",
+        " ".join(rules), partial(_show, figure, drawing.pixels),
+        {"points": dict(figure.points), "pixels": drawing.pixels, "given": given,
+         "asked": [kind, letters], "rules": len(rules)},
     )  # fmt: skip
 
 
@@ -186,6 +227,9 @@ def _rules(posed: Posed) -> float:
     return float(posed.facts["rules"])
 
 
+_DRAWS = {task: partial(draw_figure, task=task) for task in FIGURES}
+TALKS = tuple(Talk(draw, {task: ask_any}, describe) for task, draw in _DRAWS.items())
 TASKS = tuple(
-    WorldTask(task, "multi", "image", partial(ask, task=task), confirm, _rules) for task in FIGURES
+    WorldTask(task, "multi", "image", pose_about(draw, ask), confirm, _rules)
+    for task, draw in _DRAWS.items()
 )

@@ -18,7 +18,8 @@ from gnomon.media.image import open_image
 from gnomon.records import Answer
 from gnomon.worlds.asking import yes_no
 from gnomon.worlds.metro_map import Metro, draw_metro
-from gnomon.worlds.scene import COLOURS, REDRAWS, pick, shuffled
+from gnomon.worlds.scene import COLOURS, pick, shuffled
+from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
 Lines = Mapping[str, Sequence[str]]
@@ -71,9 +72,9 @@ def _posed(
     return Posed(f"<image>{asked}", answer, plain, metro.key, thought, metro.show, found)
 
 
-def same_line(rng: np.random.Generator, level: int) -> Posed:
+def same_line(rng: np.random.Generator, metro: Metro) -> Posed:
     """TorF1: are two stops on one line? Yes and no are as likely."""
-    metro, yes = draw_metro(rng, level), rng.random() < 0.5
+    yes = rng.random() < 0.5
     pairs = [
         (a, b) for a in metro.places for b in metro.places
         if a != b and bool(metro.shared(a, b)) == yes
@@ -86,9 +87,9 @@ def same_line(rng: np.random.Generator, level: int) -> Posed:
     return _posed(metro, "TorF1", asked, Answer("yes-no", yes), int(yes), thought, (one, other))
 
 
-def on_line(rng: np.random.Generator, level: int) -> Posed:
+def on_line(rng: np.random.Generator, metro: Metro) -> Posed:
     """TorF2: is a stop on a line? Yes and no are as likely."""
-    metro, yes = draw_metro(rng, level), rng.random() < 0.5
+    yes = rng.random() < 0.5
     pairs = [
         (stop, line) for stop in metro.places for line in metro.lines
         if (stop in metro.lines[line]) == yes
@@ -100,9 +101,8 @@ def on_line(rng: np.random.Generator, level: int) -> Posed:
     return _posed(metro, "TorF2", asked, answer, int(yes), thought, (stop,), line=line)
 
 
-def stops_between(rng: np.random.Generator, level: int) -> Posed:
+def stops_between(rng: np.random.Generator, metro: Metro) -> Posed:
     """Counting1: how many stops are strictly between two of one line? With four options."""
-    metro = draw_metro(rng, level)
     pairs = [
         (a, b) for a in metro.places for b in metro.places
         if a != b and len(metro.shared(a, b)) == 1
@@ -122,9 +122,9 @@ def stops_between(rng: np.random.Generator, level: int) -> Posed:
     return _posed(metro, "Counting1", asked, answer, gold, thought, (one, other), options=options)
 
 
-def lines_through(rng: np.random.Generator, level: int) -> Posed:
+def lines_through(rng: np.random.Generator, metro: Metro) -> Posed:
     """Counting2: how many lines call at a stop? Half of the stops asked for are interchanges."""
-    metro, wanted = draw_metro(rng, level), rng.random() < 0.5
+    wanted = rng.random() < 0.5
     stop = pick(rng, [s for s in metro.places if (len(metro.lines_at(s)) > 1) == wanted])
     names = metro.lines_at(stop)
     thought = f"{stop}: {', '.join(names)}. total {len(names)}."
@@ -133,30 +133,29 @@ def lines_through(rng: np.random.Generator, level: int) -> Posed:
     return _posed(metro, "Counting2", asked, answer, len(names), thought, (stop,))
 
 
-def lines_in_all(rng: np.random.Generator, level: int) -> Posed:
+def lines_in_all(rng: np.random.Generator, metro: Metro) -> Posed:
     """Counting3: how many lines has the map?"""
-    metro = draw_metro(rng, level)
     count = len(metro.lines)
     thought = f"{', '.join(metro.lines)}. total {count}."
     asked = "How many lines are on this map?"
     return _posed(metro, "Counting3", asked, Answer("count", count), count, thought)
 
 
-def _draw_ride(rng: np.random.Generator, level: int) -> tuple[Metro, tuple[Segment, ...]]:
-    """A map, and a route on it with the transfers of the difficulty."""
-    for _ in range(REDRAWS):
-        metro = draw_metro(rng, level)
-        for start in shuffled(rng, tuple(metro.places)):
-            routes = list(routes_from(metro, start).values())
-            asked = [route for route in routes if len(route) == metro.extent.transfers + 1]
-            if asked:
-                return metro, pick(rng, asked)
-    raise ValueError(f"no map of difficulty {level} has a ride with its transfers")
+def _draw_ride(rng: np.random.Generator, metro: Metro) -> tuple[Segment, ...] | None:
+    """A route with as many transfers as rides on a map of its extent have, None without any."""
+    for start in shuffled(rng, tuple(metro.places)):
+        routes = list(routes_from(metro, start).values())
+        asked = [route for route in routes if len(route) == metro.extent.transfers + 1]
+        if asked:
+            return pick(rng, asked)
+    return None
 
 
-def planning(rng: np.random.Generator, level: int) -> Posed:
+def planning(rng: np.random.Generator, metro: Metro) -> Posed | None:
     """Plan a ride with as few transfers as there can be."""
-    metro, route = _draw_ride(rng, level)
+    route = _draw_ride(rng, metro)
+    if route is None:
+        return None
     start, end = route[0].departure, route[-1].arrival
     text = (
         f"<image>Plan a ride from {start} to {end}. Write each line on the way as three lines, "
@@ -172,6 +171,17 @@ def planning(rng: np.random.Generator, level: int) -> Posed:
             "plans": [write_route(route)],
         },
     )  # fmt: skip
+
+
+def describe(metro: Metro) -> Posed:
+    """Every line with its stops in order."""
+    lines = {name: min(stops, stops[::-1]) for name, stops in metro.lines.items()}
+    told = " ".join(f"{name}: {', '.join(lines[name])}." for name in sorted(lines))
+    asked = (
+        "Give the stops of every line in their order, lines by the alphabet, and each line from "
+        "that of its two ends which comes first in the alphabet."
+    )
+    return _posed(metro, "all", asked, Answer("text", told), -1, told)
 
 
 # -- confirmation ---------------------------------------------------------------------------------
@@ -264,18 +274,26 @@ def effort(posed: Posed, legs: bool = False) -> float:
     return float(stops * (posed.facts["question_transfer_count"] + 1 if legs else 1))
 
 
-_CONFIRMED: dict[str, tuple[Callable[[np.random.Generator, int], Posed], Callable[[Posed], bool]]]
-_CONFIRMED = {
+_ASKED: dict[str, tuple[Callable[[np.random.Generator, Metro], Posed], Callable[[Posed], bool]]]
+_ASKED = {
     "TorF1": (same_line, _confirm_same),
     "TorF2": (on_line, _confirm_on),
     "Counting1": (stops_between, _confirm_between),
     "Counting2": (lines_through, _confirm_through),
     "Counting3": (lines_in_all, _confirm_lines),
 }
+TALKS = (
+    Talk(
+        draw_metro,
+        {**{name: ask for name, (ask, _) in _ASKED.items()}, "planning": planning},
+        describe,
+    ),
+)
+_plan = pose_about(draw_metro, planning)
 TASKS = (
     *(
-        WorldTask(name, "multi", "image", pose, confirm, effort)
-        for name, (pose, confirm) in _CONFIRMED.items()
+        WorldTask(name, "multi", "image", pose_about(draw_metro, ask), confirm, effort)
+        for name, (ask, confirm) in _ASKED.items()
     ),
-    WorldTask("planning", "multi", "image", planning, _confirm_route, partial(effort, legs=True)),
+    WorldTask("planning", "multi", "image", _plan, _confirm_route, partial(effort, legs=True)),
 )

@@ -9,13 +9,15 @@ needs of Temporal-R1, SEED-Bench-R1 and OneThinker.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from gnomon.records import Answer
 from gnomon.worlds.acting import next_action, seen_next, seen_touch, touch
 from gnomon.worlds.choosing import listed, optional
-from gnomon.worlds.film import DIRECTIONS, WHATS, Step, What, draw_cast, draw_film
+from gnomon.worlds.film import DIRECTIONS, WHATS, Film, Step, What, draw_cast, draw_film
 from gnomon.worlds.footage import (
     ACTORS,
     EVENTS,
@@ -23,24 +25,27 @@ from gnomon.worlds.footage import (
     chronicle,
     colour_asked,
     draw_events,
-    draw_until,
+    draw_some,
     film_task,
     posed,
 )
 from gnomon.worlds.scene import between, pick, shuffled
-from gnomon.worlds.timing import moves, seen_moves, seen_track, seen_when, track, when
+from gnomon.worlds.talk import Talk, pose_about
+from gnomon.worlds.timing import moves, moves_of, seen_moves, seen_track, seen_when, track, when
 from gnomon.worlds.watching import Watched
 from gnomon.worlds.world import Posed
 
 
-def order(rng: np.random.Generator, level: int) -> Posed:
-    """Events in a random order: number them as they happen. 2 to 5 events."""
-    actors, count = (2, 2, 3, 3, 4)[level - 1], (2, 3, 3, 4, 5)[level - 1]
-    film = draw_until(
-        rng,
-        lambda: draw_events(rng, actors, count),
-        lambda film: len({film.told(event) for event in film.events}) == count,
-    )
+def _draw_several(rng: np.random.Generator, level: int) -> Film:
+    """A film of 2 to 4 shapes and 2 to 5 events."""
+    return draw_events(rng, (2, 2, 3, 3, 4)[level - 1], (2, 3, 3, 4, 5)[level - 1])
+
+
+def order(rng: np.random.Generator, film: Film) -> Posed | None:
+    """Events in a random order: number them as they happen."""
+    count = len(film.events)
+    if count < 2 or len({film.told(event) for event in film.events}) < count:
+        return None
     places = shuffled(rng, range(count))
     lines = [f"\n{n}. The {film.told(film.events[place])}." for n, place in enumerate(places, 1)]
     question = (
@@ -58,16 +63,27 @@ def _seen_order(question: Posed, watched: Watched) -> bool:
     return tuple(bare(lines[n - 1]) for n in question.answer.value) == tuple(told)
 
 
+COUNTED: tuple[What, ...] = ("appear", "vanish", "move")
+"""What shapes that do it are counted by."""
+
+
 def _each_moves(actors: int) -> list[Step]:
     return [(actor, "move") for actor in range(actors)]
 
 
-def first_mover(rng: np.random.Generator, level: int) -> Posed:
-    """Which of 2 to 4 shapes moves first, by letter."""
-    actors = (2, 2, 3, 3, 4)[level - 1]
-    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
+def _draw_movers(actors: Sequence[int], rng: np.random.Generator, level: int) -> Film:
+    """A film in which as many shapes as a difficulty has move once each."""
+    count = actors[level - 1]
+    return draw_film(rng, draw_cast(rng, count), shuffled(rng, _each_moves(count)))
+
+
+def first_mover(rng: np.random.Generator, film: Film) -> Posed | None:
+    """Which shape moves first, by letter."""
+    movers = [event.actor for event in film.events if event.what == "move"]
+    if not movers or len(film.actors) < 2:
+        return None
     names = [actor.name for actor in film.actors]
-    right = names[film.events[0].actor]
+    right = names[movers[0]]
     answer = optional(rng, right, [name for name in names if name != right])
     question = f"Which shape moves first?{listed(answer.options)}"
     thought = f"{chronicle(film)} {right} is first: {answer.value}."
@@ -79,11 +95,14 @@ def _seen_first(question: Posed, watched: Watched) -> bool:
     return question.answer.options[question.answer.value].startswith(first.colour)
 
 
-def direction(rng: np.random.Generator, level: int) -> Posed:
-    """Which way a shape moves while others move too."""
-    actors = ACTORS[level - 1]
-    film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, _each_moves(actors)))
-    event = pick(rng, film.events)
+def direction(rng: np.random.Generator, film: Film) -> Posed | None:
+    """Which way a shape that moves once moves."""
+    moves = [event for event in film.events if event.what == "move"]
+    movers = [event.actor for event in moves]
+    once = [event for event in moves if movers.count(event.actor) == 1]
+    if not once:
+        return None
+    event = pick(rng, once)
     name = film.actors[event.actor].name
     words = ", ".join(DIRECTIONS[False] + DIRECTIONS[True])
     question = f"Which way does the {name} move: {words.replace(', down', ' or down')}?"
@@ -96,15 +115,17 @@ def _seen_direction(question: Posed, watched: Watched) -> bool:
     return bool(found.detail == question.answer.value)
 
 
-def new_colour(rng: np.random.Generator, level: int) -> Posed:
+def _draw_turning(rng: np.random.Generator, level: int) -> Film:
+    """A film in which no shape appears, so that more of them turn another colour."""
+    return draw_events(rng, ACTORS[level - 1], EVENTS[level - 1], ("move", "recolour", "vanish"))
+
+
+def new_colour(rng: np.random.Generator, film: Film) -> Posed | None:
     """Which colour a shape turns while other things happen."""
-    actors = ACTORS[level - 1]
-    film = draw_until(
-        rng,
-        lambda: draw_events(rng, actors, EVENTS[level - 1], ("move", "recolour", "vanish")),
-        lambda film: any(event.what == "recolour" for event in film.events),
-    )
-    event = pick(rng, [event for event in film.events if event.what == "recolour"])
+    turns = [event for event in film.events if event.what == "recolour"]
+    if not turns:
+        return None
+    event = pick(rng, turns)
     name = film.actors[event.actor].name
     question = f"Which colour does the {name} turn?"
     return posed(film, question, Answer("choice", event.detail), chronicle(film), target=name)
@@ -119,12 +140,21 @@ def _seen_colour(question: Posed, watched: Watched) -> bool:
 def how_many(rng: np.random.Generator, level: int) -> Posed:
     """How many shapes appear, vanish, or move in the whole video."""
     actors = ACTORS[level - 1]
-    verb: What = pick(rng, ("appear", "vanish", "move"))
+    verb = pick(rng, COUNTED)
     others: list[What] = [what for what in WHATS if what not in (verb, "recolour")]
     doing = between(rng, 0, actors)
     script = [(a, verb if a < doing else pick(rng, others)) for a in range(actors)]
     film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, script))
-    names = {actor.name for actor in film.actors[:doing]}
+    return _number(film, verb)
+
+
+def number_of(rng: np.random.Generator, film: Film) -> Posed:
+    """How many shapes of a film do one of these things."""
+    return _number(film, pick(rng, COUNTED))
+
+
+def _number(film: Film, verb: What) -> Posed:
+    names = {film.actors[event.actor].name for event in film.events if event.what == verb}
     question = f"How many shapes {verb} in the video?"
     thought = f"{chronicle(film)} {verb}: {', '.join(sorted(names)) or 'none'}. total {len(names)}."
     return posed(film, question, Answer("count", len(names)), thought, target=verb)
@@ -136,9 +166,8 @@ def _seen_number(question: Posed, watched: Watched) -> bool:
     return bool(question.answer.value == len(seen))
 
 
-def narrate(rng: np.random.Generator, level: int) -> Posed:
+def narrate(rng: np.random.Generator, film: Film) -> Posed:
     """All that happens, in order, as text."""
-    film = draw_events(rng, ACTORS[level - 1], EVENTS[level - 1])
     told = "; ".join(film.told(event) for event in film.events)
     question = "Say what happens in the video, in order."
     return posed(film, question, Answer("text", told), chronicle(film), target="narrate")
@@ -149,16 +178,42 @@ def _seen_story(question: Posed, watched: Watched) -> bool:
     return told == [happened.told for happened in watched.happened]
 
 
+def describe(film: Film) -> Posed:
+    """All that happens, each event with its time."""
+    question = "Say what happens in the video, in order, and from when to when in seconds."
+    told = chronicle(film)
+    return posed(film, question, Answer("text", told), told, target="describe")
+
+
+TALKS = (
+    Talk(
+        _draw_several,
+        {
+            "narrate": narrate, "direction": direction, "new-colour": new_colour, "when": when,
+            "moves": moves_of, "order": order, "first-mover": first_mover, "how-many": number_of,
+        },
+        describe,
+    ),
+)  # fmt: skip
+_POSED: dict[str, Callable[[np.random.Generator, int], Posed]] = {
+    "narrate": pose_about(draw_some, narrate),
+    "direction": pose_about(partial(_draw_movers, ACTORS), direction),
+    "new-colour": pose_about(_draw_turning, new_colour),
+    "when": pose_about(draw_some, when),
+    "track": pose_about(draw_some, track),
+    "order": pose_about(_draw_several, order),
+    "first-mover": pose_about(partial(_draw_movers, (2, 2, 3, 3, 4)), first_mover),
+}
 TASKS = (
-    film_task("narrate", "single", narrate, _seen_story),
-    film_task("direction", "single", direction, _seen_direction),
-    film_task("new-colour", "single", new_colour, _seen_colour),
+    film_task("narrate", "single", _POSED["narrate"], _seen_story),
+    film_task("direction", "single", _POSED["direction"], _seen_direction),
+    film_task("new-colour", "single", _POSED["new-colour"], _seen_colour),
     film_task("touch", "single", touch, seen_touch),
-    film_task("when", "single", when, seen_when),
+    film_task("when", "single", _POSED["when"], seen_when),
     film_task("moves", "single", moves, seen_moves),
-    film_task("track", "single", track, seen_track),
-    film_task("order", "multi", order, _seen_order),
-    film_task("first-mover", "multi", first_mover, _seen_first),
+    film_task("track", "single", _POSED["track"], seen_track),
+    film_task("order", "multi", _POSED["order"], _seen_order),
+    film_task("first-mover", "multi", _POSED["first-mover"], _seen_first),
     film_task("how-many", "multi", how_many, _seen_number),
     film_task("next-action", "multi", next_action, seen_next),
 )

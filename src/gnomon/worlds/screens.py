@@ -20,6 +20,7 @@ from gnomon.worlds.actions import (
     WORDS,
     Action,
     ask_action,
+    ask_all,
     ask_one_step,
     ask_what,
     ask_where,
@@ -39,6 +40,7 @@ from gnomon.worlds.interface import (
     draw_screen,
 )
 from gnomon.worlds.scene import between, pick, shuffled, split_of
+from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
 STEPS = (1, 1, 2, 2, 3)
@@ -48,15 +50,13 @@ STEPS = (1, 1, 2, 2, 3)
 # -- elements -------------------------------------------------------------------------------------
 
 
-def ground(rng: np.random.Generator, level: int) -> Posed:
+def ground(rng: np.random.Generator, screen: Screen) -> Posed:
     """Where is an element? A point inside its box is right."""
-    screen = draw_screen(rng, level)
     return ask_where(screen, pick(rng, screen.elements))
 
 
-def name(rng: np.random.Generator, level: int) -> Posed:
+def name(rng: np.random.Generator, screen: Screen) -> Posed:
     """What is at a point?"""
-    screen = draw_screen(rng, level)
     element = pick(rng, screen.elements)
     x1, y1, x2, y2 = element.box
     point = [between(rng, x1, x2 - 1), between(rng, y1, y2 - 1)]
@@ -66,8 +66,8 @@ def name(rng: np.random.Generator, level: int) -> Posed:
 # -- one step -------------------------------------------------------------------------------------
 
 
-def _click(rng: np.random.Generator, level: int) -> Posed:
-    screen = draw_screen(rng, level)
+def click(rng: np.random.Generator, screen: Screen) -> Posed:
+    """What to do for what a click on an element is for."""
     element = pick(rng, screen.elements)
     thought = f"The {element.named} is at {list(element.centre)}."
     aim = purpose(element)
@@ -106,9 +106,12 @@ def _navigate_back(rng: np.random.Generator, level: int) -> Posed:
 
 
 _ONE_STEP = {
-    "click": _click, "input_text": _input_text, "open_app": _open_app, "scroll": _scroll,
+    "click": pose_about(draw_screen, click),
+    "input_text": _input_text,
+    "open_app": _open_app,
+    "scroll": _scroll,
     "navigate_back": _navigate_back,
-}  # fmt: skip
+}
 act = partial(ask_one_step, _ONE_STEP)
 """The next action of an instruction of one step."""
 
@@ -297,9 +300,10 @@ def effort(posed: Posed, several: bool = False) -> float:
     return float(len(posed.facts["page" if several else "elements"]) * parts)
 
 
+TALKS = (Talk(draw_screen, {"ground": ground, "name": name, "act": click}, ask_all),)
 TASKS = (
-    WorldTask("ground", "single", "image", ground, confirm_ground, effort),
-    WorldTask("name", "single", "image", name, confirm_name, effort),
+    WorldTask("ground", "single", "image", pose_about(draw_screen, ground), confirm_ground, effort),
+    WorldTask("name", "single", "image", pose_about(draw_screen, name), confirm_name, effort),
     WorldTask("act", "multi", "image", act, confirm_act, effort),
     WorldTask("goal", "multi", "image", goal, confirm_goal, partial(effort, several=True)),
 )

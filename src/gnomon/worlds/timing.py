@@ -9,16 +9,7 @@ import numpy as np
 from gnomon.grading.geometry import span_iou, spans_iou
 from gnomon.records import Answer
 from gnomon.worlds.film import Film, Step, draw_cast, draw_film
-from gnomon.worlds.footage import (
-    ACTORS,
-    EVENTS,
-    chronicle,
-    clock,
-    colour_asked,
-    draw_events,
-    draw_until,
-    posed,
-)
+from gnomon.worlds.footage import EVENTS, chronicle, clock, colour_asked, posed
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.watching import Watched
 from gnomon.worlds.world import Posed
@@ -27,14 +18,12 @@ BLUR = 4
 """Pixels by which a side that is seen can miss the drawn one: compression dims thin tips."""
 
 
-def when(rng: np.random.Generator, level: int) -> Posed:
+def when(rng: np.random.Generator, film: Film) -> Posed | None:
     """When a shape moves, can be seen, or has its second colour: one span of seconds."""
-    film = draw_until(
-        rng,
-        lambda: draw_events(rng, ACTORS[level - 1], EVENTS[level - 1]),
-        lambda film: bool(_spans_asked(film)),
-    )
-    question, span, why = pick(rng, _spans_asked(film))
+    asked = _spans_asked(film)
+    if not asked:
+        return None
+    question, span, why = pick(rng, asked)
     question += " Give start and end in seconds."
     shares = [end / film.seconds for end in span]
     return posed(
@@ -100,8 +89,19 @@ def moves(rng: np.random.Generator, level: int) -> Posed:
     steps: list[Step] = [(0, "move")] * count
     steps += [(1 + between(rng, 0, actors - 2), "move") for _ in range(others)]
     film = draw_film(rng, draw_cast(rng, actors), shuffled(rng, steps))
-    name = film.actors[0].name
-    spans = tuple(film.span(event) for event in film.events if event.actor == 0)
+    return _spans_of(film, 0)
+
+
+def moves_of(rng: np.random.Generator, film: Film) -> Posed | None:
+    """Every time span in which some shape of a film moves."""
+    movers = sorted({event.actor for event in film.events if event.what == "move"})
+    return _spans_of(film, pick(rng, movers)) if movers else None
+
+
+def _spans_of(film: Film, mover: int) -> Posed:
+    name = film.actors[mover].name
+    moving = (e for e in film.events if (e.actor, e.what) == (mover, "move"))
+    spans = tuple(map(film.span, moving))
     question = f"In which time spans does the {name} move? Give all, in seconds."
     thought = f"{chronicle(film)} {name} moves {', '.join(map(clock, spans))}."
     return posed(film, question, Answer("spans", spans), thought, target="moves")
@@ -120,11 +120,8 @@ def seen_moves(question: Posed, watched: Watched) -> bool:
     )
 
 
-def track(rng: np.random.Generator, level: int) -> Posed:
+def track(rng: np.random.Generator, film: Film) -> Posed:
     """The box of a shape in every frame in which it can be seen, frames numbered from 1."""
-    film = draw_until(
-        rng, lambda: draw_events(rng, ACTORS[level - 1], EVENTS[level - 1]), lambda film: True
-    )
     number = between(rng, 0, len(film.actors) - 1)
     boxes = {str(f + 1): box for f in range(film.frames) if (box := film.box(number, f))}
     name = film.actors[number].name
