@@ -7,6 +7,7 @@ their tokens, U what they may look at.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import torch
@@ -16,6 +17,8 @@ from torch.nn.functional import scaled_dot_product_attention
 
 CACHED = 2**19
 """Scores that are made at a time, which stay in a core's cache (1 MB in bfloat16, ours)."""
+STRIP = 128
+"""Queries of causal attention whose gradients are made together (ours)."""
 
 
 class Kernel(Protocol):
@@ -89,22 +92,47 @@ class _InHalf(torch.autograd.Function):
     @once_differentiable  # type: ignore[untyped-decorator]
     def backward(ctx: Any, by_out: Tensor) -> tuple[Tensor | None, ...]:
         q, k, v = ctx.saved_tensors
-        bias = ctx.bias
-        if bias is None and ctx.causal:
-            width = q.shape[2]
-            bias = q.new_full((width, width), -math.inf).triu(1).expand(len(q), 1, -1, -1)
-        by_q, by_k, by_v = (torch.empty_like(x) for x in (q, k, v))
-        size = max(1, CACHED // (q.shape[1] * q.shape[2] * k.shape[2]))
-        for start in range(0, len(q), size):
-            span = slice(start, start + size)
-            some = (x[span] for x in (q, k, v, by_out))
-            found = _by_scores(*some, None if bias is None else bias[span])
-            by_q[span], by_k[span], by_v[span] = found
+        by_q, by_k, by_v = (torch.zeros_like(x) for x in (q, k, v))
+        causal = ctx.causal and ctx.bias is None
+        for rows, asked, seen in _blocks(q.shape, k.shape[2], causal):
+            bias = _ahead(q, asked, seen) if causal else ctx.bias
+            bias = None if bias is None else bias[rows if len(bias) > 1 else slice(None)]
+            queries = (x[rows, :, asked] for x in (q, by_out))
+            keys = (x[rows, :, :seen] for x in (k, v))
+            found = _by_scores(*queries, *keys, bias)
+            by_q[rows, :, asked] = found[0]
+            by_k[rows, :, :seen] += found[1]
+            by_v[rows, :, :seen] += found[2]
         return by_q, by_k, by_v, None, None
 
 
+def _blocks(shape: torch.Size, width: int, causal: bool) -> Iterator[tuple[slice, slice, int]]:
+    """Rows, queries and the number of keys of what is computed at a time.
+
+    Causal attention is cut into strips of queries, which need no keys behind them.
+    """
+    count, heads, length, _ = shape
+    strip = STRIP if causal else length
+    for start in range(0, length, strip):
+        end = min(start + strip, length)
+        seen = end if causal else width
+        size = max(1, CACHED // (heads * (end - start) * seen))
+        for first in range(0, count, size):
+            yield slice(first, first + size), slice(start, end), seen
+
+
+def _ahead(q_RATD: Tensor, asked: slice, seen: int) -> Tensor:
+    """Minus infinity where a key lies behind the query, as a bias [1, 1, T, U]."""
+    full = q_RATD.new_full((asked.stop - asked.start, seen), -math.inf)
+    return full.triu_(asked.start + 1)[None, None]
+
+
 def _by_scores(
-    q_RATD: Tensor, k_RKUD: Tensor, v_RKUD: Tensor, by_out: Tensor, bias_R1TU: Tensor | None
+    q_RATD: Tensor,
+    by_out: Tensor,
+    k_RKUD: Tensor,
+    v_RKUD: Tensor,
+    bias_R1TU: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of attention by queries, keys and values.
 
