@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gnomon.media.audio import open_audio
 from gnomon.media.image import open_image
+from gnomon.models.patches import kept_size_patches
 from gnomon.records import BadRecord, Media
 
 ROPE_AXES = 3
@@ -120,12 +121,17 @@ def _unpack_sound(key: str, frames: Any, heard: int) -> Sound:
 def read_picture(processor: Any, medium: Media, root: Path | None) -> Picture:
     """The image as ``processor`` makes it; raises `BadRecord` for one that cannot be used."""
     image = open_image(medium, root=root)
+    reader = processor.image_processor
+    merge_size = int(reader.merge_size)
+    patches_PD = kept_size_patches(reader, image)
+    if patches_PD is not None:
+        grid = (1, image.height // reader.patch_size, image.width // reader.patch_size)
+        return Picture(medium.key, patches_PD, grid, merge_size)
     try:
-        values = processor.image_processor(images=[image], return_tensors="pt")
+        values = reader(images=[image], return_tensors="pt")
     except ValueError as error:
         raise BadRecord(f"the image processor refused the image: {error}") from None
     time, height, width = values["image_grid_thw"][0].tolist()
-    merge_size = int(processor.image_processor.merge_size)
     return Picture(medium.key, values["pixel_values"], (time, height, width), merge_size)
 
 
