@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnomon.media.frames import Video, expand_videos
@@ -24,6 +26,8 @@ from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
 if TYPE_CHECKING:
     from gnomon.formats.grammar import Format
 
+Ids = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 KINDS: dict[MediaKind, str] = {"image": "images", "video": "videos", "audio": "sounds"}
 READS: dict[MediaKind, str] = {"image": "images and videos", "audio": "sounds"}
 """What models read, by what they take: videos are shown as images."""
@@ -137,82 +141,76 @@ class Encoder:
             raise BadRecord(
                 f"sample {sample.id} starts with the assistant; a user's turn comes first"
             )
-        text = self._render(messages, generate=False).rstrip("\n")
+        ends = [end for end, message in enumerate(messages) if message.role == "assistant"]
+        shown = [messages[: end + 1] for end in ends]
+        upto = [text.rstrip("\n") for text in self._renders(shown, generate=False)]
+        asked = self._renders([messages[:end] for end in ends], generate=True)
         spans = []
-        for index, message in enumerate(messages):
-            if message.role == "assistant":
-                before = self._render(messages[:index], generate=True)
-                after = self._render(messages[: index + 1], generate=False).rstrip("\n")
-                _require_prefix(before, after)
-                _require_prefix(after, text)
-                spans.append((len(before), len(after)))
-        return self._encode(sample, text, train=spans)
+        for before, after in zip(asked, upto, strict=True):
+            _require_prefix(before, after)
+            _require_prefix(after, upto[-1])
+            spans.append((len(before), len(after)))
+        return self._encode(sample, upto[-1], train=spans)
 
     def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
-        for message in messages:
+        return self._renders([messages], generate=generate)[0]
+
+    def _renders(self, chats: Sequence[Sequence[Message]], *, generate: bool) -> list[str]:
+        """Several beginnings of one conversation, the longest last or alone."""
+        for message in chats[-1]:
             for token in self.reserved:
                 if token in message.text:
                     raise BadRecord(f"the text holds the reserved token {token}; remove it")
-        chat = [
+        blocks = [
             {"role": message.role, "content": _blocks(message.text, self.family.medium)}
-            for message in messages
+            for message in chats[-1]
         ]
-        rendered: str = self.processor.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=generate
+        rendered: list[str] = self.processor.apply_chat_template(
+            [blocks[: len(chat)] for chat in chats],
+            tokenize=False,
+            add_generation_prompt=generate,
         )
         return rendered
 
     def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]]) -> Encoded:
         percepts = tuple(self._percept(medium) for medium in sample.media)
-        ids, marks = self._tokenize(text, train)
-        ids, kept = self._expand(sample, ids, marks, percepts)
-        if len(ids) > self.max_tokens:
+        ids_L, marks_L = self._tokenize(text, train)
+        counts_L = self._counts(sample, ids_L, percepts)
+        ids_L, marks_L = ids_L.repeat(counts_L), marks_L.repeat(counts_L)
+        if len(ids_L) > self.max_tokens:
             raise BadRecord(
-                f"sample {sample.id} is {len(ids)} tokens long and {self.max_tokens} fit; "
+                f"sample {sample.id} is {len(ids_L)} tokens long and {self.max_tokens} fit; "
                 "shorten it or raise the context length"
             )
-        positions, following = self.family.positions(ids, self.placeholder_id, percepts)
-        return Encoded(
-            torch.tensor(ids, dtype=torch.long),
-            torch.tensor(kept, dtype=torch.bool),
-            positions,
-            percepts,
-            following,
-        )
+        positions, following = self.family.positions(ids_L, self.placeholder_id, percepts)
+        token_ids, marks = torch.from_numpy(ids_L), torch.from_numpy(marks_L)
+        return Encoded(token_ids, marks, positions, percepts, following)
 
-    def _tokenize(self, text: str, train: list[tuple[int, int]]) -> tuple[list[int], list[bool]]:
-        """Token ids of ``text`` and whether each lies in a trained span.
+    def _tokenize(self, text: str, train: list[tuple[int, int]]) -> tuple[Ids, Marks]:
+        """Token ids [L] of ``text`` and whether each lies in a trained span.
 
         The text is cut at the edges of the spans, because a token across an edge would give the
         prompt other tokens than it has when the model is asked.
         """
-        ids: list[int] = []
-        marks: list[bool] = []
         edges = [0, *itertools.chain.from_iterable(train), len(text)]
-        for number, (start, end) in enumerate(itertools.pairwise(edges)):
-            piece = self.tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
-            ids += piece
-            marks += [number % 2 == 1] * len(piece)
-        return ids, marks
+        pieces = [text[start:end] for start, end in itertools.pairwise(edges)]
+        coded = self.tokenizer(pieces, add_special_tokens=False, return_attention_mask=False)
+        runs = coded["input_ids"]
+        trained = np.arange(len(runs)) % 2 == 1
+        ids_L = np.fromiter(itertools.chain.from_iterable(runs), np.int64)
+        return ids_L, trained.repeat([len(run) for run in runs])
 
-    def _expand(
-        self, sample: Sample, ids: list[int], marks: list[bool], percepts: tuple[Percept, ...]
-    ) -> tuple[list[int], list[bool]]:
-        """Repeat each placeholder once per feature of what it stands for."""
-        places = ids.count(self.placeholder_id)
-        if places != len(percepts):
+    def _counts(self, sample: Sample, ids_L: Ids, percepts: tuple[Percept, ...]) -> Ids:
+        """How often each token stands: a placeholder once per feature of what it stands for."""
+        places = np.flatnonzero(ids_L == self.placeholder_id)
+        if len(places) != len(percepts):
             raise BadRecord(
-                f"sample {sample.id}: the chat template left {places} placeholders for "
+                f"sample {sample.id}: the chat template left {len(places)} placeholders for "
                 f"{len(percepts)} {KINDS[self.family.medium]}"
             )
-        remaining = iter(percepts)
-        out_ids: list[int] = []
-        out_marks: list[bool] = []
-        for token, mark in zip(ids, marks, strict=True):
-            count = next(remaining).features if token == self.placeholder_id else 1
-            out_ids += [token] * count
-            out_marks += [mark] * count
-        return out_ids, out_marks
+        counts_L = np.ones(len(ids_L), np.int64)
+        counts_L[places] = [percept.features for percept in percepts]
+        return counts_L
 
     def _percept(self, medium: Media) -> Percept:
         takes = self.family.medium

@@ -66,7 +66,10 @@ def _is_per_colour(values: Any) -> bool:
 def _keeps(reader: Any, width: int, height: int) -> bool:
     """Whether the sides are multiples of a block's, and the pixels within the limits."""
     block = reader.patch_size * reader.merge_size
-    least, most = reader.size["shortest_edge"], reader.size["longest_edge"]
+    limits = dict(reader.size)
+    least, most = limits.get("shortest_edge"), limits.get("longest_edge")
+    if not least or not most:
+        return False  # the processor says what is wrong with that
     return height % block == width % block == 0 and bool(least <= height * width <= most)
 
 
