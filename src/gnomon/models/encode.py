@@ -21,6 +21,7 @@ from gnomon.media.frames import Video, expand_videos
 from gnomon.media.recent import Recent
 from gnomon.models.family import family_of_processor
 from gnomon.models.percepts import Percept
+from gnomon.models.tokens import token_runs
 from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
 
 if TYPE_CHECKING:
@@ -194,8 +195,7 @@ class Encoder:
         """
         edges = [0, *itertools.chain.from_iterable(train), len(text)]
         pieces = [text[start:end] for start, end in itertools.pairwise(edges)]
-        coded = self.tokenizer(pieces, add_special_tokens=False, return_attention_mask=False)
-        runs = coded["input_ids"]
+        runs = token_runs(self.tokenizer, pieces)
         trained = np.arange(len(runs)) % 2 == 1
         ids_L = np.fromiter(itertools.chain.from_iterable(runs), np.int64)
         return ids_L, trained.repeat([len(run) for run in runs])
