@@ -43,8 +43,9 @@ def kept_size_patches(reader: Any, image: Image.Image) -> Tensor | None:
     places_PCI += torch.arange(0, COLOURS * LEVELS, LEVELS, dtype=torch.int32)[:, None]
     table = _brightnesses(reader.rescale_factor, reader.image_mean, reader.image_std)
     values_PCI = table.index_select(0, places_PCI.view(-1)).view(places_PCI.shape)
-    repeated = values_PCI[:, :, None].expand(-1, -1, times, -1)
-    return repeated.reshape(rows * columns, COLOURS * times * side * side)
+    repeated = torch.empty(rows * columns, COLOURS, times, side * side)
+    repeated.copy_(values_PCI[:, :, None])
+    return repeated.view(rows * columns, COLOURS * times * side * side)
 
 
 def _is_ordinary(reader: Any) -> bool:
