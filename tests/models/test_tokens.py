@@ -12,7 +12,19 @@ from gnomon.models.policy import Policy
 from gnomon.models.tokens import token_runs
 
 PIECES = st.sampled_from(
-    ["<|im_start|>", "<|im_end|>", "<|image_pad|>", "user\n", " ", "a", "Red", "12", "é", "中", "🙂"]
+    [
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|image_pad|>",
+        "user\n",
+        " ",
+        "a",
+        "Red",
+        "12",
+        "é",
+        "中",
+        "🙂",
+    ]
 )
 TEXTS = st.lists(st.lists(PIECES | st.text(max_size=5), max_size=8).map("".join), max_size=5)
 
@@ -63,4 +75,6 @@ def test_a_tokenizer_that_encodes_in_its_own_way_is_asked_itself(tiny_policy: Po
             return super()._encode_plus([one.lower() for one in text], **settings)
 
     tokenizer.__class__ = Lower
-    assert token_runs(tokenizer, ["ABC", ""]) == token_runs(tiny_policy.processor.tokenizer, ["abc", ""])
+    assert token_runs(tokenizer, ["ABC", ""]) == token_runs(
+        tiny_policy.processor.tokenizer, ["abc", ""]
+    )

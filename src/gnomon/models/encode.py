@@ -22,6 +22,7 @@ from gnomon.media.recent import Recent
 from gnomon.models.family import family_of_processor
 from gnomon.models.percepts import Percept
 from gnomon.models.tokens import token_runs
+from gnomon.models.turns import renders_by_turn
 from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
 
 if TYPE_CHECKING:
@@ -143,9 +144,7 @@ class Encoder:
                 f"sample {sample.id} starts with the assistant; a user's turn comes first"
             )
         ends = [end for end, message in enumerate(messages) if message.role == "assistant"]
-        shown = [messages[: end + 1] for end in ends]
-        upto = [text.rstrip("\n") for text in self._renders(shown, generate=False)]
-        asked = self._renders([messages[:end] for end in ends], generate=True)
+        asked, upto = self._beginnings(messages, ends)
         spans = []
         for before, after in zip(asked, upto, strict=True):
             _require_prefix(before, after)
@@ -154,22 +153,37 @@ class Encoder:
         return self._encode(sample, upto[-1], train=spans)
 
     def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
-        return self._renders([messages], generate=generate)[0]
+        return self._apply([self._turns(messages)], generate=generate)[0]
 
-    def _renders(self, chats: Sequence[Sequence[Message]], *, generate: bool) -> list[str]:
-        """Several beginnings of one conversation, the longest last or alone."""
-        for message in chats[-1]:
+    def _beginnings(
+        self, messages: Sequence[Message], ends: Sequence[int]
+    ) -> tuple[list[str], list[str]]:
+        """The texts up to where each turn of ``ends`` is to be written, and those with it."""
+        turns = self._turns(messages)
+        if renders_by_turn(self.processor):
+            alone = self._apply([[turn] for turn in turns], generate=False)
+            opening = self._apply([turns[:1]], generate=True)[0].removeprefix(alone[0])
+            texts = list(itertools.accumulate(alone, initial=""))
+            asked, upto = [texts[end] + opening for end in ends], [texts[end + 1] for end in ends]
+        else:
+            upto = self._apply([turns[: end + 1] for end in ends], generate=False)
+            asked = self._apply([turns[:end] for end in ends], generate=True)
+        return asked, [text.rstrip("\n") for text in upto]
+
+    def _turns(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
+        for message in messages:
             for token in self.reserved:
                 if token in message.text:
                     raise BadRecord(f"the text holds the reserved token {token}; remove it")
-        blocks = [
+        return [
             {"role": message.role, "content": _blocks(message.text, self.family.medium)}
-            for message in chats[-1]
+            for message in messages
         ]
+
+    def _apply(self, chats: list[list[dict[str, Any]]], *, generate: bool) -> list[str]:
+        """The texts of several conversations, in one call."""
         rendered: list[str] = self.processor.apply_chat_template(
-            [blocks[: len(chat)] for chat in chats],
-            tokenize=False,
-            add_generation_prompt=generate,
+            chats, tokenize=False, add_generation_prompt=generate
         )
         return rendered
 

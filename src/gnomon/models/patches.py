@@ -29,7 +29,7 @@ def kept_size_patches(reader: Any, image: Image.Image) -> Tensor | None:
 
     None where it would change them, and for every other processor or setting: there the processor
     itself has to be asked. The order is that of the processor: blocks of ``merge_size`` by
-    ``merge_size`` patches, row by row; within a patch colours, the one frame repeated in time, rows.
+    ``merge_size`` patches, row by row; within a patch colours, the frame as often as needed, rows.
     """
     if not (image.mode == "RGB" and _is_ordinary(reader) and _keeps(reader, *image.size)):
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ def token_runs(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
 
 
 def _is_its_backend(tokenizer: Any) -> bool:
-    if not _encodes_by_backend(type(tokenizer)):
+    if not _encodes_by_backend(tokenizer):
         return False
     backend = tokenizer.backend_tokenizer
     # What an earlier call has left in the backend, which the tokenizer sets anew in each call.
@@ -36,10 +35,10 @@ def _is_its_backend(tokenizer: Any) -> bool:
     )
 
 
-@functools.lru_cache(maxsize=8)
-def _encodes_by_backend(kind: type) -> bool:
+def _encodes_by_backend(tokenizer: Any) -> bool:
     from transformers import PreTrainedTokenizerFast
 
-    return issubclass(kind, PreTrainedTokenizerFast) and all(
-        getattr(kind, name) is getattr(PreTrainedTokenizerFast, name, None) for name in ENCODING
+    return isinstance(tokenizer, PreTrainedTokenizerFast) and all(
+        getattr(type(tokenizer), name) is getattr(PreTrainedTokenizerFast, name, None)
+        for name in ENCODING
     )
