@@ -35,6 +35,10 @@ READS: dict[MediaKind, str] = {"image": "images and videos", "audio": "sounds"}
 """What models read, by what they take: videos are shown as images."""
 MOST_BYTES = 256 * 2**20
 """Bytes of processed media that an encoder keeps for when they come again (ours)."""
+MOST_TEXT = 16 * 2**20
+"""Bytes of rendered turns, and of their token ids, that it keeps (ours)."""
+OVERHEAD = 512
+"""Bytes that a kept text takes beside its letters: what it is found by, and the objects."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Encoder:
         self.family = family_of_processor(processor)
         self.placeholder_id = int(getattr(processor, self.family.placeholder))
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
+        self._texts: Recent[str] = Recent(MOST_TEXT, lambda text: OVERHEAD + 4 * len(text))
+        self._runs: Recent[Ids] = Recent(MOST_TEXT, lambda run: OVERHEAD + 2 * run.nbytes)
         self._percepts: Recent[Percept] = Recent(MOST_BYTES, lambda one: one.nbytes)
 
     def shown(self, sample: Sample) -> Sample:
@@ -161,14 +167,18 @@ class Encoder:
         """The texts up to where each turn of ``ends`` is to be written, and those with it."""
         turns = self._turns(messages)
         if renders_by_turn(self.processor):
-            alone = self._apply([[turn] for turn in turns], generate=False)
-            opening = self._apply([turns[:1]], generate=True)[0].removeprefix(alone[0])
+            alone = [self._alone(turn, generate=False) for turn in messages]
+            opening = self._alone(messages[0], generate=True).removeprefix(alone[0])
             texts = list(itertools.accumulate(alone, initial=""))
             asked, upto = [texts[end] + opening for end in ends], [texts[end + 1] for end in ends]
         else:
             upto = self._apply([turns[: end + 1] for end in ends], generate=False)
             asked = self._apply([turns[:end] for end in ends], generate=True)
         return asked, [text.rstrip("\n") for text in upto]
+
+    def _alone(self, message: Message, *, generate: bool) -> str:
+        key = self.processor.chat_template, message.role, message.text, generate
+        return self._texts.get(key, lambda: self._render([message], generate=generate))
 
     def _turns(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         for message in messages:
@@ -209,10 +219,15 @@ class Encoder:
         """
         edges = [0, *itertools.chain.from_iterable(train), len(text)]
         pieces = [text[start:end] for start, end in itertools.pairwise(edges)]
-        runs = token_runs(self.tokenizer, pieces)
+        runs = [self._run(piece) for piece in pieces]
         trained = np.arange(len(runs)) % 2 == 1
-        ids_L = np.fromiter(itertools.chain.from_iterable(runs), np.int64)
-        return ids_L, trained.repeat([len(run) for run in runs])
+        return np.concatenate(runs), trained.repeat([len(run) for run in runs])
+
+    def _run(self, piece: str) -> Ids:
+        # Questions and answers have few wordings, and most pieces come again.
+        return self._runs.get(
+            piece, lambda: np.array(token_runs(self.tokenizer, [piece])[0], dtype=np.int64)
+        )
 
     def _counts(self, sample: Sample, ids_L: Ids, percepts: tuple[Percept, ...]) -> Ids:
         """How often each token stands: a placeholder once per feature of what it stands for."""
