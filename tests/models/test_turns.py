@@ -42,7 +42,6 @@ ACROSS = [
     loop(BLOCKS, over="message in messages if message.role == 'user'"),
     loop("{{ cycler(1, 2).next() }}" + BLOCKS),
     loop("{% for block in messages[-1].content %}{{ block.text }}{% endfor %}"),
-    BLOCKS,
 ]  # fmt: skip
 TALK = st.lists(
     st.tuples(st.sampled_from(["system", "user", "assistant"]), st.text("ab<> \n", max_size=4)),
@@ -81,7 +80,7 @@ def test_a_template_that_sees_one_message_at_a_time_renders_by_turn(
     assert renders_by_turn(with_template(tiny_policy, template))
 
 
-@pytest.mark.parametrize("template", [*ACROSS, "{% for", None, {"default": BY_TURN[0]}])
+@pytest.mark.parametrize("template", [*ACROSS, BLOCKS, "{% for", None, {"default": BY_TURN[0]}])
 def test_a_template_of_which_that_cannot_be_seen_does_not(
     tiny_policy: Policy, template: Any
 ) -> None:
