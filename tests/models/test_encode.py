@@ -430,3 +430,13 @@ def test_an_encoding_is_the_same_in_another_process(tiny_encoder: Encoder, paint
     assert (one.key, one.grid) == (two.key, two.grid)
     assert one.patches_PD.equal(two.patches_PD)
     two.patches_PD[0, 0] = 0  # the copy can be written to
+
+
+@settings(max_examples=40)
+@given(st.lists(st.sampled_from(["Red.", "", "\n", "A dog?", "é🙂"]), min_size=2, max_size=6))
+def test_what_was_encoded_before_changes_nothing(tiny_encoder: Encoder, turns: list[str]) -> None:
+    sample = chat(*turns[: len(turns) // 2 * 2])
+    new = Encoder(tiny_encoder.processor, max_tokens=512)
+    once, again = (new.example(sample, direct()) for _ in range(2))
+    assert_same(tiny_encoder.example(sample, direct()), once)
+    assert_same(once, again)

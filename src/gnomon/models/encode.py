@@ -12,23 +12,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from gnomon.media.frames import Video, expand_videos
 from gnomon.media.recent import Recent
 from gnomon.models.family import family_of_processor
 from gnomon.models.percepts import Percept
+from gnomon.models.tokens import token_runs
+from gnomon.models.turns import renders_by_turn
 from gnomon.records import BadRecord, Media, MediaKind, Message, Sample
 
 if TYPE_CHECKING:
     from gnomon.formats.grammar import Format
 
+Ids = NDArray[np.int64]
+Marks = NDArray[np.bool_]
 KINDS: dict[MediaKind, str] = {"image": "images", "video": "videos", "audio": "sounds"}
 READS: dict[MediaKind, str] = {"image": "images and videos", "audio": "sounds"}
 """What models read, by what they take: videos are shown as images."""
 MOST_BYTES = 256 * 2**20
 """Bytes of processed media that an encoder keeps for when they come again (ours)."""
+MOST_TEXT = 16 * 2**20
+"""Bytes of rendered turns, and of their token ids, that it keeps (ours)."""
+OVERHEAD = 512
+"""Bytes that a kept text takes beside its letters: what it is found by, and the objects."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +118,8 @@ class Encoder:
         self.family = family_of_processor(processor)
         self.placeholder_id = int(getattr(processor, self.family.placeholder))
         self.reserved = frozenset(self.tokenizer.all_special_tokens)
+        self._texts: Recent[str] = Recent(MOST_TEXT, lambda text: OVERHEAD + 4 * len(text))
+        self._runs: Recent[Ids] = Recent(MOST_TEXT, lambda run: OVERHEAD + 2 * run.nbytes)
         self._percepts: Recent[Percept] = Recent(MOST_BYTES, lambda one: one.nbytes)
 
     def shown(self, sample: Sample) -> Sample:
@@ -137,82 +149,97 @@ class Encoder:
             raise BadRecord(
                 f"sample {sample.id} starts with the assistant; a user's turn comes first"
             )
-        text = self._render(messages, generate=False).rstrip("\n")
+        ends = [end for end, message in enumerate(messages) if message.role == "assistant"]
+        asked, upto = self._beginnings(messages, ends)
         spans = []
-        for index, message in enumerate(messages):
-            if message.role == "assistant":
-                before = self._render(messages[:index], generate=True)
-                after = self._render(messages[: index + 1], generate=False).rstrip("\n")
-                _require_prefix(before, after)
-                _require_prefix(after, text)
-                spans.append((len(before), len(after)))
-        return self._encode(sample, text, train=spans)
+        for before, after in zip(asked, upto, strict=True):
+            _require_prefix(before, after)
+            _require_prefix(after, upto[-1])
+            spans.append((len(before), len(after)))
+        return self._encode(sample, upto[-1], train=spans)
 
     def _render(self, messages: Sequence[Message], *, generate: bool) -> str:
+        return self._apply([self._turns(messages)], generate=generate)[0]
+
+    def _beginnings(
+        self, messages: Sequence[Message], ends: Sequence[int]
+    ) -> tuple[list[str], list[str]]:
+        """The texts up to where each turn of ``ends`` is to be written, and those with it."""
+        turns = self._turns(messages)
+        if renders_by_turn(self.processor):
+            alone = [self._alone(turn, generate=False) for turn in messages]
+            opening = self._alone(messages[0], generate=True).removeprefix(alone[0])
+            texts = list(itertools.accumulate(alone, initial=""))
+            asked, upto = [texts[end] + opening for end in ends], [texts[end + 1] for end in ends]
+        else:
+            upto = self._apply([turns[: end + 1] for end in ends], generate=False)
+            asked = self._apply([turns[:end] for end in ends], generate=True)
+        return asked, [text.rstrip("\n") for text in upto]
+
+    def _alone(self, message: Message, *, generate: bool) -> str:
+        key = self.processor.chat_template, message.role, message.text, generate
+        return self._texts.get(key, lambda: self._render([message], generate=generate))
+
+    def _turns(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         for message in messages:
             for token in self.reserved:
                 if token in message.text:
                     raise BadRecord(f"the text holds the reserved token {token}; remove it")
-        chat = [
+        return [
             {"role": message.role, "content": _blocks(message.text, self.family.medium)}
             for message in messages
         ]
-        rendered: str = self.processor.apply_chat_template(
-            chat, tokenize=False, add_generation_prompt=generate
+
+    def _apply(self, chats: list[list[dict[str, Any]]], *, generate: bool) -> list[str]:
+        """The texts of several conversations, in one call."""
+        rendered: list[str] = self.processor.apply_chat_template(
+            chats, tokenize=False, add_generation_prompt=generate
         )
         return rendered
 
     def _encode(self, sample: Sample, text: str, train: list[tuple[int, int]]) -> Encoded:
         percepts = tuple(self._percept(medium) for medium in sample.media)
-        ids, marks = self._tokenize(text, train)
-        ids, kept = self._expand(sample, ids, marks, percepts)
-        if len(ids) > self.max_tokens:
+        ids_L, marks_L = self._tokenize(text, train)
+        counts_L = self._counts(sample, ids_L, percepts)
+        ids_L, marks_L = ids_L.repeat(counts_L), marks_L.repeat(counts_L)
+        if len(ids_L) > self.max_tokens:
             raise BadRecord(
-                f"sample {sample.id} is {len(ids)} tokens long and {self.max_tokens} fit; "
+                f"sample {sample.id} is {len(ids_L)} tokens long and {self.max_tokens} fit; "
                 "shorten it or raise the context length"
             )
-        positions, following = self.family.positions(ids, self.placeholder_id, percepts)
-        return Encoded(
-            torch.tensor(ids, dtype=torch.long),
-            torch.tensor(kept, dtype=torch.bool),
-            positions,
-            percepts,
-            following,
-        )
+        positions, following = self.family.positions(ids_L, self.placeholder_id, percepts)
+        token_ids, marks = torch.from_numpy(ids_L), torch.from_numpy(marks_L)
+        return Encoded(token_ids, marks, positions, percepts, following)
 
-    def _tokenize(self, text: str, train: list[tuple[int, int]]) -> tuple[list[int], list[bool]]:
-        """Token ids of ``text`` and whether each lies in a trained span.
+    def _tokenize(self, text: str, train: list[tuple[int, int]]) -> tuple[Ids, Marks]:
+        """Token ids [L] of ``text`` and whether each lies in a trained span.
 
         The text is cut at the edges of the spans, because a token across an edge would give the
         prompt other tokens than it has when the model is asked.
         """
-        ids: list[int] = []
-        marks: list[bool] = []
         edges = [0, *itertools.chain.from_iterable(train), len(text)]
-        for number, (start, end) in enumerate(itertools.pairwise(edges)):
-            piece = self.tokenizer(text[start:end], add_special_tokens=False)["input_ids"]
-            ids += piece
-            marks += [number % 2 == 1] * len(piece)
-        return ids, marks
+        pieces = [text[start:end] for start, end in itertools.pairwise(edges)]
+        runs = [self._run(piece) for piece in pieces]
+        trained = np.arange(len(runs)) % 2 == 1
+        return np.concatenate(runs), trained.repeat([len(run) for run in runs])
 
-    def _expand(
-        self, sample: Sample, ids: list[int], marks: list[bool], percepts: tuple[Percept, ...]
-    ) -> tuple[list[int], list[bool]]:
-        """Repeat each placeholder once per feature of what it stands for."""
-        places = ids.count(self.placeholder_id)
-        if places != len(percepts):
+    def _run(self, piece: str) -> Ids:
+        # Questions and answers have few wordings, and most pieces come again.
+        return self._runs.get(
+            piece, lambda: np.array(token_runs(self.tokenizer, [piece])[0], dtype=np.int64)
+        )
+
+    def _counts(self, sample: Sample, ids_L: Ids, percepts: tuple[Percept, ...]) -> Ids:
+        """How often each token stands: a placeholder once per feature of what it stands for."""
+        places = np.flatnonzero(ids_L == self.placeholder_id)
+        if len(places) != len(percepts):
             raise BadRecord(
-                f"sample {sample.id}: the chat template left {places} placeholders for "
+                f"sample {sample.id}: the chat template left {len(places)} placeholders for "
                 f"{len(percepts)} {KINDS[self.family.medium]}"
             )
-        remaining = iter(percepts)
-        out_ids: list[int] = []
-        out_marks: list[bool] = []
-        for token, mark in zip(ids, marks, strict=True):
-            count = next(remaining).features if token == self.placeholder_id else 1
-            out_ids += [token] * count
-            out_marks += [mark] * count
-        return out_ids, out_marks
+        counts_L = np.ones(len(ids_L), np.int64)
+        counts_L[places] = [percept.features for percept in percepts]
+        return counts_L
 
     def _percept(self, medium: Media) -> Percept:
         takes = self.family.medium

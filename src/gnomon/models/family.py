@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn.functional import gelu
 from torch.nn.utils.rnn import pad_sequence
@@ -66,7 +67,7 @@ class Family:
     reader: str
     placeholder: str
     axes: int
-    positions: Callable[[Sequence[int], int, Sequence[Any]], tuple[Tensor, int]]
+    positions: Callable[[ArrayLike, int, Sequence[Any]], tuple[Tensor, int]]
     read: Callable[[Any, Media, Path | None], Percept]
     encode: Callable[[Any, Sequence[Any], torch.device], Tensor]
     tower: tuple[str, ...]

@@ -7,16 +7,20 @@ of a spectrogram, T its frames.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from gnomon.media.audio import open_audio
 from gnomon.media.image import open_image
+from gnomon.models.patches import kept_size_patches
 from gnomon.records import BadRecord, Media
 
 ROPE_AXES = 3
@@ -120,12 +124,17 @@ def _unpack_sound(key: str, frames: Any, heard: int) -> Sound:
 def read_picture(processor: Any, medium: Media, root: Path | None) -> Picture:
     """The image as ``processor`` makes it; raises `BadRecord` for one that cannot be used."""
     image = open_image(medium, root=root)
+    reader = processor.image_processor
+    merge_size = int(reader.merge_size)
+    patches_PD = kept_size_patches(reader, image)
+    if patches_PD is not None:
+        grid = (1, image.height // reader.patch_size, image.width // reader.patch_size)
+        return Picture(medium.key, patches_PD, grid, merge_size)
     try:
-        values = processor.image_processor(images=[image], return_tensors="pt")
+        values = reader(images=[image], return_tensors="pt")
     except ValueError as error:
         raise BadRecord(f"the image processor refused the image: {error}") from None
     time, height, width = values["image_grid_thw"][0].tolist()
-    merge_size = int(processor.image_processor.merge_size)
     return Picture(medium.key, values["pixel_values"], (time, height, width), merge_size)
 
 
@@ -169,7 +178,7 @@ def feature_count(grid: tuple[int, int, int], merge_size: int) -> int:
 
 
 def spread_positions(
-    token_ids: Sequence[int], placeholder: int, pictures: Sequence[Picture]
+    token_ids: ArrayLike, placeholder: int, pictures: Sequence[Picture]
 ) -> tuple[Tensor, int]:
     """`rope_positions` of a sequence with ``pictures``."""
     grids = [picture.grid for picture in pictures]
@@ -177,7 +186,7 @@ def spread_positions(
 
 
 def rope_positions(
-    token_ids: Sequence[int],
+    token_ids: ArrayLike,
     image_token_id: int,
     grids: Sequence[tuple[int, int, int]],
     merge_size: int,
@@ -188,37 +197,36 @@ def rope_positions(
     stopped, and text resumes after its larger side (Qwen2-VL, arXiv 2409.12191, section 2.1).
     Raises `BadRecord` when the placeholders are more or fewer than the grids have features.
     """
-    parts: list[Tensor] = []
-    following = place = 0
-    remaining = iter(grids)
-    while place < len(token_ids):
-        if token_ids[place] != image_token_id:
-            end = place
-            while end < len(token_ids) and token_ids[end] != image_token_id:
-                end += 1
-            steps = torch.arange(following, following + end - place)
-            parts.append(steps.expand(ROPE_AXES, end - place))
-            following += end - place
-            place = end
-            continue
-        grid = next(remaining, None)
-        if grid is None:
-            raise BadRecord("there are more image placeholders than images")
-        time, height, width = grid[0], grid[1] // merge_size, grid[2] // merge_size
-        count = time * height * width
-        if list(token_ids[place : place + count]) != [image_token_id] * count:
+    ids_L = np.asarray(token_ids, dtype=np.int64)
+    places = np.flatnonzero(ids_L == image_token_id).tolist()
+    positions = np.empty((ROPE_AXES, len(ids_L)), dtype=np.int64)
+    following = end = used = 0
+    for grid in grids:
+        if used == len(places):
+            raise BadRecord("there are more images than image placeholders")
+        start, count = places[used], feature_count(grid, merge_size)
+        if places[used : used + count] != list(range(start, start + count)):
             raise BadRecord(f"an image of {count} features has fewer placeholders")
-        cells = torch.cartesian_prod(torch.arange(time), torch.arange(height), torch.arange(width))
-        parts.append(cells.reshape(-1, ROPE_AXES).T + following)
-        following += max(height, width)
-        place += count
-    if next(remaining, None) is not None:
-        raise BadRecord("there are more images than image placeholders")
-    return (torch.cat(parts, dim=1) if parts else torch.zeros(ROPE_AXES, 0).long()), following
+        positions[:, end:start] = np.arange(following, following + start - end)
+        following += start - end
+        cells = _cells(grid[0], grid[1] // merge_size, grid[2] // merge_size)
+        np.add(cells, following, out=positions[:, start : start + count])
+        following += max(grid[1], grid[2]) // merge_size
+        end, used = start + count, used + count
+    if used < len(places):
+        raise BadRecord("there are more image placeholders than images")
+    positions[:, end:] = np.arange(following, following + len(ids_L) - end)
+    return torch.from_numpy(positions), following + len(ids_L) - end
+
+
+@functools.lru_cache(maxsize=256)
+def _cells(time: int, height: int, width: int) -> NDArray[np.int64]:
+    """Time, row and column [3, F] of each feature of an image, row by row."""
+    return np.indices((time, height, width)).reshape(ROPE_AXES, -1)
 
 
 def line_positions(
-    token_ids: Sequence[int], placeholder: int, sounds: Sequence[Sound]
+    token_ids: ArrayLike, placeholder: int, sounds: Sequence[Sound]
 ) -> tuple[Tensor, int]:
     """Rotary positions [1, L] of a sequence with ``sounds``, and the one at which text goes on.
 
@@ -226,7 +234,8 @@ def line_positions(
     `BadRecord` when the placeholders are more or fewer than the sounds have features.
     """
     features = sum(sound.features for sound in sounds)
-    places = sum(token == placeholder for token in token_ids)
+    ids_L = np.asarray(token_ids, dtype=np.int64)
+    places = int((ids_L == placeholder).sum())
     if places != features:
         raise BadRecord(f"sounds of {features} features have {places} placeholders")
-    return torch.arange(len(token_ids))[None], len(token_ids)
+    return torch.arange(len(ids_L))[None], len(ids_L)
