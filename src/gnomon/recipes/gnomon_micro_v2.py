@@ -29,7 +29,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         model=Model(path="new", architecture=Use("grown", base=BASE), dtype="bfloat16"),
         stages=(
             _stage(
-                "worlds", ours(1600), Use("cosine", peak=ours(1e-3), warmup=100, floor=ours(1e-3))
+                "worlds", ours(1700), Use("cosine", peak=ours(1e-3), warmup=100, floor=ours(1e-3))
             ),
             _stage("settle", ours(1200), Use("cosine", peak=ours(1e-3), floor=ours(1e-5))),
         ),
@@ -61,23 +61,26 @@ def _tasks(
     return {"part": "world", **asked, "answers": answers}
 
 
+READ = ["value", "lookup", "largest"]
+"""What one look at a chart or table answers, or nearly."""
 METRO = ("TorF1", "TorF2", "Counting1", "Counting2", "Counting3")
 EDITS = ("difference", "which-picture", "related", "evidence", "answerable")
 MIXED: tuple[tuple[float, Any], ...] = (
-    (0.20, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
+    (0.18, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
     (0.05, {**SCENE, "tasks": ["count", "count", "relation", "locate"], "difficulty": [1, 2]}),
     (0.03, {**SCENE, "tasks": LOOK, "modality": "text"}),
     (0.02, {**ASKED, "tasks": ["count", "relation"], "difficulty": [1, 2]}),
-    (0.02, {**ASKED, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
-    (0.13, _talk("charts", 1, 2)),
-    (0.04, _talk("charts", 3, 5)),
-    (0.03, _tasks("charts", "value", "lookup", "largest", "trend")),
-    (0.12, _talk("screens", 1, 2)),
-    (0.03, _talk("screens", 3, 5)),
+    (0.01, {**ASKED, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
+    (0.14, _talk("charts", 1, 2, 7, tasks=READ, describe=0.7)),
+    (0.04, _talk("charts", 3, 5, 7, tasks=READ, describe=0.7)),
+    (0.02, _talk("charts", 1, 3)),
+    (0.02, _tasks("charts", "value", "lookup", "largest", "trend")),
+    (0.13, _talk("screens", 1, 2, 6)),
+    (0.03, _talk("screens", 3, 5, 6)),
     (0.03, _tasks("screens", "ground", "name", "act", "goal")),
-    (0.02, _talk("motion", 1, 2)),
+    (0.03, _talk("motion", 1, 2)),
     (0.02, _tasks("motion", "order", "direction", "narrate", most=2)),
-    (0.02, _talk("metro", 1, 2)),
+    (0.01, _talk("metro", 1, 2)),
     (0.01, _tasks("metro", *METRO, "planning")),
     (0.02, _talk("geometry", 1, 3, turns=5)),
     (0.01, _tasks("documents", "topmost")),

@@ -26,6 +26,8 @@ TRIES = 8
 """Questions that are drawn for each turn, at most."""
 DESCRIBE = "describe"
 """What a descriptive turn is called among the tasks of the turns."""
+MANNER = re.compile(r"\s*\bAnswer with .*?\.(?=\s|$)")
+"""The sentence of a question that says how to answer."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,11 @@ def world_chat(
     """Conversations for pretraining: one picture or film of a ``world``, several questions (ours).
 
     The questions are of ``tasks`` (all that can share a picture when None), with direct answers.
-    With chance ``describe`` one turn, at a random place, asks for all that is shown. Difficulty is
-    drawn evenly from the range, both ends included. The media stand in the first turn. No question
-    comes twice, nor one with the same words in another order, so a picture that shows little can
-    have fewer turns. ``meta``: ``world``, ``difficulty``, ``tasks`` of the turns.
+    How to answer is said once for each task. With chance ``describe`` one turn, at a random place,
+    asks for all that is shown. Difficulty is drawn evenly from the range, both ends included. The
+    media stand in the first turn. No question comes twice, nor one with the same words in another
+    order, so a picture that shows little can have fewer turns. ``meta``: ``world``,
+    ``difficulty``, ``tasks`` of the turns.
 
     Raises `PartError`, a ValueError, for an unknown world or task, a world without such
     conversations, and a bad range or number.
@@ -156,8 +159,11 @@ def _sample(chat: _Chat, index: int) -> Sample:
     media = asked[0][1].show()
     marks = "<image>" * len(media)
     messages: list[Message] = []
-    for place, (_, posed) in enumerate(asked):
+    before: set[str] = set()
+    for place, (name, posed) in enumerate(asked):
         text = posed.text.replace("<image>", "")
+        text = MANNER.sub("", text) if name in before else text
+        before.add(name)
         messages.append(Message("user", text if place else f"{marks}{text}"))
         messages.append(Message("assistant", posed.answer_text))
     return Sample(
