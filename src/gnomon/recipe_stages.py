@@ -220,11 +220,16 @@ class Stage(Block):
 
 
 class Sft(Stage):
-    """Supervised fine-tuning on the assistant's tokens, ``micro_batch_tokens`` at a time."""
+    """Supervised fine-tuning on the assistant's tokens, ``micro_batch_tokens`` at a time.
+
+    ``at_once`` micro-batches are computed side by side, each on one thread: on a CPU and with small
+    models that is sooner done than one after the other on several threads.
+    """
 
     kind: Literal["sft"] = "sft"
     batch_size: Count
     micro_batch_tokens: Count = 4096
+    at_once: Count = 1
 
 
 class Reinforce(Stage):

@@ -28,7 +28,8 @@ def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
             batches = micro_batches(context.policy, examples, stage.micro_batch_tokens)
             total = sum(sum(batch.counts) for batch in batches)
             update = context.updater.step(
-                _negative_log_likelihood(context.policy, batch, total) for batch in batches
+                [_negative_log_likelihood(context.policy, batch, total) for batch in batches],
+                at_once=stage.at_once,
             )
         if not update.applied:
             context.skip("gradient", f"update {number}", update.reason)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -72,14 +74,18 @@ class Updater:
         """What a schedule may look at."""
         return {"step": self.done, "steps": self.planned}
 
-    def step(self, losses: Iterable[MicroLoss]) -> Update:
+    def step(self, losses: Iterable[MicroLoss], *, at_once: int = 1) -> Update:
         """Backpropagate each micro-loss (they add up to the loss) and apply one update.
 
-        A non-finite loss or gradient norm skips the update. Raises `Diverged` past the limit.
+        ``at_once`` of them are computed side by side, each on one thread, which a CPU does with
+        small models sooner than one after the other on several threads; the gradients are added in
+        order. Not for an updater with followers. A non-finite loss or gradient norm skips the
+        update. Raises `Diverged` past the limit.
         """
         everyone = (self, *self.followers)
         rate, *_ = [each._set_rate() for each in everyone]
-        total, reason = self._backward(losses)
+        backward = self._backward if at_once == 1 else partial(self._side_by_side, at_once)
+        total, reason = backward(losses)
         norm = math.nan
         if not reason:
             norms = [each._clip() for each in everyone]
@@ -124,6 +130,26 @@ class Updater:
             if loss.requires_grad:
                 loss.backward()  # type: ignore[no-untyped-call]
         return total, ""
+
+    def _side_by_side(self, at_once: int, losses: Iterable[MicroLoss]) -> tuple[float, str]:
+        total = 0.0
+        with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for value, gradients in pool.map(self._gradients, losses):
+                total += value
+                if not math.isfinite(value):
+                    return total, f"the loss is {value}"
+                for parameter, gradient in zip(self.parameters.values(), gradients, strict=True):
+                    if gradient is not None:
+                        before = parameter.grad
+                        parameter.grad = gradient if before is None else before.add_(gradient)
+        return total, ""
+
+    def _gradients(self, compute: MicroLoss) -> tuple[float, Sequence[Tensor | None]]:
+        loss = compute()
+        value = float(loss.detach())
+        if not math.isfinite(value) or not loss.requires_grad:
+            return value, [None] * len(self.parameters)
+        return value, torch.autograd.grad(loss, [*self.parameters.values()], allow_unused=True)
 
     def _count(self, reason: str) -> None:
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if reason else 0
