@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from typing import Any
@@ -64,6 +65,35 @@ def unchanged(policy: Policy, before: dict[str, Tensor]) -> bool:
 
 
 # One update
+
+
+@pytest.mark.parametrize("shares", [1, 5, 12])
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_micro_batches_side_by_side_make_the_update_of_those_one_by_one(
+    policy: Policy, shares: int, at_once: int
+) -> None:
+    other = policy_of(copy.deepcopy(policy.model))
+    one_by_one = make(policy).step(losses(policy, shares))
+    together = make(other).step(losses(other, shares), at_once=at_once)
+    assert together.loss == pytest.approx(one_by_one.loss)
+    assert together.grad_norm == pytest.approx(one_by_one.grad_norm)
+    for name, value in values(policy).items():
+        torch.testing.assert_close(value, values(other)[name])
+
+
+def test_micro_batches_side_by_side_give_the_same_bits_each_time(policy: Policy) -> None:
+    other = policy_of(copy.deepcopy(policy.model))
+    for each in (policy, other):
+        make(each).step(losses(each, 12), at_once=3)
+    assert unchanged(policy, values(other))
+
+
+def test_a_loss_that_is_not_finite_skips_the_update_side_by_side_too(policy: Policy) -> None:
+    before = values(policy)
+    bad = losses(policy, 3)
+    bad[1] = lambda: policy.model(torch.ones(1, 3)).sum() * math.nan
+    update = make(policy).step(bad, at_once=2)
+    assert not update.applied and update.reason == "the loss is nan" and unchanged(policy, before)
 
 
 @pytest.mark.parametrize("shares", [2, 5, 12])

@@ -150,3 +150,13 @@ def test_a_map_is_described_with_each_stop_of_each_line():
 def test_impossible_settings_are_refused(settings, reason):
     with pytest.raises(PartError, match=reason):
         part("source", "world-chat", **{"world": "charts", **settings})()
+
+
+@every_world
+def test_how_to_answer_is_said_once_for_each_task(world):
+    for sample in samples(world):
+        questions = [m.text for m in sample.messages if m.role == "user"]
+        for task in set(sample.meta["tasks"]):
+            mine = [q for q, t in zip(questions, sample.meta["tasks"], strict=True) if t == task]
+            assert not any("Answer with" in question for question in mine[1:])
+            assert all(question.strip() for question in mine)

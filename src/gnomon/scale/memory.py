@@ -267,8 +267,9 @@ def saved_bytes(shape: Shape, load: Load, setup: Setup, trained: Trained) -> int
 def language_layer_bytes(shape: Shape, load: Load, setup: Setup) -> int:
     """What autograd keeps of one language layer for a micro-batch."""
     width = BFLOAT16 if setup.bfloat16 else FLOAT32
-    norms = (26 if setup.bfloat16 else 24) * shape.hidden
-    attention = width * 3 * shape.query + 4 * shape.heads + 8
+    # Of each norm what comes in, in float32, what goes out, and one number a token.
+    norms = 2 * (FLOAT32 + width) * shape.hidden + 8
+    attention = width * 3 * shape.query + 4 * shape.heads
     per_token = norms + attention + 4 * width * shape.intermediate
     # Under a mask the fused kernels of CUDA want keys and values for every head of the queries.
     key_width = shape.query if load.shared else shape.key_value
