@@ -17,6 +17,7 @@ from typing import Any
 
 from gnomon import evaluate
 from gnomon.models.load import BUNDLED, load_policy, model_folder
+from gnomon.worlds.world import LEVELS, tasks_of, worlds
 
 Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """What `evaluate` gave, by title and form."""
@@ -26,14 +27,34 @@ Results = Mapping[str, Mapping[str, Mapping[str, Any]]]
 class Card:
     """What is measured of a model, and how it is told.
 
-    ``benchmarks`` by title: name and settings; ``forms`` and their graders; ``tables`` makes Markdown of the results.
-    ``text`` has places for ``parameters`` in millions and ``tables``.
+    ``benchmarks`` by title: name and settings; ``forms`` and their graders, of which only the first is asked of
+    those in ``once``; ``tables`` makes Markdown of the results. ``text`` has places for ``parameters`` in millions and
+    ``tables``.
     """
 
     benchmarks: Mapping[str, tuple[str, dict[str, Any]]]
     forms: Mapping[str, str]
     tables: Callable[[Results], str]
     text: str
+    once: frozenset[str] = frozenset()
+
+
+SHOWN = ("image", "images", "video")
+CELL = 40
+"""Items of a task at a difficulty."""
+
+
+def in_worlds() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every world that is seen, at every difficulty. Pages are left out: they want a browser."""
+    found = {}
+    for world in worlds():
+        tasks = [task.name for task in tasks_of(world).values() if task.shows in SHOWN]
+        if world == "pages" or not tasks:
+            continue
+        for level in LEVELS:
+            settings = {"world": world, "tasks": tasks, "difficulty": (level, level)}
+            found[f"{world}, difficulty {level}"] = ("world", {**settings, "items": CELL * len(tasks)})
+    return found
 
 
 SEEN = {
@@ -140,13 +161,25 @@ def side_by_side(results: Results) -> str:
     return "\n".join(matrix(form, {t: each[form] for t, each in results.items()}) for form in forms)
 
 
-def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]]) -> str:
+def scenes_and_worlds(results: Results) -> str:
+    """Tables of the scenes, then one for each world with a column for each difficulty."""
+    scenes = one_by_one({title: forms for title, forms in results.items() if title in SEEN})
+    by_world: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for title, forms in results.items():
+        if title not in SEEN:
+            world, level = title.split(", ")
+            by_world.setdefault(world, {})[level] = forms["direct"]
+    tables = (matrix("direct", levels, world) for world, levels in by_world.items())
+    return "\n".join([scenes, "## Scores in the worlds, on held-out data\n", *tables])
+
+
+def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]], title: str = "") -> str:
     """Accuracies of every task on every benchmark in one form; below, those over all tasks with their intervals."""
     columns = list(by_title.values())
     tasks = {task: None for result in columns for task in result["by_task"]}
     items = {cell["n"] for result in columns for cell in result["by_task"].values()}
     lines = [
-        f"### Asked in the form `{form}`, at least {min(items)} items a cell\n",
+        f"### {f'{title}: asked' if title else 'Asked'} in the form `{form}`, at least {min(items)} items a cell\n",
         f"| task | {' | '.join(by_title)} |",
         "|---" * (1 + len(columns)) + "|",
     ]
@@ -162,7 +195,10 @@ def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 CARDS = {
-    "gnomon-micro": Card(SEEN, {"direct": "lenient", "think-boxed": "lenient"}, one_by_one, SEES),
+    "gnomon-micro": Card(
+        SEEN | in_worlds(), {"direct": "lenient", "think-boxed": "lenient"}, scenes_and_worlds, SEES,
+        once=frozenset(in_worlds()),
+    ),
     "gnomon-micro-audio": Card(
         HEARD, {"direct": "lenient", "answer-only": "lenient"}, side_by_side, HEARS
     ),
@@ -177,7 +213,7 @@ def write(model: str) -> None:
             form: evaluate(
                 model, name, benchmark_settings=settings, format=form, grader=grader
             ).to_dict()
-            for form, grader in card.forms.items()
+            for form, grader in list(card.forms.items())[: 1 if title in card.once else None]
         }
         for title, (name, settings) in card.benchmarks.items()
     }

@@ -24,8 +24,11 @@ from gnomon.training import train
 
 NAMES = ("lite-ppo", "luffy", "apo", "papo", "onethinker", "vl-cogito", "observe-r1", "vision-r1",
          "skywork-r1v3", "revisual-r1", "grpo", "ppo")  # fmt: skip
-BASES = ("gnomon-micro-audio",)
-"""Base models, of which the first steps of pretraining are kept."""
+BASES: dict[str, dict[str, Any]] = {
+    "gnomon-micro-audio": {},
+    "gnomon-micro-v2": {"model.architecture.base": "gnomon-micro"},
+}
+"""Base models, of which the first steps of pretraining are kept, and what differs in them."""
 FOLDER = Path(__file__).parent / "systems" / "golden"
 STEPS, EXACT = 30, 3
 CURVES = ("reward", "loss", "length", "kl", "grad_norm")
@@ -81,6 +84,7 @@ def first_steps(name: str) -> Recipe:
             "stages": [recipe.stages[0].name],
             "evaluation.benchmarks": [],
             "model.architecture.texts": 40,
+            **BASES[name],
             **{f"{place}.{key}": value for key, value in changes.items()},
         },
     )
