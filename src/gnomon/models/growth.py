@@ -154,7 +154,7 @@ def grow(
     return made
 
 
-def widen(old: nn.Module, new: nn.Module, generator: torch.Generator) -> None:
+def widen(old: Any, new: Any, generator: torch.Generator) -> None:
     """Make ``new``, a wider vision tower, compute what ``old`` does.
 
     New channels of the residual stream hold nothing: what writes into them is zero, so that they
@@ -163,8 +163,7 @@ def widen(old: nn.Module, new: nn.Module, generator: torch.Generator) -> None:
     their weights make up for it. New heads and hidden units write nothing yet.
     """
     known = old.state_dict()
-    share = (old.get_submodule("merger").ln_q.weight.numel()
-             / new.get_submodule("merger").ln_q.weight.numel())  # fmt: skip
+    share = old.merger.ln_q.weight.numel() / new.merger.ln_q.weight.numel()
     with torch.no_grad():
         for name, target in new.named_parameters():
             value = known[name]

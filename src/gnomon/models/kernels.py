@@ -97,12 +97,16 @@ class _InHalf(torch.autograd.Function):
         for rows, asked, seen in _blocks(q.shape, k.shape[2], causal):
             bias = _ahead(q, asked, seen) if causal else ctx.bias
             bias = None if bias is None else bias[rows if len(bias) > 1 else slice(None)]
-            queries = (x[rows, :, asked] for x in (q, by_out))
-            keys = (x[rows, :, :seen] for x in (k, v))
-            found = _by_scores(*queries, *keys, bias)
-            by_q[rows, :, asked] = found[0]
-            by_k[rows, :, :seen] += found[1]
-            by_v[rows, :, :seen] += found[2]
+            found_q, found_k, found_v = _by_scores(
+                q[rows, :, asked],
+                by_out[rows, :, asked],
+                k[rows, :, :seen],
+                v[rows, :, :seen],
+                bias,
+            )
+            by_q[rows, :, asked] = found_q
+            by_k[rows, :, :seen] += found_k
+            by_v[rows, :, :seen] += found_v
         return by_q, by_k, by_v, None, None
 
 

@@ -41,7 +41,8 @@ class _Norm(torch.autograd.Function):
         rate_M1 = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_()
         rate_M1.div_(x.shape[-1]).add_(eps).rsqrt_()
         ctx.save_for_backward(x_MH, rate_M1, weight_H)
-        return (x * rate_M1).mul_(weight_H).to(dtype)
+        y: Tensor = (x * rate_M1).mul_(weight_H).to(dtype)
+        return y
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator]

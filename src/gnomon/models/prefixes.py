@@ -17,11 +17,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import pad_sequence
 
-from gnomon.models.attention import attend_within, gather
+from gnomon.models.attention import attend_within
 from gnomon.models.batch import Batch
 from gnomon.models.cache import Prefix
 from gnomon.models.decoder import Attend
 from gnomon.models.encode import Encoded
+from gnomon.models.kernels import gather
 from gnomon.models.policy import Policy
 
 MAX_BYTES = 2**30

@@ -94,8 +94,10 @@ def look_within(stretches: Sequence[Sequence[Tensor]], kernel: Any, device: torc
 
     def look(q_PAD: Tensor, k_PAD: Tensor, v_PAD: Tensor) -> Tensor:
         if in_order:
-            whole = (x.unflatten(0, groups[0].shape).transpose(1, 2) for x in (q_PAD, k_PAD, v_PAD))
-            return kernel(*whole, None, causal=False).transpose(1, 2).flatten(0, 1)  # type: ignore[no-any-return]
+            shape = (*groups[0].shape, *q_PAD.shape[1:])
+            q, k, v = (x.view(shape).transpose(1, 2) for x in (q_PAD, k_PAD, v_PAD))
+            found: Tensor = kernel(q, k, v, None, causal=False).transpose(1, 2).flatten(0, 1)
+            return found
         pieces = []
         for group_RT in groups:
             q, k, v = (gather(x, group_RT) for x in (q_PAD, k_PAD, v_PAD))
