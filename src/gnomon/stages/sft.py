@@ -28,7 +28,7 @@ def prepare_sft(stage: Sft, context: StageContext) -> StepFunction:
             batches = micro_batches(context.policy, examples, stage.micro_batch_tokens)
             total = sum(sum(batch.counts) for batch in batches)
             update = context.updater.step(
-                [_negative_log_likelihood(context.policy, batch, total) for batch in batches],
+                [negative_log_likelihood(context.policy, batch, total) for batch in batches],
                 at_once=stage.at_once,
             )
         if not update.applied:
@@ -50,7 +50,9 @@ def micro_batches(policy: Policy, examples: Sequence[Encoded], tokens: int) -> l
     return [policy.batch([examples[i] for i in part]) for part in parts]
 
 
-def _negative_log_likelihood(policy: Policy, batch: Batch, total: int) -> MicroLoss:
+def negative_log_likelihood(policy: Policy, batch: Batch, total: int) -> MicroLoss:
+    """A batch's share of the mean negative log-likelihood over the ``total`` trained tokens."""
+
     def compute() -> Tensor:
         return -score_tokens(policy, batch).logp.sum() / max(total, 1)
 
