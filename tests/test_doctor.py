@@ -27,6 +27,9 @@ from gnomon.doctor import (
     memory_bytes,
 )
 
+# A model is made before anything is hidden: transformers remembers for good what it found missing.
+pytestmark = pytest.mark.usefixtures("tiny_folder")
+
 
 def test_every_needed_package_gets_a_check() -> None:
     names = {check.name for check in check_packages()}
