@@ -16,6 +16,7 @@ from gnomon.recipe import (
     Evaluation,
     Lora,
     Model,
+    Ocr,
     Optimizer,
     Recipe,
     Regulariser,
@@ -202,6 +203,30 @@ def test_a_run_with_a_critic_resumes_to_the_same_bits(tiny_folder: Path, tmp_pat
     start(recipe, broken, only_run(broken)).join(120)
     ends = [
         [path.read_bytes() for path in sorted(only_run(root).glob("checkpoints/*/*/critic*"))]
+        for root in (whole, broken)
+    ]
+    assert len(ends[0]) == 6  # three files of each of the last two checkpoints
+    assert ends[0] == ends[1]
+    assert fingerprint(only_run(broken)) == fingerprint(only_run(whole))
+
+
+def test_a_run_that_learns_to_read_resumes_to_the_same_bits(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    stage = Ocr(
+        name="letters", data=Use("inscriptions", world="exams"), format=Use("direct"), steps=5,
+        batch_size=4, save_every=2, freeze=("language",),
+        optimizer=Optimizer(learning_rate=Use("constant", value=1e-3)),
+    )  # fmt: skip
+    recipe = small_recipe(tiny_folder).model_copy(
+        update={"stages": (stage,), "evaluation": Evaluation()}
+    )
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    start(recipe, whole).join(120)
+    kill_after(recipe, broken, 3, 0.02)
+    start(recipe, broken, only_run(broken)).join(120)
+    ends = [
+        [path.read_bytes() for path in sorted(only_run(root).glob("checkpoints/*/*/letters*"))]
         for root in (whole, broken)
     ]
     assert len(ends[0]) == 6  # three files of each of the last two checkpoints

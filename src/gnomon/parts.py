@@ -176,6 +176,7 @@ INPUTS: dict[str, dict[str, str]] = {
 _MODULES: dict[str, tuple[str, ...]] = {
     "source": (
         "gnomon.worlds.microworld",
+        "gnomon.worlds.inscribed",
         "gnomon.worlds.talk",
         "gnomon.worlds.talking",
         "gnomon.worlds.world",

@@ -219,17 +219,33 @@ class Stage(Block):
         return name
 
 
-class Sft(Stage):
-    """Supervised fine-tuning on the assistant's tokens, ``micro_batch_tokens`` at a time.
+class Supervised(Stage):
+    """What the supervised stages have: ``batch_size`` examples an update.
 
-    ``at_once`` micro-batches are computed side by side, each on one thread: on a CPU and with small
-    models that is sooner done than one after the other on several threads.
+    They are computed ``micro_batch_tokens`` at a time, and ``at_once`` micro-batches side by side,
+    each on one thread: on a CPU and with small models that is sooner done than one after the other
+    on several threads.
     """
 
-    kind: Literal["sft"] = "sft"
     batch_size: Count
     micro_batch_tokens: Count = 4096
     at_once: Count = 1
+
+
+class Sft(Supervised):
+    """Supervised fine-tuning on the assistant's tokens."""
+
+    kind: Literal["sft"] = "sft"
+
+
+class Ocr(Supervised):
+    """The vision tower learns to tell which characters stand where in a picture.
+
+    A linear head on the tower's features is trained with it and dropped in the end; the language
+    model is not run. Samples name what is written in their pictures (source ``inscriptions``).
+    """
+
+    kind: Literal["ocr"] = "ocr"
 
 
 class Reinforce(Stage):
@@ -300,4 +316,4 @@ class Reinforce(Stage):
         return self
 
 
-AnyStage = Annotated[Sft | Reinforce, Discriminator("kind")]
+AnyStage = Annotated[Sft | Ocr | Reinforce, Discriminator("kind")]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Scale, Sft, Use, ours
+from gnomon.recipe import Evaluation, Model, Ocr, Optimizer, Recipe, Scale, Sft, Use, ours
 
 BASE = "runs/gnomon-micro-base/model"
 """Where the model of the recipe before is looked for: a link to the folder that its run names."""
@@ -100,6 +100,39 @@ MIXED: tuple[tuple[float, Any], ...] = (
 )
 """Share and source of what is asked: everything at least now and then. A thought about a scene
 describes it and looks one thing up; only without a picture it reasons."""
+
+
+LETTERED = (
+    (0.35, "charts", [1, 2]), (0.15, "charts", [3, 5]), (0.30, "screens", [1, 2]),
+    (0.10, "screens", [3, 5]), (0.06, "metro", [1, 5]), (0.04, "exams", [1, 5]),
+)  # fmt: skip
+"""Share, world and difficulty of pictures with text on them."""
+
+
+def _letters(name: str, steps: Any) -> Ocr:
+    """Small print, of which answers about a picture teach little: the tower reads all of it."""
+    pages = [
+        {"part": "inscriptions", "world": world, "difficulty": levels, "seed": 17}
+        for _, world, levels in LETTERED
+    ]
+    return Ocr(
+        name=name,
+        data=Use("mixture", sources=pages, weights=ours([share for share, *_ in LETTERED])),
+        format=Use("direct"),
+        steps=steps,
+        batch_size=ours(64),
+        micro_batch_tokens=ours(768),
+        at_once=ours(2),
+        freeze=("language",),
+        optimizer=Optimizer(
+            learning_rate=Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-4)),
+            betas=(0.9, 0.98),
+            weight_decay=ours(0.05),
+        ),
+        save_every=200,
+        workers=ours(1),
+        evaluate=False,
+    )
 
 
 def _stage(name: str, steps: Any, rate: Use) -> Sft:

@@ -6,11 +6,9 @@ T tokens of the longest response, K trained tokens, H hidden width.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,10 +22,9 @@ from gnomon.rl.aggregation import Totals, token_mean
 from gnomon.rl.meter import Meter
 from gnomon.rl.returns import generalised_advantages, place_rewards
 from gnomon.rl.scoring import pad_rows
+from gnomon.stages.heads import SideHead
 from gnomon.stages.updates import Updater
-from gnomon.tensors import load_tensors, optimizer_tensors, restore_optimizer, save_tensors
 
-HEAD, OPTIMIZER, STATE = "critic.safetensors", "critic_optimizer.safetensors", "critic.json"
 LEAST_SPREAD = 1e-10
 """Below this the variance of returns is rounding: it divides what the critic misses."""
 
@@ -44,7 +41,7 @@ class Targets:
     mask: Tensor
 
 
-class Critic:
+class Critic(SideHead):
     """A linear value head on a policy's last hidden states, which starts at 0 everywhere.
 
     ``updater`` makes its updates, in step with those of the policy. Source: arXiv 1707.06347,
@@ -54,15 +51,11 @@ class Critic:
     def __init__(self, policy: Policy, settings: Value, planned: int) -> None:
         width = policy.core.config.get_text_config().hidden_size
         # Without drawing initial weights, which would move the global random numbers.
-        self.head: nn.Linear = nn.utils.skip_init(nn.Linear, width, 1, device=policy.device)  # type: ignore[no-untyped-call]
-        for parameter in self.head.parameters():
+        head: nn.Linear = nn.utils.skip_init(nn.Linear, width, 1, device=policy.device)  # type: ignore[no-untyped-call]
+        for parameter in head.parameters():
             nn.init.zeros_(parameter)
         self.settings = settings
-        self.updater = Updater(self, settings.optimizer, planned)
-
-    def trainable(self) -> dict[str, nn.Parameter]:
-        """Parameters of the head by name."""
-        return dict(self.head.named_parameters())
+        super().__init__("critic", head, settings.optimizer, planned)
 
     def values(self, states_KH: Tensor) -> Tensor:
         """Values [K] in float32; ``trunk`` times their gradient goes on into the states."""
@@ -90,26 +83,6 @@ class Critic:
         meter.add_mean("value_loss", loss_NT, mask_NT)
         meter.add_mean("value_clip", held_NT, mask_NT)
         return token_mean(loss_NT, mask_NT, totals)
-
-    def save(self, folder: Path) -> None:
-        """Write the head and its optimiser into the folder of a checkpoint."""
-        tensors, state = optimizer_tensors(self.updater.optimizer, self.updater.parameters)
-        save_tensors(folder / HEAD, self.updater.parameters)
-        save_tensors(folder / OPTIMIZER, tensors)
-        made = {"optimizer": state, "updates": self.updater.done}
-        (folder / STATE).write_text(json.dumps(made))
-
-    def restore(self, folder: Path) -> None:
-        """Put back what `save` wrote; `gnomon.tensors.CheckpointError` for what does not fit."""
-        tensors = load_tensors(folder / HEAD, self.updater.parameters)
-        with torch.no_grad():
-            for name, parameter in self.updater.parameters.items():
-                parameter.copy_(tensors[name])
-        state = json.loads((folder / STATE).read_text())
-        held = load_tensors(folder / OPTIMIZER)
-        updater = self.updater
-        restore_optimizer(updater.optimizer, held, state["optimizer"], updater.parameters)
-        updater.done = state["updates"]
 
 
 def open_critic(stage: AnyStage, policy: Policy, updater: Updater) -> Critic | None:

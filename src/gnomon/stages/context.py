@@ -20,6 +20,7 @@ from gnomon.watch import Watcher
 
 if TYPE_CHECKING:
     from gnomon.rl.critic import Critic
+    from gnomon.stages.ocr import Letters
 
 Prepared = tuple[Sample, Encoded]
 
@@ -62,8 +63,8 @@ class StageContext:
     """A stage under way: where it writes, what it trains, what it reads; ``step`` is being made.
 
     ``memory`` holds JSON values by part: what stateful estimators keep from step to step. It is
-    part of every checkpoint. ``counts`` are of the step that is being made. ``critic`` is there
-    where the stage trains one.
+    part of every checkpoint. ``counts`` are of the step that is being made. ``critic`` and
+    ``letters`` are there where the stage trains one.
     """
 
     run: Run
@@ -80,6 +81,7 @@ class StageContext:
     counts: Counts = field(default_factory=Counts)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
     critic: Critic | None = None
+    letters: Letters | None = None
 
     def remembered(self, part: str) -> dict[str, Any]:
         """The memory of one part, which it may change."""

@@ -1,8 +1,8 @@
 """Drive one stage: load what it starts from, repeat its step, save, and resume exactly.
 
 A checkpoint is a Hugging Face folder (``model``) or the adapters alone, the optimiser's state, a
-few integers, what stateful estimators remember, and the critic if there is one. All randomness is
-derived from (seed, stage, step), so nothing else has to be saved.
+few integers, what stateful estimators remember, and the heads that are trained beside it. All
+randomness is derived from (seed, stage, step), so nothing else has to be saved.
 """
 
 from __future__ import annotations
@@ -35,12 +35,14 @@ from gnomon.rl.critic import open_critic
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
+from gnomon.stages.ocr import open_letters, prepare_ocr
 from gnomon.stages.sft import prepare_sft
 from gnomon.stages.updates import Diverged, Updater
 from gnomon.watch import Watcher, pick
 
 PREPARE: dict[str, Callable[[Any, StageContext], StepFunction]] = {
     "sft": prepare_sft,
+    "ocr": prepare_ocr,
     "reinforce": prepare_reinforce,
 }
 MODEL, ADAPTERS, OPTIMIZER, STATE = (
@@ -115,10 +117,11 @@ def _open_context(
     start = str(saved / MODEL) if saved and (saved / MODEL).is_dir() else parent
     policy = open_policy(recipe.model, stage, start, seed=recipe.seed)
     updater = Updater(policy, stage.optimizer, planned_updates(stage))
-    critic = open_critic(stage, policy, updater)
+    critic, letters = open_critic(stage, policy, updater), open_letters(stage, policy, updater)
     position = _restore(saved, policy, updater, recipe.model) if saved else 0
-    if saved and critic is not None:
-        critic.restore(saved)
+    for head in (critic, letters):
+        if saved and head is not None:
+            head.restore(saved)
     encoder = policy.encoder(max_tokens=stage.max_tokens, root=recipe.data_root)
     stream = open_stream(stage, encoder, recipe.seed + index, position)
     context = StageContext(
@@ -133,6 +136,7 @@ def _open_context(
         stream,
         Clock(watcher),
         critic=critic,
+        letters=letters,
     )
     context.memory = _read_state(saved).get("memory", {}) if saved else {}
     stream.on_skip = lambda id, reason: context.skip("source", id, reason)
@@ -195,8 +199,9 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         save_tensors(folder / OPTIMIZER, tensors)
         if adapters:
             save_tensors(folder / ADAPTERS, context.updater.parameters)
-        if context.critic is not None:
-            context.critic.save(folder)
+        for head in (context.critic, context.letters):
+            if head is not None:
+                head.save(folder)
         if not adapters or number == stage.steps:
             _save_model(context.policy, folder / MODEL)
         state = {

@@ -79,8 +79,8 @@ class Updater:
 
         ``at_once`` of them are computed side by side, each on one thread, which a CPU does with
         small models sooner than one after the other on several threads; the gradients are added in
-        order. Not for an updater with followers. A non-finite loss or gradient norm skips the
-        update. Raises `Diverged` past the limit.
+        order. A non-finite loss or gradient norm skips the update. Raises `Diverged` past the
+        limit.
         """
         everyone = (self, *self.followers)
         rate, *_ = [each._set_rate() for each in everyone]
@@ -133,23 +133,17 @@ class Updater:
 
     def _side_by_side(self, at_once: int, losses: Iterable[MicroLoss]) -> tuple[float, str]:
         total = 0.0
+        everyone = [p for each in (self, *self.followers) for p in each.parameters.values()]
         with ThreadPoolExecutor(at_once, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for value, gradients in pool.map(self._gradients, losses):
+            for value, gradients in pool.map(partial(_gradients, everyone), losses):
                 total += value
                 if not math.isfinite(value):
                     return total, f"the loss is {value}"
-                for parameter, gradient in zip(self.parameters.values(), gradients, strict=True):
+                for parameter, gradient in zip(everyone, gradients, strict=True):
                     if gradient is not None:
                         before = parameter.grad
                         parameter.grad = gradient if before is None else before.add_(gradient)
         return total, ""
-
-    def _gradients(self, compute: MicroLoss) -> tuple[float, Sequence[Tensor | None]]:
-        loss = compute()
-        value = float(loss.detach())
-        if not math.isfinite(value) or not loss.requires_grad:
-            return value, [None] * len(self.parameters)
-        return value, torch.autograd.grad(loss, [*self.parameters.values()], allow_unused=True)
 
     def _count(self, reason: str) -> None:
         self.skipped_in_a_row = self.skipped_in_a_row + 1 if reason else 0
@@ -159,6 +153,17 @@ class Updater:
                 f"{reason}: lower the learning rate, "
                 "or look at the last rollouts and rewards of this run"
             )
+
+
+def _gradients(
+    parameters: Sequence[Tensor], compute: MicroLoss
+) -> tuple[float, Sequence[Tensor | None]]:
+    """A micro-loss and its gradients; None where it has none."""
+    loss = compute()
+    value = float(loss.detach())
+    if not math.isfinite(value) or not loss.requires_grad:
+        return value, [None] * len(parameters)
+    return value, torch.autograd.grad(loss, parameters, allow_unused=True)
 
 
 def step_generator(

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Literal
 
 from PIL import Image, ImageDraw, ImageFont
@@ -13,6 +18,44 @@ from gnomon.worlds.scene import RGB
 Anchor = Literal["left", "centre", "right"]
 BLACK: RGB = (20, 20, 20)
 WHITE: RGB = (255, 255, 255)
+
+
+@dataclass(frozen=True)
+class Inscription:
+    """A word that was written, with its top left corner in pixels and its size."""
+
+    text: str
+    left: int
+    top: int
+    size: int
+
+    def characters(self) -> Iterator[tuple[str, float, float]]:
+        """Each character but blanks, with its centre (x, y)."""
+        middle = self.top + line_height(self.size) / 2
+        for character, x in zip(self.text, _centres(self.text, self.size), strict=True):
+            if character.strip():
+                yield character, self.left + x, middle
+
+
+@functools.lru_cache(maxsize=16384)
+def _centres(text: str, size: int) -> tuple[float, ...]:
+    """How far the centre of each character is from the left end."""
+    edges = [font(size).getlength(text[:place]) for place in range(len(text) + 1)]
+    return tuple((start + end) / 2 for start, end in itertools.pairwise(edges))
+
+
+_WRITTEN: ContextVar[list[Inscription] | None] = ContextVar("written", default=None)
+
+
+@contextmanager
+def inscriptions() -> Iterator[list[Inscription]]:
+    """Gathers what `write` writes within the block, in its order."""
+    found: list[Inscription] = []
+    token = _WRITTEN.set(found)
+    try:
+        yield found
+    finally:
+        _WRITTEN.reset(token)
 
 
 @functools.cache
@@ -61,3 +104,5 @@ def write(
         rim = word_mask(text, size, 1)
         image.paste(halo, (x - 1, place[1] - 1), rim)
     image.paste(ink, (x, place[1]), mask)
+    if (written := _WRITTEN.get()) is not None:
+        written.append(Inscription(text, x, place[1], size))
