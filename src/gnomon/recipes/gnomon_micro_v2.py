@@ -14,6 +14,7 @@ from gnomon.recipe import Evaluation, Model, Ocr, Optimizer, Recipe, Scale, Sft,
 
 BASE = "runs/gnomon-micro-base/model"
 """Where the model of the recipe before is looked for: a link to the folder that its run names."""
+STEADY = Use("cosine", peak=ours(1e-3), warmup=50, floor=ours(1e-3))
 LOOK = ["locate", "box", "locate", "colour", "read-digit", "shape"]
 """What asks for one object of several, by its name or its place."""
 SEEN = ["read-digit", "read-word", "colour", "shape", "size", "locate", "box"]
@@ -28,10 +29,10 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("grown", base=BASE), dtype="bfloat16"),
         stages=(
-            _stage(
-                "worlds", ours(1700), Use("cosine", peak=ours(1e-3), warmup=100, floor=ours(1e-3))
-            ),
-            _stage("settle", ours(1200), Use("cosine", peak=ours(1e-3), floor=ours(1e-5))),
+            _stage("worlds", ours(600), STEADY),
+            _letters("letters", ours(1000)),
+            _stage("again", ours(700), STEADY),
+            _stage("settle", ours(900), Use("cosine", peak=ours(1e-3), floor=ours(1e-5))),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
