@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from gnomon.models.percepts import Picture
+from gnomon.models.percepts import Percept, Picture
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Ocr
 from gnomon.records import BadRecord, Sample
@@ -95,7 +95,8 @@ Page = tuple[Picture, Tensor]
 """A picture, and the places [K, 2] of its characters: feature, and slot x character."""
 
 
-def _read(sample: Sample, pictures: Sequence[Picture]) -> list[Page]:
+def _read(sample: Sample, percepts: Sequence[Percept]) -> list[Page]:
+    pictures = [one for one in percepts if isinstance(one, Picture)]
     told = sample.meta.get(INSCRIPTIONS)
     if told is None or len(told) != len(pictures):
         raise BadRecord(
