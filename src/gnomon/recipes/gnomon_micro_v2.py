@@ -31,7 +31,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         stages=(
             _stage("worlds", ours(600), STEADY),
             _letters("letters", ours(1000)),
-            _stage("again", ours(700), STEADY),
+            _stage("again", ours(500), STEADY),
             _stage("settle", ours(900), Use("cosine", peak=ours(1e-3), floor=ours(1e-5))),
         ),
         evaluation=Evaluation(
