@@ -31,8 +31,10 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         stages=(
             _stage("worlds", ours(600), STEADY),
             _letters("letters", ours(1000)),
-            _stage("again", ours(500), STEADY),
-            _stage("settle", ours(900), Use("cosine", peak=ours(1e-3), floor=ours(1e-5))),
+            _stage("again", ours(200), STEADY),
+            _stage(
+                "settle", ours(1150), Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-5))
+            ),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
