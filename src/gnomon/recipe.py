@@ -107,8 +107,12 @@ class Lora(Block):
     targets: str = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 
 
+NEW = "new"
+"""Path of a model that is made from an architecture."""
+
+
 class Model(Block):
-    """The model to start from: a folder, a hub id, or a new one of an ``architecture``.
+    """The model to start from: a folder, a hub id, or a ``new`` one of an ``architecture``.
 
     ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the
     processor's. ``video`` says which frames of a video are shown, each resized as an image.
@@ -122,6 +126,15 @@ class Model(Block):
     lora: Lora | None = None
     image_pixels: tuple[Count, Count] | None = None
     video: Video = Field(default_factory=lambda: Video())
+
+    @model_validator(mode="after")
+    def _check_new(self) -> Model:
+        if self.architecture is not None and self.path != NEW:
+            raise ValueError(
+                f"path={self.path!r} and an architecture: a model that is made has the path 'new'; "
+                "set architecture to null to start from a folder"
+            )
+        return self
 
 
 class Evaluation(Block):

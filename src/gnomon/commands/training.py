@@ -65,7 +65,7 @@ def _resolve(
     from gnomon.recipe import override, parse_changes
 
     values = parse_changes(changes)
-    values |= {} if model is None else {"model.path": model}
+    values |= {} if model is None else {"model.path": model, "model.architecture": None}
     values |= {} if seed is None else {"seed": seed}
     loaded = load_recipe(recipe, scale=scale)
     return override(loaded, values) if values else loaded

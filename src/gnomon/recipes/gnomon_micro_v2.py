@@ -1,9 +1,10 @@
 """gnomon-micro v2: the base model, larger and at home in all worlds, image and video.
 
 It begins as the model of `gnomon-micro-base`, made larger without a change in what it computes
-(`gnomon.models.growth`). Then it learns everything at once: first at one rate, then at one that
-falls. Most of what it reads are conversations about one picture or film, whose many short answers,
-and one that says all that is shown, teach more for each token than one question a picture.
+(`gnomon.models.growth`). Its tower learns to read small print first, without the language model;
+then all of it learns everything at once. Most of what it reads are conversations about one picture
+or film, whose many short answers, and one that says all that is shown, teach more for each token
+than one question a picture.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from gnomon.recipe import Evaluation, Model, Ocr, Optimizer, Recipe, Scale, Sft,
 
 BASE = "runs/gnomon-micro-base/model"
 """Where the model of the recipe before is looked for: a link to the folder that its run names."""
-STEADY = Use("cosine", peak=ours(1e-3), warmup=50, floor=ours(1e-3))
 LOOK = ["locate", "box", "locate", "colour", "read-digit", "shape"]
 """What asks for one object of several, by its name or its place."""
 SEEN = ["read-digit", "read-word", "colour", "shape", "size", "locate", "box"]
@@ -29,11 +29,9 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("grown", base=BASE), dtype="bfloat16"),
         stages=(
-            _stage("worlds", ours(600), STEADY),
             _letters("letters", ours(1000)),
-            _stage("again", ours(200), STEADY),
             _stage(
-                "settle", ours(1150), Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-5))
+                "worlds", ours(1450), Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-5))
             ),
         ),
         evaluation=Evaluation(
@@ -156,5 +154,5 @@ def _stage(name: str, steps: Any, rate: Use) -> Sft:
         optimizer=Optimizer(learning_rate=rate, betas=(0.9, 0.98), weight_decay=ours(0.05)),
         save_every=200,
         workers=ours(1),
-        evaluate=name == "settle",
+        evaluate=True,
     )
