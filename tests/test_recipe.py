@@ -9,6 +9,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gnomon.blocks import plain
 from gnomon.catalogue import load_recipe
@@ -148,6 +149,11 @@ def test_all_optional_blocks_survive_the_yaml() -> None:
     assert recipe.model.lora == Lora(rank=2)
     assert recipe.data_root == Path("data")
     assert reloaded(recipe) == recipe
+
+
+def test_a_folder_beside_an_architecture_is_refused() -> None:
+    with pytest.raises(ValidationError, match="set architecture to null to start from a folder"):
+        Model(path="runs/model", architecture=Use("gnomon-micro"))
 
 
 def test_a_recipe_cannot_be_changed(base: Recipe) -> None:

@@ -55,6 +55,22 @@ def test_changes_and_seed_reach_the_recipe(
     assert "\nseed: 7\n" in text and "steps: 1\n" in text
 
 
+def test_a_given_model_is_where_a_run_starts_although_the_recipe_makes_one(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    arguments = ["train", "gnomon-micro-v2", "--out", str(tmp_path), "--model", str(tiny_folder)]
+    changes = [
+        "stages=[worlds]", "stages.worlds.steps=1", "stages.worlds.batch_size=1",
+        "stages.worlds.workers=0", "evaluation.benchmarks=[]",
+    ]  # fmt: skip
+    result = runner.invoke(app, [*arguments, *(word for c in changes for word in ("--set", c))])
+    assert result.exception is None, result.output
+    [run] = tmp_path.iterdir()
+    text = (run / "recipe.yaml").read_text()
+    assert f"path: {tiny_folder}" in text and "architecture: null" in text
+    assert not (run / "checkpoints" / "0-base").exists()
+
+
 def test_a_finished_run_can_be_resumed_and_stays_as_it_is(
     finished: tuple[Path, str, str],
 ) -> None:
