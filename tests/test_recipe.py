@@ -9,7 +9,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from gnomon.blocks import plain
 from gnomon.catalogue import load_recipe
@@ -152,7 +151,7 @@ def test_all_optional_blocks_survive_the_yaml() -> None:
 
 
 def test_a_folder_beside_an_architecture_is_refused() -> None:
-    with pytest.raises(ValidationError, match="set architecture to null to start from a folder"):
+    with pytest.raises(RecipeError, match="set architecture to null to start from a folder"):
         Model(path="runs/model", architecture=Use("gnomon-micro"))
 
 
