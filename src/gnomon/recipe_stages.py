@@ -239,13 +239,15 @@ class Sft(Supervised):
 
 
 class Ocr(Supervised):
-    """The vision tower learns to tell which characters stand where in a picture.
+    """The vision tower learns to tell which characters and tokens stand where in a picture.
 
-    A linear head on the tower's features is trained with it and dropped in the end; the language
-    model is not run. Samples name what is written in their pictures (source ``inscriptions``).
+    A head on the tower's features is trained with it and dropped in the end; the language model is
+    not run. Samples say what is written in their pictures (source ``inscriptions``); pictures of
+    others, and all places without text, are to be seen as before, with the weight ``keep``.
     """
 
     kind: Literal["ocr"] = "ocr"
+    keep: Number = Field(1.0, ge=0)
 
 
 class Reinforce(Stage):

@@ -1,10 +1,10 @@
 """gnomon-micro v2: the base model, larger and at home in all worlds, image and video.
 
 It begins as the model of `gnomon-micro-base`, made larger without a change in what it computes
-(`gnomon.models.growth`). Its tower learns to read small print first, without the language model;
-then all of it learns everything at once. Most of what it reads are conversations about one picture
-or film, whose many short answers, and one that says all that is shown, teach more for each token
-than one question a picture.
+(`gnomon.models.growth`). Then it learns everything at once; between, its tower learns to read small
+print without the language model. Most of what it is told are conversations about one picture or
+film, whose many short answers, and one that says all that is shown, teach more for each token than
+one question a picture.
 """
 
 from __future__ import annotations
@@ -29,9 +29,12 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         seed=0,
         model=Model(path="new", architecture=Use("grown", base=BASE), dtype="bfloat16"),
         stages=(
-            _letters("letters", ours(1000)),
             _stage(
-                "worlds", ours(1450), Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-5))
+                "worlds", ours(600), Use("cosine", peak=ours(1e-3), warmup=100, floor=ours(1e-3))
+            ),
+            _letters("letters", ours(700)),
+            _stage(
+                "settle", ours(1200), Use("cosine", peak=ours(1.5e-3), warmup=50, floor=ours(1e-5))
             ),
         ),
         evaluation=Evaluation(
@@ -104,10 +107,10 @@ describes it and looks one thing up; only without a picture it reasons."""
 
 
 LETTERED = (
-    (0.35, "charts", [1, 2]), (0.15, "charts", [3, 5]), (0.30, "screens", [1, 2]),
-    (0.10, "screens", [3, 5]), (0.06, "metro", [1, 5]), (0.04, "exams", [1, 5]),
+    (0.28, "charts", [1, 2]), (0.12, "charts", [3, 5]), (0.24, "screens", [1, 2]),
+    (0.08, "screens", [3, 5]), (0.05, "metro", [1, 5]), (0.03, "exams", [1, 5]),
 )  # fmt: skip
-"""Share, world and difficulty of pictures with text on them."""
+"""Share, world and difficulty of pictures with text on them; the others are scenes."""
 
 
 def _letters(name: str, steps: Any) -> Ocr:
@@ -116,15 +119,18 @@ def _letters(name: str, steps: Any) -> Ocr:
         {"part": "inscriptions", "world": world, "difficulty": levels, "seed": 17}
         for _, world, levels in LETTERED
     ]
+    shares = [share for share, *_ in LETTERED]
+    scenes = {**SCENE, "seed": 17}
     return Ocr(
         name=name,
-        data=Use("mixture", sources=pages, weights=ours([share for share, *_ in LETTERED])),
+        data=Use("mixture", sources=[*pages, scenes], weights=ours([*shares, 0.2])),
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
         micro_batch_tokens=ours(768),
         at_once=ours(2),
         freeze=("language",),
+        keep=ours(5.0),
         optimizer=Optimizer(
             learning_rate=Use("cosine", peak=ours(2e-3), warmup=50, floor=ours(1e-4)),
             betas=(0.9, 0.98),

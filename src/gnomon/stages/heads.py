@@ -1,4 +1,4 @@
-"""Linear heads that are trained beside a policy, with an optimiser of their own, and dropped."""
+"""Heads that are trained beside a policy, with an optimiser of their own, and dropped."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SideHead:
     ``name`` begins the names of its files in a checkpoint.
     """
 
-    def __init__(self, name: str, head: nn.Linear, settings: Optimizer, planned: int) -> None:
+    def __init__(self, name: str, head: nn.Module, settings: Optimizer, planned: int) -> None:
         self.name = name
         self.head = head
         self.updater = Updater(self, settings, planned)

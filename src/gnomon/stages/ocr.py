@@ -1,19 +1,23 @@
-"""Reading, taught to the vision tower alone: which characters stand where in a picture.
+"""Reading, taught to the vision tower alone: which characters and tokens stand where in a picture.
 
 One answer about a picture teaches a language model one thing about it; here every place of it is a
-lesson, and no language model has to run. Dimension suffixes: F features, H hidden width, S slots of
-a feature, C characters, K characters that stand in the pictures.
+lesson, and no language model has to run. Tokens are told by the language model's own embeddings, so
+that a feature over a word looks like that word to it. Dimension suffixes: F features, H hidden
+width, S slots of a feature, C characters, V tokens, K of them that stand in the pictures.
 """
 
 from __future__ import annotations
 
 import string
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, linear
 
+from gnomon.models.load import load_policy
 from gnomon.models.percepts import Percept, Picture
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Ocr
@@ -29,21 +33,47 @@ HALVES = 2
 FEW = -5.0
 """Log odds of a character in a slot before anything is learnt: most slots are empty."""
 INSCRIPTIONS = "inscriptions"
-"""Key in ``meta`` of a sample: for each picture its characters, as [character, x, y] in pixels."""
+"""Key in ``meta`` of a sample: for each picture its words, as (text, x of each character, y)."""
+Mark = tuple[str, Sequence[float], float]
+
+
+class Reader(nn.Module):
+    """From features [F, H] the log odds of each character in each slot, and of each token."""
+
+    def __init__(self, embeddings_VH: Tensor, slots: int) -> None:
+        super().__init__()
+        width = embeddings_VH.shape[1]
+        self.slots: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+            nn.Linear, width, slots * len(CHARACTERS), device=embeddings_VH.device
+        )
+        nn.init.zeros_(self.slots.weight)
+        nn.init.constant_(self.slots.bias, FEW)
+        like = {"device": embeddings_VH.device, "dtype": torch.float32}
+        self.scale = nn.Parameter(torch.ones(1, **like))
+        self.shift = nn.Parameter(torch.full((len(embeddings_VH),), FEW, **like))
+        self.embeddings_VH = embeddings_VH
+
+    def forward(self, features_FH: Tensor) -> Tensor:
+        """Log odds [F, S x C + V]: the slots', then the tokens'."""
+        tokens_FV = linear(features_FH, self.embeddings_VH.float()) * self.scale + self.shift
+        return torch.cat([self.slots(features_FH), tokens_FV], dim=1)
 
 
 class Letters(SideHead):
-    """A linear head that tells the characters of each slot from the feature over it."""
+    """The `Reader` of a stage, and the tokenizer that says which tokens a word has."""
 
     def __init__(self, policy: Policy, stage: Ocr, planned: int) -> None:
-        width = policy.core.config.get_text_config().hidden_size
-        slots = HALVES * policy.core.config.vision_config.spatial_merge_size**2
-        head: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
-            nn.Linear, width, slots * len(CHARACTERS), device=policy.device
-        )
-        nn.init.zeros_(head.weight)
-        nn.init.constant_(head.bias, FEW)
-        super().__init__("letters", head, stage.optimizer, planned)
+        merge = int(policy.core.config.vision_config.spatial_merge_size)
+        embeddings_VH = policy.core.get_input_embeddings().weight.detach()
+        self.tokenizer = policy.processor.tokenizer
+        self.slots = HALVES * merge**2
+        super().__init__("letters", Reader(embeddings_VH, self.slots), stage.optimizer, planned)
+
+    def places(self, picture: Picture, marks: Sequence[Mark]) -> Tensor:
+        """Where the outputs of the head [K, 2] should be likely: feature and output."""
+        tokens_K2 = tokens_of(picture, marks, self.tokenizer)
+        tokens_K2[:, 1] += self.slots * len(CHARACTERS)
+        return torch.cat([slots_of(picture, marks), tokens_K2])
 
 
 def open_letters(stage: AnyStage, policy: Policy, updater: Updater) -> Letters | None:
@@ -58,74 +88,132 @@ def open_letters(stage: AnyStage, policy: Policy, updater: Updater) -> Letters |
 def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
     """The step of reading: the pictures of ``batch_size`` samples, one update over all of them.
 
-    The loss is the binary cross-entropy of every character in every slot, summed over a feature and
-    averaged over features. ``recall`` is the share of the characters that were thought to be there,
-    ``precision`` the share of those that are, among what was thought to be there.
+    The loss is the binary cross-entropy of every character in every slot and of every token over a
+    feature, summed over a feature and averaged over features, plus ``keep`` times the squared
+    change of the features without text since the stage began, by their squares. ``recall`` is the
+    share of what is written that was read, ``precision`` the share of what was read that is
+    written, ``change`` the change without its weight. Raises `BadRecord` when no sample of a step
+    says what is written in it.
     """
     letters = context.letters
     assert letters is not None
+    before = _as_begun(context) if stage.keep else None
 
     def step(number: int) -> StepResult:
-        found = [
-            _read(sample, encoded.percepts) for sample, encoded in context.take(stage.batch_size)
-        ]
-        pages = [page for pages in found for page in pages]
-        parts = _parts(pages, stage.micro_batch_tokens)
-        total = sum(picture.features for picture, _ in pages)
+        taken = context.take(stage.batch_size)
+        pages = [page for sample, one in taken for page in _read(letters, sample, one.percepts)]
+        if not any(page.says for page in pages):
+            raise BadRecord(
+                f"none of {len(taken)} samples says what is written in its pictures, the first is "
+                f"{taken[0][0].id}: use a source that does, such as 'inscriptions'"
+            )
         seen: list[Tensor] = []
+        losses = [
+            _loss(context.policy, letters, part, _Shares(pages, stage.keep), before, seen)
+            for part in _parts(pages, stage.micro_batch_tokens)
+        ]
         with context.clock.phase("update"):
-            losses = [_loss(context.policy, letters, part, total, seen) for part in parts]
             update = context.updater.step(losses, at_once=stage.at_once)
         if not update.applied:
             context.skip("gradient", f"update {number}", update.reason)
-        there, thought, right = torch.stack(seen).sum(0).tolist()
+        there, thought, right, change = torch.stack(seen).sum(0).tolist()
         values = {
             "loss": update.loss,
             "grad_norm": update.grad_norm,
             "lr": update.learning_rate,
             "recall": right / max(there, 1),
             "precision": right / max(thought, 1),
+            "change": change,
         }
-        return StepResult(values, total)
+        return StepResult(values, sum(page.picture.features for page in pages))
 
     return step
 
 
-Page = tuple[Picture, Tensor]
-"""A picture, and the places [K, 2] of its characters: feature, and slot x character."""
+def _as_begun(context: StageContext) -> Policy:
+    """The model that the stage began with."""
+    dtype = "bfloat16" if context.policy.mixed_precision else "float32"
+    return load_policy(context.parent, dtype=dtype, device=str(context.policy.device))
 
 
-def _read(sample: Sample, percepts: Sequence[Percept]) -> list[Page]:
+@dataclass(frozen=True)
+class Page:
+    """A picture, and which outputs [K, 2] of the head should be likely in it.
+
+    One that does not say what is written in it is only to be seen as before.
+    """
+
+    picture: Picture
+    places_K2: Tensor
+    says: bool
+
+
+class _Shares:
+    """What the parts of a loss are divided by: features that are read, features that are kept."""
+
+    def __init__(self, pages: Sequence[Page], keep: float) -> None:
+        self.read = max(1, sum(page.picture.features for page in pages if page.says))
+        self.kept = max(1, sum(int(_blank(page).sum()) for page in pages))
+        self.keep = keep
+
+
+def _blank(page: Page) -> Tensor:
+    """Which features [F] of a picture have no text under them."""
+    blank = torch.ones(page.picture.features, dtype=torch.bool)
+    blank[page.places_K2[:, 0]] = False
+    return blank
+
+
+def _read(letters: Letters, sample: Sample, percepts: Sequence[Percept]) -> list[Page]:
     pictures = [one for one in percepts if isinstance(one, Picture)]
     told = sample.meta.get(INSCRIPTIONS)
-    if told is None or len(told) != len(pictures):
-        raise BadRecord(
-            f"sample {sample.id} does not say what is written in its {len(pictures)} pictures: use "
-            "a source that does, such as 'inscriptions'"
-        )
-    return [(one, slots(one, marks)) for one, marks in zip(pictures, told, strict=True)]
+    if told is None:
+        return [Page(one, torch.zeros(0, 2, dtype=torch.long), False) for one in pictures]
+    return [Page(one, letters.places(one, m), True) for one, m in zip(pictures, told, strict=True)]
 
 
-def slots(picture: Picture, marks: Iterable[tuple[str, float, float]], patch: int = 14) -> Tensor:
-    """The places [K, 2] of characters at (x, y) pixels: number of the feature, and S x C index.
+def slots_of(picture: Picture, marks: Iterable[Mark], patch: int = 14) -> Tensor:
+    """The characters of words as [K, 2]: number of the feature, and S x C index.
 
     A feature covers ``merge_size`` x ``merge_size`` patches, each of two slots side by side. What
     lies outside the picture, or is none of `CHARACTERS`, is left out.
 
-    >>> slots(Picture("key", torch.zeros(16, 1), (1, 4, 4)), [("1", 30, 3), ("b", 13, 20)]).tolist()
-    [[1, 1], [0, 321]]
+    >>> slots_of(Picture("", torch.zeros(16, 1), (1, 4, 4)), [("1b", (30, 36), 3)]).tolist()
+    [[1, 1], [1, 73]]
     """
     _, rows, columns = picture.grid
     merge, known = picture.merge_size, len(CHARACTERS)
     found = []
-    for character, x, y in marks:
-        row, half = int(y // patch), int(x // (patch / HALVES))
-        column = half // HALVES
-        if character not in CHARACTERS or not (0 <= row < rows and 0 <= column < columns):
-            continue
-        feature = row // merge * (columns // merge) + column // merge
-        slot = (row % merge * merge + column % merge) * HALVES + half % HALVES
-        found.append((feature, slot * known + CHARACTERS.index(character)))
+    for text, centres, y in marks:
+        row = int(y // patch)
+        for character, x in zip(text, centres, strict=True):
+            half = int(x // (patch / HALVES))
+            column = half // HALVES
+            if character not in CHARACTERS or not (0 <= row < rows and 0 <= column < columns):
+                continue
+            feature = row // merge * (columns // merge) + column // merge
+            slot = (row % merge * merge + column % merge) * HALVES + half % HALVES
+            found.append((feature, slot * known + CHARACTERS.index(character)))
+    return torch.tensor(found, dtype=torch.long).view(-1, 2)
+
+
+def tokens_of(picture: Picture, marks: Iterable[Mark], tokenizer: Any, patch: int = 14) -> Tensor:
+    """The tokens of words as [K, 2]: number of the feature over their middle, and token id.
+
+    Words are cut as behind a blank, which itself is left out.
+    """
+    _, rows, columns = picture.grid
+    side = patch * picture.merge_size
+    wide, high = columns // picture.merge_size, rows // picture.merge_size
+    found = []
+    for text, centres, y in marks:
+        coded = tokenizer.backend_tokenizer.encode(f" {text}", add_special_tokens=False)
+        for token, (start, end) in zip(coded.ids, coded.offsets, strict=True):
+            over = centres[max(0, start - 1) : end - 1]
+            if over:
+                row, column = int(y // side), int(sum(over) / len(over) // side)
+                if 0 <= row < high and 0 <= column < wide:
+                    found.append((row * wide + column, token))
     return torch.tensor(found, dtype=torch.long).view(-1, 2)
 
 
@@ -134,33 +222,55 @@ def _parts(pages: Sequence[Page], tokens: int) -> list[list[Page]]:
     parts: list[list[Page]] = []
     held = tokens + 1
     for page in pages:
-        held += page[0].features
+        held += page.picture.features
         if held > tokens:
             parts.append([])
-            held = page[0].features
+            held = page.picture.features
         parts[-1].append(page)
     return parts
 
 
 def _loss(
-    policy: Policy, letters: Letters, pages: Sequence[Page], total: int, seen: list[Tensor]
+    policy: Policy,
+    letters: Letters,
+    pages: Sequence[Page],
+    shares: _Shares,
+    before: Policy | None,
+    seen: list[Tensor],
 ) -> MicroLoss:
     def compute() -> Tensor:
-        pictures, places = zip(*pages, strict=True)
+        pictures = [page.picture for page in pages]
         features_FH = policy.features(pictures).float()
-        logits = letters.head(features_FH)
-        wanted = torch.zeros_like(logits)
-        start = 0
-        for picture, place_K2 in zip(pictures, places, strict=True):
-            wanted[start + place_K2[:, 0].to(wanted.device), place_K2[:, 1].to(wanted.device)] = 1
-            start += picture.features
-        seen.append(_counts(logits.detach(), wanted))
-        return binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / total
+        says = torch.cat([torch.full((p.picture.features,), p.says) for p in pages])
+        logits = letters.head(features_FH)[says]
+        wanted = _wanted(pages, logits)
+        loss = binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / shares.read
+        change = torch.zeros((), device=loss.device)
+        if before is not None:
+            blank = torch.cat([_blank(page) for page in pages]).to(features_FH.device)
+            with torch.no_grad():
+                old_FH = before.features(pictures).float()[blank]
+            moved = (features_FH[blank] - old_FH).square().sum(-1) / old_FH.square().sum(-1)
+            change = moved.sum() / shares.kept
+        counts = [*_counts(logits.detach(), wanted), change.detach()]
+        seen.append(torch.stack([each.cpu().float() for each in counts]))
+        return loss + shares.keep * change
 
     return compute
 
 
-def _counts(logits: Tensor, wanted: Tensor) -> Tensor:
+def _wanted(pages: Sequence[Page], like: Tensor) -> Tensor:
+    """Ones where an output should be likely, for the pages that say what is written in them."""
+    wanted, start = torch.zeros_like(like), 0
+    for page in pages:
+        if page.says:
+            feature, output = page.places_K2.to(like.device).unbind(1)
+            wanted[start + feature, output] = 1
+            start += page.picture.features
+    return wanted
+
+
+def _counts(logits: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """How many characters are there, how many are thought to be, how many of these are right."""
     thought, there = logits > 0, wanted > 0
-    return torch.stack([there.sum(), thought.sum(), (there & thought).sum()]).cpu()
+    return there.sum(), thought.sum(), (there & thought).sum()

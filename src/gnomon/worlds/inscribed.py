@@ -1,4 +1,4 @@
-"""Pictures of a world with the place of every character that is written on them."""
+"""Pictures of a world with the place of every word that is written on them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def inscriptions(
     """Pictures of a ``world`` that show text, for an ``ocr`` stage (ours).
 
     They are those of ``tasks`` (all that show one image when None). ``meta``: ``inscriptions``, for
-    the picture a list of [character, x, y], the centre in pixels; ``world``, ``difficulty``. The
+    the picture a list of words as (text, x of each character, y), centres in pixels; ``world``,
+    ``difficulty``. The
     answer is all that is written, word by word as it was drawn. Raises `PartError`, a ValueError,
     for an unknown world or task, one that shows no single image, and a bad range.
     """
@@ -74,7 +75,7 @@ def _sample(wanted: _Wanted, index: int) -> Sample:
         meta={
             "world": wanted.world,
             "difficulty": level,
-            "inscriptions": [[mark for each in written for mark in map(list, each.characters())]],
+            "inscriptions": [[each.mark for each in written]],
             "answer_text": text,
             "thought": "",
         },

@@ -29,12 +29,11 @@ class Inscription:
     top: int
     size: int
 
-    def characters(self) -> Iterator[tuple[str, float, float]]:
-        """Each character but blanks, with its centre (x, y)."""
-        middle = self.top + line_height(self.size) / 2
-        for character, x in zip(self.text, _centres(self.text, self.size), strict=True):
-            if character.strip():
-                yield character, self.left + x, middle
+    @property
+    def mark(self) -> tuple[str, tuple[float, ...], float]:
+        """The text, how far right the centre of each character is, and how far down."""
+        centres = tuple(self.left + x for x in _centres(self.text, self.size))
+        return self.text, centres, self.top + line_height(self.size) / 2
 
 
 @functools.lru_cache(maxsize=16384)
