@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gnomon.data.stream import Stream
 from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoder
+from gnomon.models.load import save_policy
 from gnomon.models.percepts import Picture
 from gnomon.models.policy import Policy
 from gnomon.parts import part
@@ -19,7 +21,7 @@ from gnomon.recipe import Ocr, Optimizer, Use
 from gnomon.records import BadRecord
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext
-from gnomon.stages.ocr import CHARACTERS, HALVES, open_letters, prepare_ocr, slots
+from gnomon.stages.ocr import CHARACTERS, HALVES, open_letters, prepare_ocr, slots_of, tokens_of
 from gnomon.stages.updates import Updater
 from gnomon.watch import Watcher
 
@@ -37,7 +39,7 @@ def test_a_slot_covers_half_a_patch_of_its_feature(
     x = data.draw(st.floats(0, 28 * columns - 0.01))
     y = data.draw(st.floats(0, 28 * rows - 0.01))
     character = data.draw(st.sampled_from(CHARACTERS))
-    [[feature, place]] = slots(blank(2 * rows, 2 * columns), [(character, x, y)]).tolist()
+    [[feature, place]] = slots_of(blank(2 * rows, 2 * columns), [(character, [x], y)]).tolist()
     slot, number = divmod(place, len(CHARACTERS))
     patch, half = divmod(slot, HALVES)
     left = feature % columns * 28 + patch % 2 * 14 + half * 7
@@ -47,25 +49,38 @@ def test_a_slot_covers_half_a_patch_of_its_feature(
 
 
 def test_what_lies_outside_or_is_no_letter_or_digit_is_left_out() -> None:
-    marks = [("a", -1.0, 3.0), ("a", 3.0, 28.0), ("a", 28.0, 3.0), (":", 3.0, 3.0), ("b", 3.0, 3.0)]
-    assert slots(blank(2, 2), marks).tolist() == [[0, CHARACTERS.index("b")]]
+    marks = [("ab", [-1.0, 28.0], 3.0), ("a", [3.0], 28.0), (":b", [2.0, 3.0], 3.0)]
+    assert slots_of(blank(2, 2), marks).tolist() == [[0, CHARACTERS.index("b")]]
+
+
+def test_the_tokens_of_a_word_are_where_their_characters_are(tiny_policy: Policy) -> None:
+    tokenizer = tiny_policy.processor.tokenizer
+    marks = [("12", [20.0, 40.0], 30.0)]
+    found = tokens_of(blank(4, 4), marks, tokenizer).tolist()
+    one, two = (tokenizer(digit, add_special_tokens=False)["input_ids"] for digit in "12")
+    assert found == [[2, *one], [3, *two]]
+    assert tokens_of(blank(2, 2), marks, tokenizer).tolist() == []
 
 
 def context_of(
-    policy: Policy, encoder: Encoder, folder: Path, *, rate: float = 1e-2, world: bool = True
+    policy: Policy, encoder: Encoder, folder: Path, *, keep: float = 0.0, told: int = 2
 ) -> tuple[Ocr, StageContext]:
+    """A stage over four pictures, ``told`` of which say what is written in them."""
     stage = Ocr(
         name="letters", data=Use("inscriptions", **SHOWN), format=Use("direct"), steps=60,
-        batch_size=2, micro_batch_tokens=20, freeze=("language",),
-        optimizer=Optimizer(learning_rate=Use("constant", value=rate)),
+        batch_size=4, micro_batch_tokens=20, freeze=("language",), keep=keep,
+        optimizer=Optimizer(learning_rate=Use("constant", value=1e-2)),
     )  # fmt: skip
-    source = part("source", *(["inscriptions"] if world else ["world"]), **SHOWN)()
-    samples = [source[index] for index in range(2)]
+    samples = [
+        part("source", "inscriptions" if index < told else "world", **SHOWN)()[index]
+        for index in range(4)
+    ]
+    save_policy(policy, folder / "parent")
     policy.freeze(stage.freeze)
     updater = Updater(policy, stage.optimizer, stage.steps)
     context = StageContext(
         run=Run.create(folder, "test", "micro", ""), name=stage.name, index=1, seed=0,
-        policy=policy, parent="", encoder=encoder, updater=updater,
+        policy=policy, parent=str(folder / "parent"), encoder=encoder, updater=updater,
         stream=Stream(Prepare(samples, lambda s: encoder.prompt(s, direct())), seed=0),
         clock=Clock(Watcher()), letters=open_letters(stage, policy, updater),
     )  # fmt: skip
@@ -95,9 +110,22 @@ def test_the_language_model_stays_as_it_is(
     assert moved and all(".visual." in name for name in moved)
 
 
-def test_a_sample_that_does_not_say_what_is_written_is_named(
+def test_what_has_no_text_is_kept_as_it_was(
     fresh_policy: Policy, tiny_encoder: Encoder, tmp_path: Path
 ) -> None:
-    stage, context = context_of(fresh_policy, tiny_encoder, tmp_path, world=False)
-    with pytest.raises(BadRecord, match="does not say what is written in its 1 pictures"):
+    changes = []
+    for keep in (0.01, 10.0):
+        policy = Policy(*[copy.deepcopy(fresh_policy.core)] * 2, fresh_policy.processor)
+        stage, context = context_of(policy, tiny_encoder, tmp_path / str(keep), keep=keep)
+        step = prepare_ocr(stage, context)
+        changes.append([step(number).values["change"] for number in range(1, 21)])
+    assert changes[0][0] == changes[1][0] == pytest.approx(0.0, abs=1e-8)
+    assert 0 < changes[1][-1] < 0.5 * changes[0][-1]
+
+
+def test_a_step_that_nothing_can_be_read_in_is_refused(
+    fresh_policy: Policy, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    stage, context = context_of(fresh_policy, tiny_encoder, tmp_path, told=0)
+    with pytest.raises(BadRecord, match="none of 4 samples says what is written"):
         prepare_ocr(stage, context)(1)

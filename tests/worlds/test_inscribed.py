@@ -38,11 +38,12 @@ def test_nothing_is_gathered_outside_a_block() -> None:
     assert found == []
 
 
-def test_characters_stand_side_by_side_and_blanks_are_none() -> None:
-    found = list(Inscription("a 1", 5, 7, 12).characters())
-    assert [each[0] for each in found] == ["a", "1"]
-    assert 5 < found[0][1] < found[1][1] < 5 + font(12).getlength("a 1")
-    assert {each[2] for each in found} == {7 + line_height(12) / 2}
+def test_the_characters_of_a_word_stand_side_by_side() -> None:
+    text, centres, middle = Inscription("a 1", 5, 7, 12).mark
+    assert (text, len(centres), middle) == ("a 1", 3, 7 + line_height(12) / 2)
+    assert [5, *centres, 5 + font(12).getlength("a 1")] == sorted(
+        [5, *centres, 5 + font(12).getlength("a 1")]
+    )
 
 
 @pytest.mark.parametrize("world", WRITTEN)
@@ -51,9 +52,10 @@ def test_every_character_is_inside_the_picture_and_on_ink(world: str) -> None:
         grey = np.asarray(open_image(sample.media[0]).convert("L"), dtype=int)
         [marks] = sample.meta["inscriptions"]
         assert marks
-        for _, x, y in marks:
-            around = grey[int(y) - 6 : int(y) + 7, max(0, int(x) - 4) : int(x) + 5]
-            assert around.max() - around.min() > 40
+        for text, centres, y in marks:
+            for character, x in zip(text, centres, strict=True):
+                around = grey[int(y) - 6 : int(y) + 7, max(0, int(x) - 4) : int(x) + 5]
+                assert character == " " or around.max() - around.min() > 40
 
 
 @pytest.mark.parametrize("world", WRITTEN)
@@ -65,10 +67,10 @@ def test_the_same_index_gives_the_same_picture_and_splits_differ(world: str) -> 
     assert not train & test
 
 
-def test_the_marks_of_a_chart_spell_its_labels() -> None:
+def test_the_marks_of_a_chart_are_its_words() -> None:
     [sample] = samples("charts", 1, tasks=["lookup"], difficulty=(1, 1))
-    spelt = "".join(mark[0] for mark in sample.meta["inscriptions"][0])
-    assert spelt == sample.answer.value.replace(" ", "")
+    spelt = " ".join(mark[0] for mark in sample.meta["inscriptions"][0])
+    assert spelt == sample.answer.value
 
 
 @pytest.mark.parametrize(

@@ -48,9 +48,9 @@ class Reader(nn.Module):
         )
         nn.init.zeros_(self.slots.weight)
         nn.init.constant_(self.slots.bias, FEW)
-        like = {"device": embeddings_VH.device, "dtype": torch.float32}
-        self.scale = nn.Parameter(torch.ones(1, **like))
-        self.shift = nn.Parameter(torch.full((len(embeddings_VH),), FEW, **like))
+        device = embeddings_VH.device
+        self.scale = nn.Parameter(torch.ones(1, device=device))
+        self.shift = nn.Parameter(torch.full((len(embeddings_VH),), FEW, device=device))
         self.embeddings_VH = embeddings_VH
 
     def forward(self, features_FH: Tensor) -> Tensor:
