@@ -34,7 +34,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             ),
             _letters("letters", ours(700)),
             _stage(
-                "settle", ours(1200), Use("cosine", peak=ours(1.5e-3), warmup=50, floor=ours(1e-5))
+                "settle", ours(1050), Use("cosine", peak=ours(1.5e-3), warmup=50, floor=ours(1e-5))
             ),
         ),
         evaluation=Evaluation(
