@@ -20,11 +20,12 @@ from gnomon.recipe import (
     Use,
     Value,
 )
-from gnomon.rl.critic import HEAD, STATE
 from gnomon.rl.critic import OPTIMIZER as CRITIC_OPTIMIZER
 from gnomon.run import Run
 from gnomon.stages.drive import run_stage
 from gnomon.watch import Watcher
+
+HEAD, STATE = "critic.safetensors", "critic.json"
 
 STEPS = 4
 
