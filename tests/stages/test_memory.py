@@ -20,12 +20,11 @@ from gnomon.recipe import (
     Use,
     Value,
 )
-from gnomon.rl.critic import OPTIMIZER as CRITIC_OPTIMIZER
 from gnomon.run import Run
 from gnomon.stages.drive import run_stage
 from gnomon.watch import Watcher
 
-HEAD, STATE = "critic.safetensors", "critic.json"
+CRITIC = ["critic.safetensors", "critic_optimizer.safetensors", "critic.json"]
 
 STEPS = 4
 
@@ -126,7 +125,7 @@ def test_a_critic_that_is_stopped_goes_on_bit_for_bit(tiny_folder: Path, tmp_pat
                 run_stage(recipe, 1, run, str(tiny_folder), Killer(after))
         run_stage(recipe, 1, run, str(tiny_folder), Watcher())
         last = run.checkpoint_path(1, "rl", STEPS)
-        files = [HEAD, CRITIC_OPTIMIZER, STATE]
+        files = CRITIC
         ends.append((outcome(run), [(last / file).read_bytes() for file in files]))
     assert ends[0] == ends[1]
     assert json.loads(ends[0][1][2])["updates"] == 2 * STEPS
