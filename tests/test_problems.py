@@ -107,8 +107,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "field of the other kind of stage": (
         {f"{SFT}.rollouts": 8},
-        f"{SFT}.rollouts: there is no such setting; known: batch_size, data, evaluate, format, "
-        "freeze, kind, max_tokens, micro_batch_tokens, modality, name, optimizer, save_every, "
+        f"{SFT}.rollouts: there is no such setting; known: at_once, batch_size, data, evaluate, "
+        "format, freeze, kind, max_tokens, micro_batch_tokens, modality, name, optimizer, save_every, "
         "steps, workers",
     ),
     "misspelled field of the model": (
@@ -221,11 +221,11 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "number as a kind of stage": (
         {f"{RL}.kind": 5},
-        f"{RL}.kind: '5': there is no such kind of stage; known: reinforce, sft",
+        f"{RL}.kind: '5': there is no such kind of stage; known: ocr, reinforce, sft",
     ),
     "missing kind of stage": (
         {f"{RL}.kind": REMOVED},
-        f"{RL}.kind: a value is needed; known: reinforce, sft",
+        f"{RL}.kind: a value is needed; known: ocr, reinforce, sft",
     ),
     "two stages of one name": (
         {f"{RL}.name": "text-rl"},

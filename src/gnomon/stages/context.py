@@ -20,7 +20,7 @@ from gnomon.watch import Watcher
 
 if TYPE_CHECKING:
     from gnomon.rl.critic import Critic
-    from gnomon.stages.ocr import Letters
+    from gnomon.stages.heads import SideHead
 
 Prepared = tuple[Sample, Encoded]
 
@@ -81,7 +81,7 @@ class StageContext:
     counts: Counts = field(default_factory=Counts)
     memory: dict[str, dict[str, Any]] = field(default_factory=dict)
     critic: Critic | None = None
-    letters: Letters | None = None
+    letters: SideHead | None = None
 
     def remembered(self, part: str) -> dict[str, Any]:
         """The memory of one part, which it may change."""

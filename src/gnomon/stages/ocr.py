@@ -96,7 +96,7 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
     says what is written in it.
     """
     letters = context.letters
-    assert letters is not None
+    assert isinstance(letters, Letters)
     before = _as_begun(context) if stage.keep else None
 
     def step(number: int) -> StepResult:
