@@ -108,8 +108,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
     "field of the other kind of stage": (
         {f"{SFT}.rollouts": 8},
         f"{SFT}.rollouts: there is no such setting; known: at_once, batch_size, data, evaluate, "
-        "format, freeze, kind, max_tokens, micro_batch_tokens, modality, name, optimizer, save_every, "
-        "steps, workers",
+        "format, freeze, kind, max_tokens, micro_batch_tokens, modality, name, optimizer, "
+        "save_every, steps, workers",
     ),
     "misspelled field of the model": (
         {"model.dtyp": "float32"},
