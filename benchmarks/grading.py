@@ -133,7 +133,9 @@ def bombs() -> dict[str, Any]:
     for _ in range(ROUNDS):
         start = time.perf_counter()
         with ThreadPoolExecutor(WORKERS) as threads:
-            found = list(threads.map(lambda pair: compare_expressions(*pair, verifier=pool), answers))
+            found = list(
+                threads.map(lambda pair: compare_expressions(*pair, verifier=pool), answers)
+            )
         seconds.append(time.perf_counter() - start)
     asked = (pool.asked - warm) // ROUNDS
     pool.close()

@@ -53,7 +53,10 @@ def in_worlds() -> dict[str, tuple[str, dict[str, Any]]]:
             continue
         for level in LEVELS:
             settings = {"world": world, "tasks": tasks, "difficulty": (level, level)}
-            found[f"{world}, difficulty {level}"] = ("world", {**settings, "items": CELL * len(tasks)})
+            found[f"{world}, difficulty {level}"] = (
+                "world",
+                {**settings, "items": CELL * len(tasks)},
+            )
     return found
 
 
@@ -188,7 +191,8 @@ def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]], title: str = ""
         told = (f"{100 * cell['accuracy']:.1f}" if cell else "-" for cell in cells)
         lines.append(f"| {task} | {' | '.join(told)} |")
     told = (
-        f"{100 * r['accuracy']:.1f} ({100 * r['low']:.1f} to {100 * r['high']:.1f})" for r in columns
+        f"{100 * r['accuracy']:.1f} ({100 * r['low']:.1f} to {100 * r['high']:.1f})"
+        for r in columns
     )
     lines.append(f"| **all** | {' | '.join(told)} |")
     return "\n".join(lines) + "\n"
@@ -196,7 +200,10 @@ def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]], title: str = ""
 
 CARDS = {
     "gnomon-micro": Card(
-        SEEN | in_worlds(), {"direct": "lenient", "think-boxed": "lenient"}, scenes_and_worlds, SEES,
+        SEEN | in_worlds(),
+        {"direct": "lenient", "think-boxed": "lenient"},
+        scenes_and_worlds,
+        SEES,
         once=frozenset(in_worlds()),
     ),
     "gnomon-micro-audio": Card(

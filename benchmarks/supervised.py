@@ -44,12 +44,16 @@ def stage_of_v2() -> Sft:
     return stage
 
 
-def tokens_per_second(policy: Policy, updater: Updater, stage: Sft, examples: list[Any], at_once: int) -> float:
+def tokens_per_second(
+    policy: Policy, updater: Updater, stage: Sft, examples: list[Any], at_once: int
+) -> float:
     """Of one update over ``examples``."""
     start = time.perf_counter()
     batches = micro_batches(policy, examples, stage.micro_batch_tokens)
     total = sum(sum(batch.counts) for batch in batches)
-    updater.step([negative_log_likelihood(policy, batch, total) for batch in batches], at_once=at_once)
+    updater.step(
+        [negative_log_likelihood(policy, batch, total) for batch in batches], at_once=at_once
+    )
     return sum(map(len, examples)) / (time.perf_counter() - start)
 
 
