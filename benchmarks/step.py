@@ -238,12 +238,7 @@ def commit_name() -> str:
         run = subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True)
         return run.stdout.strip()
 
-    written = (
-        ":!benchmarks/results",
-        ":!docs/performance.md",
-        ":!docs/grading.md",
-        ":!docs/worlds.md",
-    )
+    written = (":!benchmarks/results", ":!docs/performance.md", ":!docs/grading.md", ":!docs/worlds.md")
     changed = git("status", "--porcelain", "--", ".", *written)
     return (git("rev-parse", "--short=12", "HEAD") or "unknown") + ("+changes" if changed else "")
 

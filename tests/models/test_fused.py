@@ -8,11 +8,11 @@ from torch import Tensor
 
 from gnomon.formats.plain import direct
 from gnomon.models.cache import GridCache
-from gnomon.models.decoder import rotate
 from gnomon.models.encode import Encoded, Encoder
 from gnomon.models.fused import fuse, rotary_table, turn, weight_of, writer
 from gnomon.models.load import add_lora
 from gnomon.models.logprobs import score_tokens
+from gnomon.models.pointwise import rotate
 from gnomon.models.policy import Policy
 from gnomon.models.prefixes import prefill
 from gnomon.models.sampler import SamplingSettings, sample

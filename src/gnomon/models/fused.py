@@ -151,7 +151,7 @@ def rotary_table(policy: Policy, positions: int) -> tuple[Tensor, Tensor]:
 
 
 def turn(x_NAD: Tensor, cos_N1D: Tensor, sin_N1D: Tensor) -> Tensor:
-    """`decoder.rotate` with the sign of the first half in the sine."""
+    """`pointwise.rotate` with the sign of the first half in the sine."""
     x_NAD = x_NAD.to(cos_N1D.dtype)
     return torch.addcmul(x_NAD * cos_N1D, x_NAD.roll(x_NAD.shape[-1] // 2, -1), sin_N1D)
 

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+PLAIN = ("Qwen2RMSNorm", "Qwen2_5_VLRMSNorm")
+"""Classes of norms whose formula is `_Norm`'s."""
+
 
 def normed(norm: Any, x_MH: Tensor) -> Tensor:
     """``norm(x)`` for an RMSNorm of Qwen2 (arXiv 1910.07467), in the type of what reads it.
@@ -24,9 +27,6 @@ def normed(norm: Any, x_MH: Tensor) -> Tensor:
     device = x_MH.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x_MH.dtype
     return _Norm.apply(x_MH, norm.weight, norm.variance_epsilon, dtype)  # type: ignore[no-untyped-call, no-any-return]
-
-
-PLAIN = ("Qwen2RMSNorm", "Qwen2_5_VLRMSNorm")
 
 
 class _Norm(torch.autograd.Function):

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from torch.utils.checkpoint import checkpoint
 
-from gnomon.models.kernels import KERNELS, gather
+from gnomon.models.kernels import KERNELS, Kernel, gather
 from gnomon.models.percepts import Picture
 from gnomon.models.pointwise import normed, rotate
 
@@ -76,7 +76,9 @@ def _block(block: Any, turn: tuple[Tensor, Tensor], look: Look, hidden_PW: Tenso
     return hidden_PW + block.mlp(normed(block.norm2, hidden_PW))  # type: ignore[no-any-return]
 
 
-def look_within(stretches: Sequence[Sequence[Tensor]], kernel: Any, device: torch.device) -> Look:
+def look_within(
+    stretches: Sequence[Sequence[Tensor]], kernel: Kernel, device: torch.device
+) -> Look:
     """Attention of every patch to those of its stretch, one product for each length.
 
     ``stretches`` are, for each picture, the numbers of its patches [R, T] by length.
@@ -96,8 +98,7 @@ def look_within(stretches: Sequence[Sequence[Tensor]], kernel: Any, device: torc
         if in_order:
             shape = (*groups[0].shape, *q_PAD.shape[1:])
             q, k, v = (x.view(shape).transpose(1, 2) for x in (q_PAD, k_PAD, v_PAD))
-            found: Tensor = kernel(q, k, v, None, causal=False).transpose(1, 2).flatten(0, 1)
-            return found
+            return kernel(q, k, v, None, causal=False).transpose(1, 2).flatten(0, 1)
         pieces = []
         for group_RT in groups:
             q, k, v = (gather(x, group_RT) for x in (q_PAD, k_PAD, v_PAD))

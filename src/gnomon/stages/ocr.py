@@ -108,8 +108,9 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
                 f"{taken[0][0].id}: use a source that does, such as 'inscriptions'"
             )
         seen: list[Tensor] = []
+        shares = _Shares(pages, stage.keep)
         losses = [
-            _loss(context.policy, letters, part, _Shares(pages, stage.keep), before, seen)
+            _loss(context.policy, letters, part, shares, before, seen)
             for part in _parts(pages, stage.micro_batch_tokens)
         ]
         with context.clock.phase("update"):

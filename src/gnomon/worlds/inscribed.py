@@ -14,7 +14,7 @@ from gnomon.worlds import lettering
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import between, pick
 from gnomon.worlds.source import SampleSource
-from gnomon.worlds.world import LEVELS, WorldTask, draw_posed, tasks_of, world_task
+from gnomon.worlds.world import WorldTask, check_levels, draw_posed, tasks_of, world_task
 
 ASKED = "<image>What is written here?"
 
@@ -33,13 +33,11 @@ def inscriptions(
 
     They are those of ``tasks`` (all that show one image when None). ``meta``: ``inscriptions``, for
     the picture a list of words as (text, x of each character, y), centres in pixels; ``world``,
-    ``difficulty``. The
-    answer is all that is written, word by word as it was drawn. Raises `PartError`, a ValueError,
-    for an unknown world or task, one that shows no single image, and a bad range.
+    ``difficulty``. The answer is all that is written, word by word as it was drawn. Raises
+    `PartError`, a ValueError, for an unknown world or task, one that shows no single image, and a
+    bad range.
     """
-    low, high = difficulty
-    if not LEVELS[0] <= low <= high <= LEVELS[-1]:
-        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
+    check_levels(difficulty)
     chosen = tuple(world_task(world, name) for name in tasks or tasks_of(world))
     shown = tuple(task for task in chosen if task.shows == "image")
     if not shown or (tasks and len(shown) < len(chosen)):

@@ -19,7 +19,7 @@ from gnomon.records import Message, Sample
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import REDRAWS, between, pick, split_of
 from gnomon.worlds.source import SampleSource
-from gnomon.worlds.world import LEVELS, Posed, module_of, worlds
+from gnomon.worlds.world import Posed, check_levels, module_of, worlds
 
 Scene = TypeVar("Scene")
 TRIES = 8
@@ -106,9 +106,7 @@ def world_chat(
     Raises `PartError`, a ValueError, for an unknown world or task, a world without such
     conversations, and a bad range or number.
     """
-    low, high = difficulty
-    if not LEVELS[0] <= low <= high <= LEVELS[-1]:
-        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
+    check_levels(difficulty)
     if turns < 1 or not 0 <= describe <= 1 or seed < 0:
         raise PartError(
             f"turns={turns}, describe={describe}, seed={seed}: use 1 turn or more, a chance from 0 "

@@ -141,6 +141,13 @@ def world_task(world: str, name: str) -> WorldTask:
     return tasks[name]
 
 
+def check_levels(difficulty: tuple[int, int]) -> None:
+    """Raise `PartError` for what is no range of `LEVELS`."""
+    low, high = difficulty
+    if not LEVELS[0] <= low <= high <= LEVELS[-1]:
+        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
+
+
 def draw_posed(task: WorldTask, rng: np.random.Generator, level: int, split: Split) -> Posed:
     """A question of the split. The key decides it, so no rewording crosses splits.
 
@@ -181,9 +188,7 @@ def world_source(
 
     Raises `PartError`, a ValueError, for an unknown world or task and a bad range.
     """
-    low, high = difficulty
-    if not LEVELS[0] <= low <= high <= LEVELS[-1]:
-        raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
+    check_levels(difficulty)
     if seed < 0:
         raise PartError(f"seed={seed}: use 0 or more")
     if tasks is not None and not tasks:
