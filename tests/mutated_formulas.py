@@ -308,7 +308,8 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("perception-kl-live", "sign", "return -_held(divergence(logp, masked_logp, mask, direction)", "return _held(divergence(logp, masked_logp, mask, direction)"),
         ("masked-nll", "sign", "-old_masked_logp.detach(), 0.0", "old_masked_logp.detach(), 0.0"),
         ("masked-nll-live", "sign", "torch.where(mask.bool(), -masked_logp, 0.0)", "torch.where(mask.bool(), masked_logp, 0.0)"),
-        ("collapse-signs", "bound", "late > factor * early", "late > early"),
+        ("collapse-monitor", "bound", "late > factor * early", "late > early"),
+        ("collapse-monitor", "bound", "len(found) >= signs", "len(found) > signs"),
     ),
     *_of(
         "focus",

@@ -17,6 +17,10 @@ class RunError(ValueError):
     """A run folder that is not one, or a value that it cannot hold; the message says what to do."""
 
 
+PLACE = ("stage", "index", "step")
+"""What every line begins with: no logged value has one of these names."""
+
+
 def plain(value: Any) -> Any:
     """``value`` as JSON knows it: scalar tensors become numbers, NaN and infinities None."""
     if isinstance(value, Enum):
@@ -43,7 +47,7 @@ def json_bytes(value: Mapping[str, Any]) -> bytes:
 
 def json_line(stage: str, index: int, step: int, values: Mapping[str, Any]) -> bytes:
     """One line of a log; raises `RunError` when a value has the name of the place."""
-    place = {"stage": stage, "index": index, "step": step}
+    place = dict(zip(PLACE, (stage, index, step), strict=True))
     taken = place.keys() & values.keys()
     if taken:
         raise RunError(f"a logged value cannot be named {sorted(taken)[0]!r}; rename it")

@@ -167,6 +167,8 @@ INPUTS: dict[str, dict[str, str]] = {
         "sampling": "the SamplingSettings of the stage",
         "generator": "torch.Generator, the same at every step",
         "step": "number of the step that is being saved",
+        "curves": "what every step of the stage logged so far, this one too: name -> [steps]",
+        "note": "tells a line of text to whoever watches the run",
         "memory": "dict of JSON values that this part keeps; `best` lists the steps to be kept",
     },
     "architecture": {"seed": "seed of the initial weights"},
@@ -236,7 +238,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "aggregation": ("gnomon.rl.aggregation",),
     "regulariser": ("gnomon.rl.regularisers", "gnomon.rl.perception"),
     "schedule": ("gnomon.rl.schedules", "gnomon.rl.controllers"),
-    "callback": ("gnomon.rl.critical",),
+    "callback": ("gnomon.rl.critical", "gnomon.rl.perception"),
     "architecture": (
         "gnomon.models.growth",
         "gnomon.models.micro",

@@ -122,12 +122,14 @@ class Reward(Block):
 class Regulariser(Block):
     """A penalty that is aggregated like the loss, times a coefficient that follows a schedule.
 
-    ``weight`` multiplies each rollout's penalty; ``aggregate`` replaces the stage's aggregation.
+    ``weight`` multiplies each rollout's penalty and ``focus`` that of each token, while every token
+    still counts in the mean; ``aggregate`` replaces the stage's aggregation.
     """
 
     part: UseRegulariser  # type: ignore[valid-type]
     coefficient: UseSchedule  # type: ignore[valid-type]
     weight: UseWeight | None = None  # type: ignore[valid-type]
+    focus: UseFocus | None = None  # type: ignore[valid-type]
     aggregate: UseAggregation | None = None  # type: ignore[valid-type]
 
 

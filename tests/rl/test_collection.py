@@ -184,6 +184,24 @@ def test_a_regulariser_has_a_weight_and_an_aggregation_of_its_own(open_stage: Op
     assert loss(aggregate=Use("seq-mean-token-sum")) > plain > 0
 
 
+def test_a_regulariser_with_a_focus_sees_those_tokens_alone(open_stage: Open):
+    """The entropy of the tokens with the highest entropy, over the number of all tokens."""
+
+    def penalised(share: float | None) -> tuple[float, float]:
+        focus = None if share is None else Use("top-entropy", share=share)
+        penalty = Regulariser(part=Use("entropy-bonus"), coefficient=constant(1.0), focus=focus)
+        seen.scores = [EQUAL] * PROMPTS
+        stage = stage_of(regularisers=(penalty,), aggregate=Use("token-mean"))
+        values = one_step(stage, open_stage(stage))
+        return values["loss"], values["entropy"]
+
+    for share in (None, 1.0):
+        loss, entropy = penalised(share)
+        assert loss == pytest.approx(-entropy, rel=1e-5)
+    loss, entropy = penalised(0.2)
+    assert -entropy < loss <= -entropy / 5  # the upper fifth holds more than a fifth of the sum
+
+
 # -- token-level advantages and the KL in the reward ----------------------------------------------
 
 

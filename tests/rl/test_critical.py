@@ -84,7 +84,7 @@ def test_the_callback_ranks_each_step_among_those_before(
     context = open_stage(stage)
     for step in (1, 2):
         context.step = step
-        values = call_back(stage, context)
+        values = call_back(stage, context, {})
     memory = context.remembered("callbacks.0.critical-entropy")
     assert set(memory["critical"]) == {"1", "2"}
     assert memory["critical"]["1"] == memory["critical"]["2"]  # the same questions and draws

@@ -86,3 +86,16 @@ def test_the_kl_is_never_negative_and_always_finite(gaps: list[float]) -> None:
 
 def test_without_own_tokens_nothing_is_measured() -> None:
     assert set(measured(known(off_policy=torch.ones(2, 3))).values()) == {0.0}
+
+
+def test_the_divergence_from_the_masked_policy_is_measured_where_it_is_known() -> None:
+    """x = masked_logp - logp is -1 on three tokens and 0 on two: d = e^-1 or 0."""
+    masked = LOGP - torch.tensor([[1.0, 1.0, 1.0], [0.0, 0.0, 5.0]])
+    meter = Meter()
+    meter.add_tokens(known(old_masked_logp=masked), {})
+    found = meter.means()
+    assert found["perception"] == pytest.approx(3 / 5 * math.exp(-1))
+    assert found["masked_entropy"] == pytest.approx((2 + 3 + 4 + 1 + 1) / 5)
+    meter = Meter()
+    meter.add_tokens(known(), {})
+    assert not {"perception", "masked_entropy"} & set(meter.means())

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
 from gnomon.rl.aggregation import Totals, token_mean
 from gnomon.rl.losses import ppo_clip
 from gnomon.rl.perception import (
+    collapse_monitor,
     collapse_signs,
-    collapsed,
     divergence,
     masked_nll,
     masked_nll_live,
@@ -148,11 +151,53 @@ FLAT = [0.1] * 20
 RISING = [0.1] * 10 + [0.3] * 10
 
 
-def test_a_collapse_is_three_rising_curves():
-    calm = {"perception": RISING, "clip_high": FLAT, "entropy": RISING, "masked_entropy": FLAT}
-    assert collapse_signs(calm) == ("perception", "entropy")
-    assert not collapsed(calm)
-    assert collapsed({**calm, "masked_entropy": RISING})
+CALM = {"perception": RISING, "clip_high": FLAT, "entropy": RISING, "masked_entropy": FLAT}
+COLLAPSE = {**CALM, "masked_entropy": RISING}
+
+
+def looked_at(curves: dict[str, list[float]], memory: dict[str, Any], **settings: Any) -> Any:
+    """What the monitor logs, and the lines it notes."""
+    notes: list[str] = []
+    return collapse_monitor(curves, notes.append, memory, **settings), notes
+
+
+def test_two_rising_curves_are_signs_and_no_collapse() -> None:
+    assert collapse_signs(CALM) == ("perception", "entropy")
+    assert looked_at(CALM, {}) == ({"collapse/signs": 2.0, "collapse/seen": 0.0}, [])
+
+
+def test_three_rising_curves_are_a_collapse_that_is_told_once() -> None:
+    memory: dict[str, Any] = {}
+    values, notes = looked_at(COLLAPSE, memory)
+    assert values == {"collapse/signs": 3.0, "collapse/seen": 1.0}
+    assert len(notes) == 1
+    assert "perception, entropy, masked_entropy rise together" in notes[0]
+    longer = {name: [*curve, curve[-1]] for name, curve in COLLAPSE.items()}
+    assert looked_at(longer, memory)[1] == []
+
+
+def test_a_collapse_between_two_looks_is_seen() -> None:
+    calm_again = {name: [*curve, *[curve[-1]] * 20] for name, curve in COLLAPSE.items()}
+    memory: dict[str, Any] = {}
+    values, notes = looked_at(calm_again, memory)
+    assert values == {"collapse/signs": 0.0, "collapse/seen": 1.0}
+    assert memory["step"] <= 20 < len(calm_again["entropy"]) == memory["looked"]
+    assert len(notes) == 1
+
+
+@given(st.lists(st.floats(0, 10), min_size=2, max_size=40), st.integers(1, 39))
+def test_looking_twice_sees_what_one_look_sees(curve: list[float], cut: int) -> None:
+    curves = dict.fromkeys(COLLAPSE, curve)
+    once: dict[str, Any] = {}
+    twice: dict[str, Any] = {}
+    expected = looked_at(curves, once, window=3)[0]
+    looked_at({name: values[:cut] for name, values in curves.items()}, twice, window=3)
+    assert looked_at(curves, twice, window=3)[0]["collapse/seen"] == expected["collapse/seen"]
+    assert once == twice
+
+
+def test_a_number_that_was_not_logged_is_no_sign() -> None:
+    assert collapse_signs({"entropy": [math.nan] * 10 + [0.3] * 10}) == ()
 
 
 def test_a_curve_that_rises_less_than_the_factor_is_no_sign():

@@ -44,6 +44,7 @@ def _method() -> dict[str, Any]:
         "rewards": accuracy_and_format("think-boxed", paper(0.9), paper(0.1)),
         "rollouts": paper(5),
         "corruption": Use("random-patches", probability=paper(0.6)),
+        "callbacks": (Use("collapse-monitor"),),
     }
 
 

@@ -16,12 +16,13 @@ from gnomon.stages.context import StageContext
 
 @dataclass(frozen=True)
 class Penalty:
-    """A regulariser with its coefficient, and its own weight and aggregation if it has them."""
+    """A regulariser with its coefficient, and its own weight, focus and aggregation if any."""
 
     key: str
     part: BoundPart
     coefficient: BoundPart
     weight: BoundPart | None
+    focus: BoundPart | None
     aggregate: BoundPart
 
     @property
@@ -87,7 +88,8 @@ class Objective:
     @property
     def needs_survey(self) -> bool:
         """Whether the loss or a focus asks for the whole optimiser batch."""
-        return any("survey" in part.part.inputs for part in (self.loss, *self.focus))
+        own = (penalty.focus for penalty in self.regularisers if penalty.focus is not None)
+        return any("survey" in part.part.inputs for part in (self.loss, *self.focus, *own))
 
 
 def _every(kind: str, uses: Iterable[Use]) -> tuple[BoundPart, ...]:
@@ -128,5 +130,6 @@ def _penalty(key: str, item: Regulariser, stage: Reinforce) -> Penalty:
         build("regulariser", item.part),
         build("schedule", item.coefficient),
         _perhaps("weight", item.weight),
+        _perhaps("focus", item.focus),
         build("aggregation", item.aggregate or stage.aggregate),
     )

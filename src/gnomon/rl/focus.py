@@ -1,7 +1,7 @@
-"""Focus: which tokens the policy loss looks at.
+"""Focus: which tokens the policy loss, or a regulariser with a focus of its own, looks at.
 
-A focus returns [N, T] factors on the policy loss, without gradient. Denominators and regularisers
-still count every trained token. Shares are over the whole optimiser batch, from its `Survey`;
+A focus returns [N, T] factors, without gradient. Denominators still count every trained token, and
+what has no focus sees them all. Shares are over the whole optimiser batch, from its `Survey`;
 called without one, the given rows are the whole batch.
 """
 

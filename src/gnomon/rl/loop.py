@@ -6,7 +6,7 @@
     A = centre(R) / scale(R) x weights - returns(KL in the reward)     (kinds: advantage, weight)
     indices = resample(A)                                              (kind: resampler)
     loss = aggregate(bound(pi / pi_old) x A x correction x focus)      (kinds: loss, correction,
-         + sum of coefficient x aggregate(weight x regulariser)         focus, aggregation,
+         + sum of coefficient x aggregate(weight x focus x regulariser) focus, aggregation,
          + value loss of the critic                                     regulariser, schedule)
 
 Everything in brackets is a part that the recipe names. Dimension suffixes: N rollouts of the step,
@@ -242,6 +242,8 @@ def _micro_loss(
             weighed_NT = value_NT
             if weight_N is not None:
                 weighed_NT = value_NT * weight_N[chosen].to(value_NT)[:, None]
+            if penalty.focus is not None:
+                weighed_NT = weighed_NT * penalty.focus.supply(known)
             total = _aggregate(penalty.aggregate, weighed_NT, known, share.totals)
             loss = loss + share.coefficients[place] * total
             meter.add(f"coefficient/{penalty.name}", share.coefficients[place], 1)

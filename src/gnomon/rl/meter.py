@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gnomon.rl.losses import CLAMP
+from gnomon.rl.perception import divergence
 
 FAR = math.log(2.0)
 """A log-ratio beyond this, either way, is a ratio outside of [0.5, 2]."""
@@ -34,7 +35,11 @@ class Meter:
         self.add(name, float(chosen.sum()), len(chosen))
 
     def add_tokens(self, known: dict[str, Any], stats: dict[str, Tensor]) -> None:
-        """Entropy, clipping, KL and mismatch of one micro-batch."""
+        """Entropy, clipping, KL, perception and mismatch of one micro-batch.
+
+        ``perception`` is the divergence from the policy that sees the corrupted image, and
+        ``masked_entropy`` what that one's entropy is estimated to be, by -masked_logp.
+        """
         mask_NT = known["mask"]
         count = float(mask_NT.sum())
         values = {"entropy": known["entropy"], **stats}
@@ -42,6 +47,10 @@ class Meter:
         if "reference_logp" in known:
             x_NT = known["logp"] - known["reference_logp"]
             values["kl"] = torch.expm1(-x_NT) + x_NT
+        masked_NT = known.get("masked_logp", known.get("old_masked_logp"))
+        if masked_NT is not None:
+            values["perception"] = divergence(known["logp"].detach(), masked_NT.detach(), mask_NT)
+            values["masked_entropy"] = -masked_NT
         for name, value_NT in values.items():
             self.add(name, float((value_NT.detach() * mask_NT).sum()), count)
         # Only the first update of a step sees the weights that wrote the rollouts.

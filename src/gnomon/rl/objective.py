@@ -164,7 +164,7 @@ def _in_one_line(stage: Reinforce) -> str:
     factors = [stage.loss.part, *(use.part for use in (*stage.corrections, *stage.focus))]
     text = f"loss = {stage.aggregate.part}({' x '.join(factors)})"
     for item in stage.regularisers:
-        inner = [item.part.part] if item.weight is None else [item.weight.part, item.part.part]
+        inner = [use.part for use in (item.weight, item.focus, item.part) if use is not None]
         mode = (item.aggregate or stage.aggregate).part
         text += f" + [{item.coefficient.part}] x {mode}({' x '.join(inner)})"
     if stage.value is not None:

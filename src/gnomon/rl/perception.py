@@ -10,8 +10,8 @@ hacked. All coefficients follow one `linear_ramp`. Source: arXiv 2507.06448 and 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -130,16 +130,47 @@ def collapse_signs(
     ``masked_entropy`` by step. A sign is a curve whose mean over the last ``window`` steps is more
     than ``factor`` times that over the window before it: divergence plunging as a loss, that is
     rising; the share of clipped tokens rising; either entropy rising. Curves of fewer than two
-    windows give no sign. Three signs at once are a collapse, see `collapsed`. Source: arXiv
-    2507.06448, collapse analysis; window and factor are ours.
+    windows give no sign. Three signs at once are a collapse, see `collapse_monitor`. Source:
+    arXiv 2507.06448, collapse analysis; window and factor are ours.
     """
     names = ("perception", "clip_high", "entropy", "masked_entropy")
     return tuple(name for name in names if _rises(history.get(name, ()), window, factor))
 
 
-def collapsed(history: Mapping[str, Sequence[float]], *, signs: int = 3) -> bool:
-    """Whether at least ``signs`` of `collapse_signs` are there: lower gamma or the mask ratio."""
-    return len(collapse_signs(history)) >= signs
+@register("callback")
+def collapse_monitor(
+    curves: Mapping[str, Sequence[float]],
+    note: Callable[[str], None],
+    memory: dict[str, Any],
+    *,
+    window: int = 10,
+    factor: float = 1.5,
+    signs: int = 3,
+) -> dict[str, float]:
+    """Tell when the perception term is being hacked, by the curves of its stage.
+
+    Formula: a collapse is {signs} signs at once; a sign is a curve whose mean over {window} steps
+    is more than {factor} times that over the {window} before
+
+    The curves are those of `collapse_signs`, looked at after every step since the last look, so
+    that a collapse between two checkpoints is seen. Logged are the signs at this step
+    (``collapse/signs``) and whether one was ever seen (``collapse/seen``); the first is noted for
+    whoever watches: lower the coefficient or hide less of the image. Source: arXiv 2507.06448,
+    collapse analysis; the numbers are ours.
+    """
+    steps = max((len(values) for values in curves.values()), default=0)
+    found: tuple[str, ...] = ()
+    for end in range(memory.get("looked", 0) + 1, steps + 1):
+        until = {name: values[:end] for name, values in curves.items()}
+        found = collapse_signs(until, window=window, factor=factor)
+        if len(found) >= signs and "step" not in memory:
+            memory["step"] = end
+            note(
+                f"step {end}: {', '.join(found)} rise together, which is how a perception term is "
+                "hacked; lower its coefficient or hide less of the image"
+            )
+    memory["looked"] = steps
+    return {"collapse/signs": float(len(found)), "collapse/seen": float("step" in memory)}
 
 
 def _rises(values: Sequence[float], window: int, factor: float) -> bool:

@@ -38,6 +38,7 @@ _IN_BLOCK = (
     ("part", "regulariser"),
     ("coefficient", "schedule"),
     ("weight", "weight"),
+    ("focus", "focus"),
     ("aggregate", "aggregation"),
 )
 

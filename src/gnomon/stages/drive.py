@@ -81,7 +81,7 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
         values = result.values
         saved_now = number % stage.save_every == 0 or number == stage.steps
         if saved_now:
-            values = values | call_back(stage, context)
+            values = values | call_back(stage, context, values)
         run.log(stage.name, index, number, values)
         if saved_now:
             with context.clock.phase("save"):
