@@ -23,7 +23,7 @@ from ablation import micro_table, result_tables, stage_table, table
 from grading_tables import figures
 from world_tables import worlds_page
 
-from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
+from gnomon.catalogue import SCALES, load_recipe, recipe_names
 from gnomon.parts import INPUTS, Part, load_kind
 from gnomon.problems import name_of
 from gnomon.recipe import Block, OfKind, Recipe, Use
@@ -280,8 +280,8 @@ def recipes_page() -> str:
     """Every recipe at both scales."""
     blocks = [RECIPES_INTRODUCTION]
     for name in recipe_names():
-        recipes = {scale: load_recipe(name, scale) for scale in recipe_scales(name)}
-        first = recipes.get("micro", recipes["full"])
+        recipes = {scale: load_recipe(name, scale) for scale in SCALES}
+        first = recipes["micro"]
         stages = ", ".join(f"`{stage.name}` ({stage.kind})" for stage in first.stages)
         blocks += [f"## {name}\n", f"{first.description}\n\nStages: {stages}.\n"]
         blocks += _recipe_tables(name, {scale: sections(one) for scale, one in recipes.items()})
@@ -354,10 +354,8 @@ def written(value: Any) -> str:
 
 def _recipe_tables(name: str, found: Mapping[str, dict[str, dict[str, Row]]]) -> Iterator[str]:
     """One table for each section; two scales that do not differ share their columns."""
-    micro, full = found.get("micro", found["full"]), found["full"]
-    if "micro" not in found:
-        yield "There is no micro scale yet.\n"
-    elif micro == full:
+    micro, full = found["micro"], found["full"]
+    if micro == full:
         yield "The two scales do not differ.\n"
     for section in dict.fromkeys([*micro, *full]):
         yield f"### {name}: {section}\n"

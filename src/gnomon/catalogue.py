@@ -17,11 +17,13 @@ from types import CodeType, ModuleType
 
 import gnomon.recipes
 from gnomon.parts import forget
-from gnomon.problems import RecipeError, ScaleError, nearest
+from gnomon.problems import RecipeError, nearest
 from gnomon.recipe import Recipe, Scale, make_recipe
 from gnomon.yaml_text import read_yaml_file
 
 RecipeFunction = Callable[[Scale], Recipe]
+SCALES: tuple[Scale, ...] = typing.get_args(Scale)
+"""The scales that every published recipe has."""
 
 
 def recipe_names() -> dict[str, str]:
@@ -43,8 +45,8 @@ def load_recipe(name: str, scale: Scale = "micro") -> Recipe:
     ("runs/.../recipe.yaml"), which has its own scale. Raises `RecipeError` with the nearest name,
     or with file, line and reason.
     """
-    if scale not in typing.get_args(Scale):
-        raise RecipeError(f"there is no scale {scale!r}{nearest(scale, typing.get_args(Scale))}")
+    if scale not in SCALES:
+        raise RecipeError(f"there is no scale {scale!r}{nearest(scale, SCALES)}")
     if name.endswith((".yaml", ".yml")):
         return recipe_from_yaml(Path(name))
     if ".py:" in name or name.endswith(".py"):
@@ -57,19 +59,6 @@ def load_recipe(name: str, scale: Scale = "micro") -> Recipe:
         raise RecipeError(f"there is no recipe named {name!r}{nearest(name, published)}")
     make, home = _published(name)
     return _call(make, scale, home)
-
-
-def recipe_scales(name: str) -> tuple[Scale, ...]:
-    """The scales that a published recipe has: a micro scale can wait for its world."""
-
-    def has(scale: Scale) -> bool:
-        try:
-            _published(name)[0](scale)
-        except ScaleError:
-            return False
-        return True
-
-    return tuple(scale for scale in typing.get_args(Scale) if has(scale))
 
 
 def _published(name: str) -> tuple[RecipeFunction, Path]:

@@ -22,10 +22,6 @@ class RecipeError(ValueError):
     """A recipe that cannot be run: each line names place, value, reason and remedy."""
 
 
-class ScaleError(RecipeError):
-    """A recipe that is not there at the asked scale; the message says what it waits for."""
-
-
 def nearest(name: object, known: Iterable[str]) -> str:
     """The end of an error message: the nearest known name, or the known ones when none is near.
 

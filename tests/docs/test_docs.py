@@ -21,7 +21,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from gnomon.catalogue import load_recipe, recipe_names, recipe_scales
+from gnomon.catalogue import SCALES, load_recipe, recipe_names
 from gnomon.cli import app
 from gnomon.parts import INPUTS, find, load_kind
 from gnomon.recipe import override, parse_changes
@@ -273,7 +273,7 @@ def test_every_constant_with_an_origin_is_in_the_page_of_recipes(generate: Modul
     from gnomon.plan import constants
 
     for name in recipe_names():
-        for scale in recipe_scales(name):
+        for scale in SCALES:
             recipe = load_recipe(name, scale)
             stated = {(place, origin) for place, _, origin in constants(recipe)}
             found = {

@@ -219,3 +219,38 @@ def test_what_holds_no_worked_response_says_what_is_missing(missing: str) -> Non
 def test_a_column_that_is_called_sections_but_holds_none_is_left_alone() -> None:
     meta = {"thought": "a", "answer_text": "5", "sections": ["one", "two"]}
     assert part("format", "think-answer")().worked(meta).count("a") >= 1
+
+
+SEEN = {
+    "caption-reason-answer": (
+        "<info> a red dog </info> <think> 1 dog. </think> <answer> 1 </answer>"
+    ),
+    "context-think-answer": (
+        "<context> a red dog </context> <think> 1 dog. </think> <answer> 1 </answer>"
+    ),
+    "observe-think-answer": (
+        "<observe> a red dog </observe> <think> 1 dog. </think> <answer> 1 </answer>"
+    ),
+    "caption-box-answer": (
+        "<caption> a red dog </caption> <bbox> [[0, 0, 1, 1]] </bbox> <answer> 1 </answer>"
+    ),
+    "think-answer": "<think> a red dog. 1 dog. </think> <answer> 1 </answer>",
+}
+
+
+@pytest.mark.parametrize(("name", "expected"), SEEN.items())
+def test_what_is_seen_is_told_once_in_the_block_that_is_for_it(name: str, expected: str) -> None:
+    meta = {
+        "thought": "a red dog. 1 dog.", "answer_text": "1", "sections": {"description": "a red dog"}
+    }  # fmt: skip
+    style = part("format", name)()
+    assert style.worked(meta) == expected
+    assert style.fits(expected)
+
+
+def test_a_worked_response_without_marks_has_its_thought_before_the_box() -> None:
+    style = part("format", "boxed")()
+    told = style.worked({"thought": "2 + 3 = 5.", "answer_text": "5", "sections": {}})
+    assert told == r"2 + 3 = 5. \boxed{5}"
+    assert style.parse(told).answer == "5"
+    assert style.render("", "5") == r"\boxed{5}"

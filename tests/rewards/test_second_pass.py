@@ -231,3 +231,17 @@ def test_agreement_counts_contents() -> None:
         2 / 3
     )
     assert shuffle_agreement([]) == 0.0
+
+
+def test_what_the_reader_is_told_can_be_said_otherwise(reader: Any, asked: Any) -> None:
+    judge = reader("7")
+    batch = asked("<info>a digit 7</info>", answer=Answer("text", "7"), question="Which?")
+    told = "Scene: {caption}.\n{question}"
+    assert caption_sufficiency(batch, judge, column=None, told=told) == [[1.0]]
+    assert judge.texts == ["Scene: a digit 7.\nWhich?"]
+
+
+def test_a_reply_with_an_answer_block_is_scored_by_it_but_not_as_released() -> None:
+    reply = "<think> 3 and 4 </think> <answer> 7 </answer>"
+    assert caption_credit(reply, "7", "numerical") == 1.0
+    assert caption_credit(reply, "7", "numerical", mode="released") == 0.0

@@ -120,6 +120,12 @@ def test_the_caption_is_the_first_stripped_block() -> None:
     assert caption_similarity("<caption>x</caption>", record(image_caption=None)) is None
 
 
+def test_the_caption_may_stand_in_another_block() -> None:
+    told = record(scene=GOLD)
+    text = f"<caption>no</caption><context>{GOLD}</context>"
+    assert caption_similarity(text, told, column="scene", block="context") == 1.0
+
+
 def test_the_reference_is_a_column_or_the_answer() -> None:
     assert text_similarity("<answer>a red cup</answer>", "a red cup", record()) == 1.0
     assert text_similarity("a red cup", None, record(gold="a red cup"), column="gold") == 1.0

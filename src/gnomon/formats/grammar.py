@@ -65,6 +65,7 @@ class Format:
     parse: Callable[[str], Parsed]
     version: int = 1
     write: Callable[[Mapping[str, str]], str] | None = None
+    seen: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
@@ -75,11 +76,17 @@ class Format:
         """The perfect response that a sample's ``meta`` tells: ``thought`` and ``answer_text``.
 
         ``sections``, where there are any, hold the text of further blocks by name, in which
-        `render` shows an example. Raises KeyError without thought or answer.
+        `render` shows an example. Their ``description`` tells what is seen: it goes to the blocks
+        for it (`Block.seen`), and the thought does not begin with it again. Raises KeyError without
+        thought or answer.
         """
         thought, answer, further = meta["thought"], meta["answer_text"], meta.get("sections")
         if self.write is None or not isinstance(further, Mapping):
             return self.render(thought, answer)
+        description = further.get("description")
+        if description and self.seen:
+            further = {**further, **dict.fromkeys(self.seen, description)}
+            thought = thought.removeprefix(f"{description}. ")
         return self.write({**further, "think": thought, "answer": answer})
 
     def fits(self, text: str) -> bool:
@@ -120,6 +127,7 @@ class Block:
     says. ``take``: which of several blocks of this name is read, the first, the last, or, with
     ``only``, their one content (none when they differ). ``repeated``: one or more may stand in a
     row. ``inside``: a grammar that the content has to follow. ``example``: a perfect content.
+    ``seen``: the block is for what is seen, before any thought about it.
     """
 
     name: str
@@ -134,6 +142,7 @@ class Block:
     body: Body | None = None
     inside: Grammar | None = None
     example: str = ""
+    seen: bool = False
 
     @property
     def marks(self) -> tuple[str, str]:
@@ -223,7 +232,8 @@ class Grammar:
         def render(thought: str, answer: str) -> str:
             return self.write({"think": thought, "answer": answer})
 
-        return Format(name, told, render, self.parse, version, self.write)
+        seen = tuple(block.name for block in self.blocks if block.seen)
+        return Format(name, told, render, self.parse, version, self.write, seen)
 
 
 @functools.lru_cache(maxsize=64)

@@ -99,13 +99,20 @@ def boxed(
     r"""Any text that ends in one ``\boxed{}``; no thought is marked.
 
     Well formed: exactly one ``\boxed{}``, not blank, with balanced braces. The answer is the
-    content of the last one. ``released``: `boxed_or_phrase` reads the answer, and whatever has one
-    is well formed. Source: arXiv 2505.14652 (General-Reasoner); the count is ours.
+    content of the last one, and a worked response has its thought before it. ``released``:
+    `boxed_or_phrase` reads the answer, and whatever has one is well formed. Source: arXiv
+    2505.14652 (General-Reasoner); the count is ours.
 
     >>> boxed().parse(r"2 + 3 is \boxed{5}.").answer
     '5'
     """
-    style = Grammar((BOXED,), anchor="anywhere").format("boxed", instruction)
+    grammar = Grammar((BOXED,), anchor="anywhere")
+
+    def render(thought: str, answer: str) -> str:
+        return f"{thought} {grammar.write({'answer': answer})}".strip()
+
+    style = grammar.format("boxed", instruction)
+    style = dataclasses.replace(style, render=render, write=None)
     return dataclasses.replace(style, parse=_parse_phrase) if mode == "released" else style
 
 

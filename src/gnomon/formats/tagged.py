@@ -47,7 +47,7 @@ def caption_reason_answer(*, instruction: str | None = None, mode: Mode = "stric
     1.0
     """
     loose = mode == "released"
-    caption = Block("info", "describe the image", blank=loose)
+    caption = Block("info", "describe the image", blank=loose, seen=True)
     think = dataclasses.replace(THINK, gap="one", blank=loose)
     answer = dataclasses.replace(FIRST_ANSWER if loose else ANSWER, blank=loose)
     grammar = Grammar((caption, think, answer), outer="none", loose=loose)
@@ -66,7 +66,7 @@ def context_think_answer(*, instruction: str | None = None, mode: Mode = "strict
     'c'
     """
     loose = mode == "released"
-    blocks = [Block("context", "summarise what is seen and heard"), THINK]
+    blocks = [Block("context", "summarise what is seen and heard", seen=True), THINK]
     blocks = [
         dataclasses.replace(b, blank=loose) for b in (*blocks, FIRST_ANSWER if loose else ANSWER)
     ]
@@ -88,7 +88,7 @@ def caption_box_answer(*, instruction: str | None = None, mode: Mode = "strict")
     1.0
     """
     loose = mode == "released"
-    caption = Block("caption", "describe the image in a sentence", blank=loose)
+    caption = Block("caption", "describe the image in a sentence", blank=loose, seen=True)
     boxes = Block("bbox", "give the most relevant regions", body=BOXES, blank=loose)
     answer = dataclasses.replace(FIRST_ANSWER if loose else ANSWER, blank=loose)
     outer: Literal["line", "space"] = "line" if loose else "space"
@@ -124,7 +124,7 @@ def observe_think_answer(*, instruction: str | None = None, mode: Mode = "strict
     >>> style.score("<think>a<observe>b</observe>c</think><answer>d</answer>")
     1.0
     """
-    observe = Block("observe", "observe")
+    observe = Block("observe", "observe", seen=True)
     first = Grammar((observe, THINK, ANSWER), anchor="anywhere")
     inner = Grammar((observe,), anchor="anywhere")
     think = dataclasses.replace(THINK, inside=inner, body=_SURROUNDED)

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gnomon.problems import ScaleError
 from gnomon.recipe import (
     Optimizer,
     Recipe,
@@ -45,23 +44,17 @@ def variant(
     both: Mapping[str, Any],
     *,
     full: Mapping[str, Any],
-    micro: Mapping[str, Any] | None = None,
-    world: str = "",
+    micro: Mapping[str, Any],
     base: Callable[[Scale], Recipe] | None = None,
 ) -> Recipe:
     """The recipe ``name``: its ``base`` with what ``both`` scales and the asked one change.
 
-    The base is `rewarded` unless another is given, such as `gnomon.recipes.grpo.grpo`. Without
-    ``micro`` the small scale waits for a ``world``, a `ScaleError` that names it.
+    The base is `rewarded` unless another is given, such as `gnomon.recipes.grpo.grpo`.
     """
-    if scale == "micro" and micro is None:
-        raise ScaleError(
-            f"{name} has no micro scale yet: it needs {world}, which is not there; use --scale full"
-        )
     changes = {"name": name, "description": description, **both}
     make = base or rewarded
     if scale == "micro":
-        return vary(make("micro"), {**changes, **(micro or {})})
+        return vary(make("micro"), {**changes, **micro})
     places = {
         "data_root": f"data/{name}",
         "stages.rl.data.path": f"data/{name}/train.parquet",

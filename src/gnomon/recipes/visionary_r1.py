@@ -2,7 +2,9 @@
 
 arXiv 2505.14677, and the released code maifoundations/Visionary-R1. The gold answer stands without
 its tags in a column ``answer``. The caption's reward is added once and kept at its own completion,
-unlike in the release. ``micro`` has no types of question: accuracy is that of the grader.
+unlike in the release. ``micro`` has no types of question: accuracy is that of the grader. Its
+policy knows no English: it reads the caption as a written scene, and is not told to refuse one that
+holds the answer.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ def visionary_r1(scale: Scale) -> Recipe:
     caption = Reward(
         part=Use("caption-sufficiency"), weight=paper(0.1), reader=Use("policy", **draw)
     )
+    read = Reward(
+        part=Use("caption-sufficiency", column=None, told=ours("Scene: {caption}.\n{question}")),
+        weight=paper(0.1),
+        reader=Use("policy", max_new_tokens=ours(96), **draw),
+    )
     return variant(
         scale,
         "visionary-r1",
@@ -31,7 +38,7 @@ def visionary_r1(scale: Scale) -> Recipe:
                 regularisers=kl(Use("cosine", peak=paper(0.04))),
             ),
         },
-        micro=rl(rewards=(Reward(part=Use("accuracy"), weight=paper(1.0)), shape)),
+        micro=rl(rewards=(Reward(part=Use("accuracy"), weight=paper(1.0)), shape, read)),
         full={
             **data({"images": "image"}),
             **rl(

@@ -7,7 +7,6 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gnomon.catalogue import recipe_names, recipe_scales
 from gnomon.replication.chart import chart
 from gnomon.replication.experiment import (
     ACCURACY,
@@ -28,8 +27,6 @@ STORED = "replications"
 """Folder of stored results, from the root of the repository."""
 PICTURES = "images/replications"
 NOT_RUN = "not run yet"
-BASES = ("grpo", "rewarded", "gnomon-micro-base", "gnomon-micro-audio")
-"""Recipes that others are variants of, and so without a claim of their own."""
 INTRODUCTION = """# Replications
 
 Does a published variant help when everything else is equal? Every experiment is declared in a file
@@ -64,7 +61,7 @@ def replication_pages(root: Path) -> dict[Path, str]:
             drawing = chart(f"{system}: training accuracy", _bands(results[0], ACCURACY))
             pictures[root / "docs" / PICTURES / f"{system}.svg"] = drawing
     head = ("system", "question", "arms", "result")
-    blocks += [table(head, rows), _waiting(), *sections]
+    blocks += [table(head, rows), *sections]
     pictures = {path: text for path, text in pictures.items() if text}
     return {root / "docs/replications.md": "\n".join(blocks), **pictures}
 
@@ -136,23 +133,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
-
-
-def _waiting() -> str:
-    """The recipes without an experiment, and those that cannot have one yet."""
-    undeclared: list[str] = []
-    small: list[str] = []
-    for name in recipe_names():
-        if name in experiment_files() or name in BASES:
-            continue
-        waits = "micro" not in recipe_scales(name)
-        (small if waits else undeclared).append(f"[{name}](recipes.md#{name})")
-    lines = []
-    if undeclared:
-        lines.append(f"Not declared yet: {', '.join(undeclared)}.\n")
-    if small:
-        lines.append(f"Without a micro scale yet, and so not declared: {', '.join(small)}.\n")
-    return "\n".join(lines)
 
 
 def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str]:

@@ -37,8 +37,9 @@ def caption_credit(
     """Score of a caption reader's reply by Visionary-R1's typed scorer; 0 for a hacked caption.
 
     "strict" drops outer blanks and final marks of the reply before it compares it with "Hacking
-    Sample"; "released" compares exactly, so that "Hacking Sample." is scored as an answer, and does
-    not strip. A failed reply is 0. Source: arXiv 2505.14677.
+    Sample", and of a reply with an answer block it scores that block; "released" compares exactly,
+    so that "Hacking Sample." is scored as an answer, and takes the whole reply as it is. A failed
+    reply is 0. Source: arXiv 2505.14677.
 
     >>> round(caption_credit("loblaw", "Loblaws", "OCR"), 6)
     0.857143
@@ -48,6 +49,8 @@ def caption_credit(
     said = reply.strip() if mode == "strict" else reply
     if (said.rstrip(".!") if mode == "strict" else said) == HACKED:
         return 0.0
+    if mode == "strict":
+        said = (first_block(said, "answer") or said).strip()
     return typed_score(said, gold, kind, system="visionary")
 
 
@@ -56,16 +59,18 @@ def caption_sufficiency(
     groups: Sequence[Group],
     ask: Reader,
     *,
-    column: str = "problem_type",
+    column: str | None = "problem_type",
+    told: str = _SUFFICIENCY,
     mode: Literal["strict", "released"] = "strict",
 ) -> Table:
     """How well a reader without the picture answers from the first info block, in [0, 1].
 
-    The reader sees caption and question alone, never the thought. It is told to reply "Hacking
-    Sample" to captions that hold answers or reasoning, which scores 0; a reader that does not obey
-    can be gamed by writing the answer into the caption. 0 without an info block (which may cross
-    lines, unlike in the released code) and for a failed reply; None without a reference. Weight
-    0.1. Source: Visionary-R1, arXiv 2505.14677.
+    The reader sees caption and question alone, never the thought, as ``told`` puts them. It is told
+    to reply "Hacking Sample" to captions that hold answers or reasoning, which scores 0; a reader
+    that does not obey, or is not told, can be gamed by writing the answer into the caption.
+    ``column`` says how to compare, None: as numbers or words, in any case. 0 without an info block
+    (which may cross lines, unlike in the released code) and for a failed reply; None without a
+    reference. Weight 0.1. Source: Visionary-R1, arXiv 2505.14677.
     """
 
     def plan(sample: Sample, member: Graded) -> Request | float | None:
@@ -74,11 +79,11 @@ def caption_sufficiency(
         caption = first_block(member.rollout.text, "info")
         if caption is None:
             return 0.0
-        return _without_picture(_SUFFICIENCY, caption, question_of(sample))
+        return _without_picture(told, caption, question_of(sample))
 
     def read(sample: Sample, member: Graded, reply: str | None) -> float:
         assert sample.answer is not None
-        kind = str(column_of(sample, column))
+        kind = "numerical" if column is None else str(column_of(sample, column))
         return caption_credit(reply, reference_text(sample.answer), kind, mode=mode)
 
     return ask_about(groups, ask, plan, read)

@@ -250,11 +250,11 @@ def text_similarity(
 
 @register("reward")
 def caption_similarity(
-    response: str, sample: Sample, *, column: str = "image_caption"
+    response: str, sample: Sample, *, column: str = "image_caption", block: str = "caption"
 ) -> float | None:
-    """(BLEU-4 + ROUGE-L F1) / 2 of the first caption block and the reference caption, in [0, 1].
+    """(BLEU-4 + ROUGE-L F1) / 2 of the first ``block`` and the reference in ``column``, in [0, 1].
 
-    The body is stripped; without a caption block 0, None where the reference is empty. Never
+    The body is stripped; without such a block 0, None where the reference is empty. Never
     constant within a group, so it dominates the advantage when all answers are right or all wrong:
     watch ``reward_std``. Not raised by repeated tags or text outside the first block; copying words
     of the question can raise it. Source: SATORI-R1, arXiv 2505.19094; a text of several sentences
@@ -267,7 +267,7 @@ def caption_similarity(
     wanted = column_of(sample, column)
     if wanted is None:
         return None
-    body = first_block(response, "caption")
+    body = first_block(response, block)
     return 0.0 if body is None else caption_overlap(body.strip(), str(wanted))
 
 

@@ -33,7 +33,7 @@ class Question:
     """A question with its exact answer.
 
     ``answer_text`` is the plain string of the answer. ``thought`` is a worked chain; for a scene it
-    begins with the written scene and a full stop.
+    begins with the ``description``, the written scene, and a full stop.
     """
 
     task: str
@@ -42,11 +42,12 @@ class Question:
     answer_text: str
     thought: str
     difficulty: int
+    description: str = ""
 
     @property
     def sections(self) -> Mapping[str, str]:
-        """Nothing but thought and answer is worked out."""
-        return {}
+        """What is worked out beside thought and answer: the ``description`` of a scene."""
+        return {"description": self.description} if self.description else {}
 
 
 @dataclass(frozen=True)
@@ -194,7 +195,7 @@ def reply(
     """A question about a scene, its thought led by the written scene."""
     plain = str(answer.value) if answer_text is None else answer_text
     thought = f"{scene.written}. {reasoning}".strip()
-    return Question(task, text, answer, plain, thought, difficulty)
+    return Question(task, text, answer, plain, thought, difficulty, scene.written)
 
 
 def yes_no(value: bool) -> str:

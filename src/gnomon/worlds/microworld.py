@@ -139,6 +139,7 @@ def _question_sample(
             "boxes": boxes(scene) if scene else (),
             "thought": question.thought,
             "answer_text": question.answer_text,
+            "sections": question.sections,
             "steps": steps_of(task),
         },
     )

@@ -23,7 +23,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "glider": ("plans", "screens", "pages"),
     "griffon-r": ("microworld/box", "microworld/relation", "edits/refer-mask"),
     "gthinker": ("microworld/relation", "edits/evidence"),
-    "humanomni-v2": ("sound/what", "motion/order"),
+    "humanomni-v2": ("microworld/count", "microworld/relation", "sound/what", "motion/order"),
     "infigui-r1": ("screens", "pages"),
     "jigsaw-r1": ("jigsaw",),
     "lite-ppo": ("microworld/arithmetic", "microworld/count"),
