@@ -245,3 +245,14 @@ def test_a_reply_with_an_answer_block_is_scored_by_it_but_not_as_released() -> N
     reply = "<think> 3 and 4 </think> <answer> 7 </answer>"
     assert caption_credit(reply, "7", "numerical") == 1.0
     assert caption_credit(reply, "7", "numerical", mode="released") == 0.0
+
+
+@pytest.mark.parametrize(("reply", "value"), [("7", 1.0), ("8", 0.0), ("", 0.0), (None, 0.0)])
+def test_a_reasoner_that_answers_at_once_needs_no_box(
+    reader: Any, asked: Any, reply: str | None, value: float
+) -> None:
+    judge = reader(reply)
+    batch = asked("a digit 7", answer=Answer("integer", 7), question="Which?")
+    told = {"told": "Scene: {caption}.\n{question}", "system": "", "boxed": False}
+    assert caption_success(batch, judge, **told) == [[value]]
+    assert judge.texts == ["Scene: a digit 7.\nWhich?"]

@@ -30,6 +30,8 @@ DESCRIPTION = "GRPO on the right answer and the layout."
 QWEN_3B = grpo.QWEN_3B
 JUDGE = "http://127.0.0.1:8000/v1"
 """Where the recipes look for the endpoint of a judge, verifier or reasoner."""
+AS_SCENE = "Scene: {caption}.\n{question}"
+"""A caption and a question as the microworld writes a scene out, which gnomon-micro can read."""
 
 
 def rewarded(scale: Scale) -> Recipe:

@@ -10,7 +10,7 @@ holds the answer.
 from __future__ import annotations
 
 from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, code, ours, paper
-from gnomon.recipes.rewarded import QWEN_3B, data, kl, layout, rl, variant
+from gnomon.recipes.rewarded import AS_SCENE, QWEN_3B, data, kl, layout, rl, variant
 
 
 def visionary_r1(scale: Scale) -> Recipe:
@@ -22,7 +22,7 @@ def visionary_r1(scale: Scale) -> Recipe:
         part=Use("caption-sufficiency"), weight=paper(0.1), reader=Use("policy", **draw)
     )
     read = Reward(
-        part=Use("caption-sufficiency", column=None, told=ours("Scene: {caption}.\n{question}")),
+        part=Use("caption-sufficiency", column=None, told=ours(AS_SCENE)),
         weight=paper(0.1),
         reader=Use("policy", max_new_tokens=ours(96), **draw),
     )

@@ -103,19 +103,19 @@ _SOLVE = (
 )
 
 
-def solved(reply: str | None, gold: str) -> float | None:
+def solved(reply: str | None, gold: str, *, boxed: bool = True) -> float | None:
     r"""1 when the last box of a solver's reply is the gold answer by mathruler, else 0.
 
-    0 without a box or a reply; None when the comparison timed out or crashed. Source: RACRO, arXiv
-    2506.04559.
+    Unless ``boxed`` all of the reply is its answer. 0 without a box or a reply; None when the
+    comparison timed out or crashed. Source: RACRO, arXiv 2506.04559.
 
     >>> solved(r"\boxed{0.5}", r"\frac{1}{2}"), solved("12", "12"), solved(r"\boxed{A. 12}", "A")
     (1.0, 0.0, 0.0)
     """
-    box = last_boxed(reply or "")
-    if box is None:
+    said = last_boxed(reply or "") if boxed else (reply or "").strip() or None
+    if said is None:
         return 0.0
-    outcome = grade_answer(box, gold)[0]
+    outcome = grade_answer(said, gold)[0]
     return (
         None if outcome in (Outcome.TIMEOUT, Outcome.CRASH) else float(outcome is Outcome.CORRECT)
     )
@@ -123,26 +123,35 @@ def solved(reply: str | None, gold: str) -> float | None:
 
 @register("reward")
 def caption_success(
-    groups: Sequence[Group], ask: Reader, *, hint: str = "", most_chars: int = 0
+    groups: Sequence[Group],
+    ask: Reader,
+    *,
+    hint: str = "",
+    most_chars: int = 0,
+    told: str = _SOLVE,
+    system: str = _SOLVE_SYSTEM,
+    boxed: bool = True,
 ) -> Table:
     """1 when a frozen reasoner that reads the response and the question gets the answer, else 0.
 
     The whole response is the caption; ``most_chars`` cuts it (0: never), since a caption that fills
     the reasoner's context costs the question its place. ``hint`` is a text that is deleted from the
-    question wherever it occurs. 0 without a box and for a failed reply, None without a reference.
-    A caption that holds the answer is not punished: it can be gamed by solving in the caption, as
-    in the published system. Source: RACRO, arXiv 2506.04559.
+    question wherever it occurs. The reasoner sees ``system`` and, as ``told`` puts them, caption
+    and question; its answer is in the last box or, unless ``boxed``, all that it replies. 0 without
+    an answer and for a failed reply, None without a reference. A caption that holds the answer is
+    not punished: it can be gamed by solving in the caption, as in the published system. Source:
+    RACRO, arXiv 2506.04559.
     """
 
     def plan(sample: Sample, member: Graded) -> Request | None:
         if sample.answer is None:
             return None
         caption = member.rollout.text[: most_chars or None]
-        return _without_picture(_SOLVE, caption, bare_question(sample, hint), _SOLVE_SYSTEM)
+        return _without_picture(told, caption, bare_question(sample, hint), system)
 
     def read(sample: Sample, member: Graded, reply: str | None) -> float | None:
         assert sample.answer is not None
-        return solved(reply, reference_text(sample.answer))
+        return solved(reply, reference_text(sample.answer), boxed=boxed)
 
     return ask_about(groups, ask, plan, read)
 
