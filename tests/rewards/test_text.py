@@ -20,6 +20,7 @@ from gnomon.rewards.text import (
     repeated_ngrams,
     rouge_mean,
     rouge_tokens,
+    stated_facts,
     text_similarity,
     word_error_rate,
 )
@@ -131,3 +132,11 @@ def test_the_reference_is_a_column_or_the_answer() -> None:
     assert text_similarity("a red cup", None, record(gold="a red cup"), column="gold") == 1.0
     assert text_similarity("red", None, record()) is None
     assert text_similarity("", "red", record(), measure="wer") == 0.0
+
+
+def test_every_fact_counts_alike_and_only_as_whole_words() -> None:
+    told = record(scene="a1 digit 1; a2 digit 12; b1 red star; c1 word AB")
+    assert stated_facts("a1 digit 12; a2 digit 12; b1 red star.", told) == 0.5
+    assert stated_facts("", told) == 0.0
+    assert stated_facts("c1 word AB", record(scene="")) is None
+    assert stated_facts("x, y", record(facts="x, y"), column="facts", between=", ") == 1.0

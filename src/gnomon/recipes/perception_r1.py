@@ -2,7 +2,8 @@
 
 arXiv 2506.07218, and the released code tongxiao2002/Perception-R1 (the launch script's constants).
 Answers are read from the box of the answer block; the release reads the last box of the whole text.
-``micro`` has no judge, which gnomon-micro cannot be: its reward is without the visual term.
+``micro`` has no judge, which gnomon-micro cannot be: its visual facts are the objects of the
+written scene, and a rule finds which of them the response states.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def perception_r1(scale: Scale) -> Recipe:
         "perception-r1",
         "A judge checks stated visual facts (arXiv 2506.07218).",
         {**layout(scale, Use("think-answer-boxed")), **rl(rewards=terms, loss=loss)},
-        micro={},
+        micro=rl(rewards=(*terms, Reward(part=Use("stated-facts"), weight=code(0.7)))),
         full={
             **data({}, "number"),
             **rl(

@@ -272,6 +272,27 @@ def caption_similarity(
 
 
 @register("reward")
+def stated_facts(
+    response: str, sample: Sample, *, column: str = "scene", between: str = "; "
+) -> float | None:
+    """Share of the facts of ``column`` that stand word for word in the response, in [0, 1].
+
+    The column is one text, its facts divided by ``between``; None without any. What Perception-R1
+    asks a judge (`fact_checklist`), for facts that are said in one way only. Listing facts is paid
+    whatever the answer: add ``repeated-phrases``. Source: arXiv 2506.07218; the rule is ours.
+
+    >>> told = Sample("a", (), meta={"scene": "a1 digit 7; b2 red star"})
+    >>> stated_facts("<think> a1 digit 7; b2 red stars </think>", told)
+    0.5
+    """
+    facts = [fact for fact in str(column_of(sample, column) or "").split(between) if fact]
+    if not facts:
+        return None
+    said = [re.search(rf"(?<!\w){re.escape(fact)}(?!\w)", response) for fact in facts]
+    return sum(found is not None for found in said) / len(facts)
+
+
+@register("reward")
 def repeated_phrases(response: str, *, size: int = 20, penalty: float = -2.0) -> float:
     """``penalty`` x (1 - distinct / all runs of ``size`` words) of the whole response, <= 0.
 
