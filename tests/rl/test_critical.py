@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Reinforce, Rewar
 from gnomon.rl.callbacks import call_back
 from gnomon.rl.critical import LEXICON, bare, is_critical, rank, reflection
 from gnomon.training import train
+from gnomon.watch import Watcher
 from rl_steps import Open, stage_of
 
 seen = SimpleNamespace()
@@ -114,6 +116,47 @@ def test_the_checkpoint_that_a_callback_calls_best_is_kept(
     found = [path.name for path in list_checkpoints(run.checkpoint_folder(1, "rl"))]
     assert found == ["step-000002", "step-000004", "step-000005"]
     assert [row["seen"] for row in run.metrics()] == [1.0, 2.0, 3.0, 4.0, 5.0]
+
+
+def test_a_callback_sees_what_every_step_of_its_stage_logged(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    """Of the steps between two saves too, and of no other stage."""
+    seen: list[dict[str, list[float]]] = []
+
+    @register("callback", "test-curves")
+    def look(curves: dict[str, list[float]], note: Any) -> dict[str, float]:
+        seen.append({name: list(values) for name, values in curves.items()})
+        note("looked")
+        return {"looked": float(len(curves["reward"]))}
+
+    def stage(name: str) -> Reinforce:
+        return Reinforce(**stage_of(
+            name=name, steps=3, save_every=2, prompts=1, rollouts=2,
+            callbacks=(Use("test-curves"),),
+            rewards=(Reward(part=Use("accuracy"), weight=1.0),),
+            optimizer=Optimizer(learning_rate=Use("constant", value=0.0)),
+        ).model_dump())  # fmt: skip
+
+    recipe = Recipe(
+        name="curves", scale="micro", model=Model(path=str(tiny_folder)),
+        stages=(stage("first"), stage("second")), evaluation=Evaluation(),
+    )  # fmt: skip
+    notes: list[str] = []
+
+    class Listener(Watcher):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    run = train(recipe, root=tmp_path, watcher=Listener())
+    assert [len(curves["reward"]) for curves in seen] == [2, 3, 2, 3]
+    assert notes.count("looked") == 4
+    logged = [row.get("looked") for row in run.metrics()]
+    assert logged == [None, 2.0, 3.0, None, 2.0, 3.0]
+    assert seen[-1]["length"] == [row["length"] for row in run.metrics()[3:]]
+    assert not {"stage", "index", "step"} & set(seen[-1])
+    assert math.isnan(seen[-1]["looked"][0])
+    assert seen[-1]["looked"][1] == 2.0
 
 
 def test_the_callback_is_a_part_like_any_other() -> None:
