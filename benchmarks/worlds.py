@@ -5,12 +5,14 @@
 
 A round draws questions of one task and difficulty until half a second or a hundred are over; the
 best of three rounds is stored, as others can only slow it down. Time is that of this process, and the
-clock's for pages, which a browser draws.
+clock's for pages, which a browser draws. With it goes how much is shown: the pixels of all pictures and
+frames of a sample.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import platform
@@ -21,11 +23,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from step import commit_name, processor_name
 
+from gnomon.media.video import open_video
+from gnomon.records import Media
 from gnomon.worlds.microworld import microworld
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import TASKS
+from gnomon.worlds.source import SampleSource
 from gnomon.worlds.world import LEVELS, WorldTask, tasks_of, worlds
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,10 +40,14 @@ ROUNDS, SECONDS, MOST = 3, 0.5, 100
 CLOCKED = "pages"
 """The world whose work is done by another process."""
 
-Draw = Callable[[int], object]
+Draw = Callable[[int], tuple[Media, ...]]
 
 
-def shown(task: WorldTask, level: int, seed: int) -> object:
+def asked(source: SampleSource, number: int) -> tuple[Media, ...]:
+    return source[number].media
+
+
+def shown(task: WorldTask, level: int, seed: int) -> tuple[Media, ...]:
     question = task.pose(np.random.default_rng([seed, level]), level)
     return question.show()
 
@@ -48,7 +58,9 @@ def draws() -> dict[str, list[Draw]]:
     for name in (*TASKS, *PROBLEMS):
         modality = "text" if name in PROBLEMS else "image"
         found[f"microworld/{name}"] = [
-            microworld(tasks=[name], modality=modality, difficulty=(level, level)).__getitem__
+            partial(
+                asked, microworld(tasks=[name], modality=modality, difficulty=(level, level))
+            )
             for level in LEVELS
         ]
     for world in worlds():
@@ -72,9 +84,27 @@ def rate(
     return best
 
 
+def pixels(media: Sequence[Media]) -> int:
+    """Pixels of all pictures and frames; 0 for texts and sounds."""
+    count = 0
+    for medium in media:
+        if medium.kind == "video":
+            count += sum(frame.width * frame.height for frame in open_video(medium).frames)
+        elif medium.kind == "image":
+            with Image.open(io.BytesIO(medium.data or b"")) as picture:
+                count += picture.width * picture.height
+    return count
+
+
+def mean_pixels(draw: Draw) -> int:
+    """`pixels` of a sample, over the first eight."""
+    return round(sum(pixels(draw(number)) for number in range(8)) / 8)
+
+
 def stored() -> dict[str, Any]:
     """The results on the disk; nothing where there are none."""
-    return dict(json.loads(RESULT.read_text())) if RESULT.exists() else {"tasks": {}}
+    found = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    return {"tasks": {}, "pixels": {}} | found
 
 
 def wanted(names: Sequence[str], every: Sequence[str]) -> list[str]:
@@ -108,13 +138,16 @@ def main() -> None:
         result["tasks"][name] = [
             round(rate(draw, clock, most=chosen.most), 1) for draw in every[name]
         ]
+        result["pixels"][name] = [mean_pixels(draw) for draw in every[name]]
         print(f"{name:45}", *(f"{one:9,.0f}" for one in result["tasks"][name]), flush=True)
         store(result, list(every))
 
 
 def store(result: dict[str, Any], order: Sequence[str]) -> None:
-    """Put the results on the disk, in the order of the tasks."""
-    result["tasks"] = {name: result["tasks"][name] for name in order if name in result["tasks"]}
+    """Put the results on the disk, in the order of the tasks, those that are not here now behind."""
+    for key in ("tasks", "pixels"):
+        names = dict.fromkeys([*order, *result[key]])
+        result[key] = {name: result[key][name] for name in names if name in result[key]}
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
 

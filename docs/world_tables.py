@@ -56,6 +56,14 @@ a load of {load} (processes that want a core), by `python benchmarks/worlds.py`.
 """
 
 
+ASKED, SIDE = 500, 112
+"""Samples a second that a task should give, and the side of the picture for which that is asked."""
+SLOW = """Below {asked} a second, with the pixels of all pictures and frames of a sample, and how many pictures of 112 x 112
+pixels a second that is:
+"""
+SLOW_HEAD = ("task", "difficulty", "samples a second", "pixels a sample", "pictures a second")
+
+
 def _speeds(measured: Mapping[str, Any]) -> list[str]:
     if not measured:
         return []
@@ -63,7 +71,21 @@ def _speeds(measured: Mapping[str, Any]) -> list[str]:
         [f"`{name}`", *(f"{rate:,.0f}" for rate in rates)]
         for name, rates in measured["tasks"].items()
     ]
-    return [SPEED.format(**measured), table(("task", *map(str, LEVELS)), rows)]
+    speeds = [SPEED.format(**measured), table(("task", *map(str, LEVELS)), rows)]
+    return [*speeds, SLOW.format(asked=ASKED), table(SLOW_HEAD, _slow(measured))]
+
+
+def _slow(measured: Mapping[str, Any]) -> list[list[str]]:
+    """The tasks and difficulties below what is asked, with how much they show."""
+    found = []
+    for name, rates in measured["tasks"].items():
+        for level, rate in zip(LEVELS, rates, strict=True):
+            if rate < ASKED:
+                pixels = measured["pixels"][name][level - LEVELS[0]]
+                pictures = rate * pixels / SIDE**2
+                row = (f"{rate:,.0f}", f"{pixels:,}", f"{pictures:,.0f}")
+                found.append([f"`{name}`", str(level), *row])
+    return found
 
 
 def _row(name: str, module: ModuleType, tasks: list[str]) -> list[str]:
