@@ -248,6 +248,12 @@ def test_what_is_seen_is_told_once_in_the_block_that_is_for_it(name: str, expect
     assert style.fits(expected)
 
 
+def test_a_worked_description_is_what_is_seen_and_not_the_answer() -> None:
+    meta = {"thought": "x. y.", "answer_text": "7", "sections": {"description": "x"}}
+    assert part("format", "direct", holds="description")().worked(meta) == "x"
+    assert part("format", "direct")().worked(meta) == "7"
+
+
 def test_a_worked_response_without_marks_has_its_thought_before_the_box() -> None:
     style = part("format", "boxed")()
     told = style.worked({"thought": "2 + 3 = 5.", "answer_text": "5", "sections": {}})

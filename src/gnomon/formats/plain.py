@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from operator import itemgetter
 from typing import Literal
 
 from gnomon.formats.grammar import Block, Format, Grammar, Parsed, without_foreign
@@ -39,8 +40,10 @@ _LINED_THINK = Block("think", "think", open="<think>\n", close="\n</think>", bla
 
 
 @register("format")
-def direct(*, instruction: str = "") -> Format:
-    r"""The answer alone, no thought.
+def direct(*, instruction: str = "", holds: Literal["answer", "description"] = "answer") -> Format:
+    r"""The answer alone, no thought; or what is seen, for someone else to answer from.
+
+    ``holds`` says which of them a worked response is.
 
     Lenient: the content of the last ``\boxed{}`` if there is one, else of the last answer block,
     else the last non-empty line, stripped. Only a response without any answer is not well formed.
@@ -49,7 +52,10 @@ def direct(*, instruction: str = "") -> Format:
     >>> direct().parse("Let me see.\n5\n").answer
     '5'
     """
-    return Format("direct", instruction, lambda thought, answer: answer, _parse_direct)
+    style = Format("direct", instruction, lambda thought, answer: answer, _parse_direct)
+    if holds == "answer":
+        return style
+    return dataclasses.replace(style, write=itemgetter("description"), seen=("description",))
 
 
 @register("format")

@@ -29,14 +29,14 @@ def racro(scale: Scale) -> Recipe:
         "racro",
         "Captions that let a frozen reasoner solve (arXiv 2506.04559).",
         {
-            **layout(scale, Use("direct", instruction=ASKED)),
+            **layout(scale, Use("direct", instruction=ASKED, holds="description")),
             **rl(
                 loss=Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.2), dual_clip=code(3.0)),
                 regularisers=kl(code(1e-3)),
                 rollouts=code(4),
             ),
         },
-        micro={"stages.cold-start.data.tasks": ["caption"], **rl(rewards=(small,))},
+        micro=rl(rewards=(small,)),
         full={
             **data({"problem": "question"}),
             **rl(
