@@ -278,8 +278,9 @@ def stated_facts(
     """Share of the facts of ``column`` that stand word for word in the response, in [0, 1].
 
     The column is one text, its facts divided by ``between``; None without any. What Perception-R1
-    asks a judge (`fact_checklist`), for facts that are said in one way only. Listing facts is paid
-    whatever the answer: add ``repeated-phrases``. Source: arXiv 2506.07218; the rule is ours.
+    asks a judge (`fact_checklist`), for facts that are said in one way only. Wrong facts cost
+    nothing, whatever the answer, so it can be gamed by listing all that might be: add
+    ``repeated-phrases``. Source: arXiv 2506.07218; the rule is ours.
 
     >>> told = Sample("a", (), meta={"scene": "a1 digit 7; b2 red star"})
     >>> stated_facts("<think> a1 digit 7; b2 red stars </think>", told)
