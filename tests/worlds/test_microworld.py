@@ -47,7 +47,11 @@ def test_an_image_sample_is_complete() -> None:
     sample = microworld(tasks=["count"], split="test", seed=8, difficulty=(2, 2))[6]
     assert sample.id == "microworld/test/image/count/8-6"
     assert sample.messages[0].text.startswith("<image>")
-    assert set(sample.meta) == {"difficulty", "scene", "boxes", "thought", "answer_text", "steps"}
+    assert set(sample.meta) == {
+        "difficulty", "scene", "boxes", "thought", "answer_text", "sections", "steps"
+    }  # fmt: skip
+    assert sample.meta["sections"] == {"description": sample.meta["scene"]}
+    assert sample.meta["thought"].startswith(f"{sample.meta['scene']}. ")
     assert (sample.meta["difficulty"], sample.meta["steps"]) == (2, "multi")
     assert sample.media[0].data is not None
     assert Image.open(io.BytesIO(sample.media[0].data)).size == (112, 112)

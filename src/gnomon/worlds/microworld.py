@@ -78,8 +78,9 @@ def microworld(
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
     renders them, with its instruction in front; ``demonstrated`` puts that response beside the
     question, as ``demonstration`` in ``meta``. ``none`` leaves it out, and a supervised stage
-    writes it from ``meta``: ``thought``, ``answer_text``. Further ``meta``: ``boxes`` (of the
-    objects, in pixels), ``difficulty``, ``scene`` (written; empty for a problem), ``steps``.
+    writes it from ``meta``: ``thought``, ``answer_text`` and ``sections``, of which the
+    ``description`` is the written scene. Further ``meta``: ``boxes`` (of the objects, in pixels),
+    ``difficulty``, ``scene`` (written; empty for a problem), ``steps``.
 
     Raises `PartError`, a ValueError, for an unknown task, one that the modality cannot show, and a
     bad range; ValueError, at once where possible, for a canvas that is too small.
