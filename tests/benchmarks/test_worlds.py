@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from gnomon.media.video import open_video
 from gnomon.worlds.world import LEVELS, tasks_of, worlds
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -33,7 +34,23 @@ def test_every_task_of_every_world_is_measured_at_every_difficulty(speeds: Modul
 def test_a_sample_is_drawn_with_what_it_shows(speeds: ModuleType) -> None:
     found = speeds.draws()
     assert [medium.kind for medium in found["plans/blanks"][0](3)] == ["image"]
-    assert [medium.kind for medium in found["microworld/count"][0](3).media] == ["image"]
+    assert [medium.kind for medium in found["microworld/count"][0](3)] == ["image"]
+
+
+def test_the_pixels_of_pictures_and_frames_are_counted(speeds: ModuleType) -> None:
+    found = speeds.draws()
+    assert speeds.pixels(found["microworld/count"][0](3)) == 112 * 112
+    assert speeds.pixels(found["edits/which-picture"][0](3)) % (112 * 112) == 0
+    film = found["motion/order"][0](3)
+    assert speeds.pixels(film) == sum(f.width * f.height for f in open_video(film[0]).frames)
+    assert speeds.pixels(found["microworld/logic"][0](3)) == 0
+
+
+def test_what_is_not_here_now_keeps_its_results(speeds: ModuleType) -> None:
+    result = {"tasks": {"b/x": [1.0], "a/x": [2.0]}, "pixels": {"b/x": [9]}}
+    speeds.store(result, ["a/x"])
+    assert list(speeds.stored()["tasks"]) == ["a/x", "b/x"]
+    assert speeds.stored()["pixels"] == {"b/x": [9]}
 
 
 def test_a_rate_is_that_of_the_best_round_over_fresh_samples(speeds: ModuleType) -> None:

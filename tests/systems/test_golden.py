@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from gnomon.catalogue import load_recipe
 from golden_runs import (
     BASES,
     CURVES,
@@ -28,6 +29,8 @@ from golden_runs import (
 
 CLOSE = {"rel": 3e-4, "abs": 2e-6}
 CLOSE_KL = {"rel": 1e-3, "abs": 2e-6}
+CLOSE_IN_HALF = {"rel": 3e-2, "abs": 2e-6}
+"""Of bfloat16, whose products one processor adds up in other steps than the next."""
 APART = {"reward": 0.35, "loss": 0.35}
 """How far apart the means of a window may be; the others by their factor below."""
 FACTOR = {"length": 1.5, "kl": 6.0, "grad_norm": 3.0}
@@ -69,10 +72,12 @@ def test_the_golden_curves_of_a_recipe_say_something(name: str) -> None:
 @pytest.mark.parametrize("name", BASES)
 def test_a_base_model_still_begins_as_it_did(name: str, tmp_path: Path) -> None:
     found, stored = curves_of(name, tmp_path), golden_curves(name)
+    half = load_recipe(name, "micro").model.dtype == "bfloat16"
+    near = CLOSE_IN_HALF if half else CLOSE
     assert found.keys() == stored.keys() == {"loss", "grad_norm"}
     for curve, values in stored.items():
         assert len(found[curve]) == len(values) == FIRST
-        assert found[curve][:EXACT] == pytest.approx(values[:EXACT], **CLOSE), curve
+        assert found[curve][:EXACT] == pytest.approx(values[:EXACT], **near), curve
         for start in range(0, FIRST, 10):
             one, other = (mean(each[start : start + 10]) for each in (found[curve], values))
             assert one == pytest.approx(other, rel=0.1), f"{curve} from step {start + 1}"
