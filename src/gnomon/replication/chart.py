@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from gnomon.replication.statistics import Point
-from gnomon.report.curves import Scale
+from gnomon.report.curves import Scale, nice_ticks
 
 WIDTH, HEIGHT = 760.0, 300.0
 LEFT, RIGHT, TOP, BOTTOM = 52.0, 190.0, 28.0, 40.0
@@ -43,13 +43,18 @@ def chart(title: str, bands: Mapping[str, Band], *, from_zero: bool = True) -> s
 
 def _axes(across: Scale, up: Scale) -> list[str]:
     ground = HEIGHT - BOTTOM
-    lines = [_line(LEFT, ground, WIDTH - RIGHT, ground), _line(LEFT, TOP, LEFT, ground)]
-    for share in (0.0, 0.5, 1.0):
-        value = up.low + share * (up.high - up.low)
-        lines.append(_text(LEFT - 6, up(value) + 4, f"{value:.3g}", "end"))
-        step = across.low + share * (across.high - across.low)
-        lines.append(_text(across(step), ground + 16, f"{step:.0f}", "middle"))
-    return [*lines, _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "training steps", "middle")]
+    values, steps = nice_ticks(up.low, up.high), nice_ticks(across.low, across.high)
+    return [
+        _line(LEFT, ground, WIDTH - RIGHT, ground),
+        _line(LEFT, TOP, LEFT, ground),
+        *(_text(LEFT - 6, up(value) + 4, f"{value:g}", "end") for value in values),
+        *(
+            _text(across(step), ground + 16, f"{step:g}", "middle")
+            for step in steps
+            if step % 1 == 0
+        ),
+        _text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "training steps", "middle"),
+    ]
 
 
 def _arm(name: str, points: Band, colour: str, number: int, across: Scale, up: Scale) -> list[str]:

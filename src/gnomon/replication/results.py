@@ -128,13 +128,18 @@ def logged_mean(run: Run, metric: Metric, stage: str) -> float:
 
 
 def curves(run: Run) -> dict[str, list[list[float]]]:
-    """The curves of a run over the steps of all its stages in turn, as means of bins."""
+    """The curves of a run over the steps of all its stages in turn, as means of equal bins.
+
+    There are at most `POINTS` of them; the last may hold fewer steps.
+    """
     lines = run.metrics()
     found = {}
     for name in CURVES:
         points = [(x, line[name]) for x, line in enumerate(lines, 1) if line.get(name) is not None]
         if points:
-            bins = np.array_split(np.array(points, dtype=float), min(POINTS, len(points)))
+            size = math.ceil(len(points) / POINTS)
+            starts = range(0, len(points), size)
+            bins = [np.array(points[start : start + size], dtype=float) for start in starts]
             found[name] = [[round(float(v), 6) for v in part.mean(axis=0)] for part in bins]
     return found
 
