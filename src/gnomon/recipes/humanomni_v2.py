@@ -18,7 +18,7 @@ def humanomni_v2(scale: Scale) -> Recipe:
     reader = judge("Qwen/Qwen2.5-72B-Instruct", retries=code(20))
     typed = Use("typed-answer", system="humanomni", solution="solution")
     shape = Reward(part=Use("format-match", format="context-think-answer"), weight=paper(1.0))
-    covered = _judged(Use("caption-similarity", column="scene", block="context"), "context")
+    covered = _credited(Use("caption-similarity", column="scene", block="context"), "context")
     return variant(
         scale,
         "humanomni-v2",
@@ -40,8 +40,8 @@ def humanomni_v2(scale: Scale) -> Recipe:
             **rl(
                 rewards=(
                     *(Reward(part=typed, weight=paper(1.0)), shape),
-                    _judged(Use("context-coverage"), "context", reader),
-                    _judged(Use("logic-judgement"), "think", reader),
+                    _credited(Use("context-coverage"), "context", reader),
+                    _credited(Use("logic-judgement"), "think", reader),
                 ),
                 sampling=Sampling(
                     max_new_tokens=paper(2048), temperature=code(0.9), top_k=code(50)
@@ -56,6 +56,6 @@ def humanomni_v2(scale: Scale) -> Recipe:
     )
 
 
-def _judged(part: Use, section: str, reader: Use | None = None) -> Reward:
+def _credited(part: Use, section: str, reader: Use | None = None) -> Reward:
     scope = Scope(section=section, reach=paper("prefix"))
     return Reward(part=part, weight=paper(1.0), reader=reader, scope=scope)

@@ -161,8 +161,9 @@ def collapse_monitor(
     steps = max((len(values) for values in curves.values()), default=0)
     found: tuple[str, ...] = ()
     for end in range(memory.get("looked", 0) + 1, steps + 1):
-        until = {name: values[:end] for name, values in curves.items()}
-        found = collapse_signs(until, window=window, factor=factor)
+        start = max(0, end - 2 * window)  # what is older is no part of a sign
+        recent = {name: values[start:end] for name, values in curves.items()}
+        found = collapse_signs(recent, window=window, factor=factor)
         if len(found) >= signs and "step" not in memory:
             memory["step"] = end
             note(
