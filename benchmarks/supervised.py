@@ -37,9 +37,9 @@ WAYS = {
 
 
 def stage_of_v2() -> Sft:
-    """The first stage of the recipe, read without workers."""
-    recipe = override(load_recipe("gnomon-micro-v2", "micro"), {"stages.worlds.workers": 0})
-    (stage, *_) = recipe.stages
+    """The last stage of the recipe, read without workers."""
+    recipe = override(load_recipe("gnomon-micro-v2", "micro"), {"stages.settle.workers": 0})
+    *_, stage = recipe.stages
     assert isinstance(stage, Sft)
     return stage
 

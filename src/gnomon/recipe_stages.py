@@ -39,11 +39,14 @@ Strategy = Literal["random", "linear", "linear-max", "reverse-linear", "fixed"]
 
 
 class Optimizer(Block):
-    """AdamW with a clipped gradient norm; ``learning_rate`` is a schedule over the stage's updates.
+    """An optimiser with a clipped gradient norm; ``learning_rate`` is a schedule over its updates.
 
-    ``max_skipped`` updates in a row with a non-finite loss or gradient stop the run.
+    ``muon`` takes the matrices of layers, `gnomon.stages.muon.Muon`, and leaves embeddings,
+    convolutions and vectors to AdamW with the same rate. ``max_skipped`` updates in a row with a
+    non-finite loss or gradient stop the run.
     """
 
+    algorithm: Literal["adamw", "muon"] = "adamw"
     learning_rate: UseSchedule  # type: ignore[valid-type]
     weight_decay: Number = Field(0.01, ge=0)
     betas: tuple[Number, Number] = (0.9, 0.999)
@@ -241,11 +244,12 @@ class Sft(Supervised):
 
 
 class Ocr(Supervised):
-    """The vision tower learns to tell which characters and tokens stand where in a picture.
+    """The vision tower learns to tell what is written where in a picture, and what is called how.
 
     A head on the tower's features is trained with it and dropped in the end; the language model is
-    not run. Samples say what is written in their pictures (source ``inscriptions``); pictures of
-    others, and all places without text, are to be seen as before, with the weight ``keep``.
+    not run. Samples say what is written in their pictures and may name what is shown (sources
+    ``inscriptions``, ``microworld-chat``); pictures of others, and all places where nothing is, are
+    to be seen as before, with the weight ``keep``.
     """
 
     kind: Literal["ocr"] = "ocr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -21,7 +22,16 @@ from gnomon.recipe import Ocr, Optimizer, Use
 from gnomon.records import BadRecord
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext
-from gnomon.stages.ocr import CHARACTERS, HALVES, open_letters, prepare_ocr, slots_of, tokens_of
+from gnomon.stages.ocr import (
+    CHARACTERS,
+    COVERED,
+    HALVES,
+    names_of,
+    open_letters,
+    prepare_ocr,
+    slots_of,
+    tokens_of,
+)
 from gnomon.stages.updates import Updater
 from gnomon.watch import Watcher
 
@@ -62,6 +72,32 @@ def test_the_tokens_of_a_word_are_where_their_characters_are(tiny_policy: Policy
     assert tokens_of(blank(2, 2), marks, tokenizer).tolist() == []
 
 
+@given(
+    corner=st.tuples(st.integers(0, 83), st.integers(0, 55)),
+    size=st.tuples(st.integers(1, 84), st.integers(1, 56)),
+)
+def test_a_name_is_on_what_its_thing_covers(
+    tiny_policy: Policy, corner: tuple[int, int], size: tuple[int, int]
+) -> None:
+    tokenizer = tiny_policy.processor.tokenizer
+    left, top, right, bottom = *corner, corner[0] + size[0], corner[1] + size[1]
+    inside = np.zeros((56, 84), dtype=int)
+    inside[top:bottom, left:right] = 1
+    areas = inside.reshape(2, 28, 3, 28).sum((1, 3)).ravel()
+    found = names_of(blank(4, 6), [("7", (left, top, right, bottom))], tokenizer)
+    enough = min(COVERED * 28**2, areas.max())
+    [token] = tokenizer("7", add_special_tokens=False)["input_ids"]
+    assert found.tolist() == [[n, token] for n, area in enumerate(areas) if area >= enough]
+
+
+def test_a_name_has_all_its_tokens_and_no_blank(tiny_policy: Policy) -> None:
+    tokenizer = tiny_policy.processor.tokenizer
+    found = names_of(blank(2, 2), [("red 7", (0, 0, 9, 9)), ("8", (30, 0, 40, 9))], tokenizer)
+    said = tokenizer(" red 7", add_special_tokens=False)["input_ids"]
+    blanks = [t for t in said if not tokenizer.decode([t]).strip()]
+    assert found.tolist() == [[0, t] for t in sorted(set(said) - set(blanks))]
+
+
 def context_of(
     policy: Policy, encoder: Encoder, folder: Path, *, keep: float = 0.0, told: int = 2
 ) -> tuple[Ocr, StageContext]:
@@ -96,6 +132,18 @@ def test_the_characters_of_few_pictures_are_soon_known(
     assert made[0]["recall"] == 0.0
     assert made[-1]["recall"] > 0.9 and made[-1]["precision"] > 0.9
     assert made[-1]["loss"] < 0.2 * made[0]["loss"]
+
+
+def test_what_is_named_is_soon_known_by_its_tokens(
+    fresh_policy: Policy, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    stage, context = context_of(fresh_policy, tiny_encoder, tmp_path)
+    samples = [part("source", "microworld-chat", turns=1, describe=1.0)()[n] for n in range(4)]
+    context.stream = Stream(Prepare(samples, lambda s: tiny_encoder.example(s, direct())), seed=0)
+    step = prepare_ocr(stage, context)
+    made = [step(number).values for number in range(1, stage.steps + 1)]
+    assert made[0]["recall"] == 0.0
+    assert made[-1]["recall"] > 0.8 and made[-1]["precision"] > 0.8
 
 
 def test_the_language_model_stays_as_it_is(

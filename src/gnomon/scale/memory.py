@@ -226,7 +226,7 @@ def estimate_memory(
 
 def optimizer_bytes(trained: Trained) -> int:
     """AdamW: two float32 moments per parameter and a float32 step counter per tensor (arXiv
-    1711.05101).
+    1711.05101). Muon keeps one for a matrix of a layer, so for it this is too much.
     """
     return 2 * FLOAT32 * trained.parameters + FLOAT32 * trained.tensors
 

@@ -1,13 +1,15 @@
-"""Reading, taught to the vision tower alone: which characters and tokens stand where in a picture.
+"""Reading, taught to the vision tower alone: what stands where in a picture, and what it is called.
 
 One answer about a picture teaches a language model one thing about it; here every place of it is a
 lesson, and no language model has to run. Tokens are told by the language model's own embeddings, so
-that a feature over a word looks like that word to it. Dimension suffixes: F features, H hidden
-width, S slots of a feature, C characters, V tokens, K of them that stand in the pictures.
+that a feature over a word looks like that word to it, and one over a thing like its name.
+Dimension suffixes: F features, H hidden width, S slots of a feature, C characters, V tokens, K of
+them that stand in the pictures.
 """
 
 from __future__ import annotations
 
+import itertools
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -34,7 +36,12 @@ FEW = -5.0
 """Log odds of a character in a slot before anything is learnt: most slots are empty."""
 INSCRIPTIONS = "inscriptions"
 """Key in ``meta`` of a sample: for each picture its words, as (text, x of each character, y)."""
+NAMES = "names"
+"""Key in ``meta`` of a sample: for each picture its things, as (name, box); it may be missing."""
+COVERED = 0.3
+"""Share of a feature that a thing has to cover to stand there (ours)."""
 Mark = tuple[str, Sequence[float], float]
+Name = tuple[str, tuple[int, int, int, int]]
 
 
 class Reader(nn.Module):
@@ -69,9 +76,11 @@ class Letters(SideHead):
         self.slots = HALVES * merge**2
         super().__init__("letters", Reader(embeddings_VH, self.slots), stage.optimizer, planned)
 
-    def places(self, picture: Picture, marks: Sequence[Mark]) -> Tensor:
+    def places(self, picture: Picture, marks: Sequence[Mark], names: Sequence[Name]) -> Tensor:
         """Where the outputs of the head [K, 2] should be likely: feature and output."""
-        tokens_K2 = tokens_of(picture, marks, self.tokenizer)
+        written_K2 = tokens_of(picture, marks, self.tokenizer)
+        named_K2 = names_of(picture, names, self.tokenizer)
+        tokens_K2 = torch.cat([written_K2, named_K2])
         tokens_K2[:, 1] += self.slots * len(CHARACTERS)
         return torch.cat([slots_of(picture, marks), tokens_K2])
 
@@ -89,11 +98,11 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
     """The step of reading: the pictures of ``batch_size`` samples, one update over all of them.
 
     The loss is the binary cross-entropy of every character in every slot and of every token over a
-    feature, summed over a feature and averaged over features, plus ``keep`` times the squared
-    change of the features without text since the stage began, by their squares. ``recall`` is the
-    share of what is written that was read, ``precision`` the share of what was read that is
-    written, ``change`` the change without its weight. Raises `BadRecord` when no sample of a step
-    says what is written in it.
+    feature, those of names included, summed over a feature and averaged over features, plus
+    ``keep`` times the squared change of the features of nothing since the stage began, by their
+    squares. ``recall`` is the share of what is there that was told, ``precision`` the share of what
+    was told that is there, ``change`` the change without its weight. Raises `BadRecord` when no
+    sample of a step says what is written in it.
     """
     letters = context.letters
     assert isinstance(letters, Letters)
@@ -159,7 +168,7 @@ class _Shares:
 
 
 def _blank(page: Page) -> Tensor:
-    """Which features [F] of a picture have no text under them."""
+    """Which features [F] of a picture have nothing under them."""
     blank = torch.ones(page.picture.features, dtype=torch.bool)
     blank[page.places_K2[:, 0]] = False
     return blank
@@ -170,7 +179,11 @@ def _read(letters: Letters, sample: Sample, percepts: Sequence[Percept]) -> list
     told = sample.meta.get(INSCRIPTIONS)
     if told is None:
         return [Page(one, torch.zeros(0, 2, dtype=torch.long), False) for one in pictures]
-    return [Page(one, letters.places(one, m), True) for one, m in zip(pictures, told, strict=True)]
+    named = sample.meta.get(NAMES, [[]] * len(told))
+    return [
+        Page(one, letters.places(one, marks, names), True)
+        for one, marks, names in zip(pictures, told, named, strict=True)
+    ]
 
 
 def slots_of(picture: Picture, marks: Iterable[Mark], patch: int = 14) -> Tensor:
@@ -216,6 +229,41 @@ def tokens_of(picture: Picture, marks: Iterable[Mark], tokenizer: Any, patch: in
                 if 0 <= row < high and 0 <= column < wide:
                     found.append((row * wide + column, token))
     return torch.tensor(found, dtype=torch.long).view(-1, 2)
+
+
+def names_of(picture: Picture, names: Iterable[Name], tokenizer: Any, patch: int = 14) -> Tensor:
+    """The tokens of names as [K, 2]: number of the feature on which a thing stands, and token id.
+
+    A thing stands on each feature of which it covers `COVERED`, or on the one that it covers most;
+    one outside the picture stands nowhere. Words are cut as behind a blank, which itself is left
+    out.
+    """
+    found = set()
+    for text, box in names:
+        covered = _covered(picture, box, patch)
+        if not covered:
+            continue
+        enough = min(COVERED * (patch * picture.merge_size) ** 2, max(covered.values()))
+        coded = tokenizer.backend_tokenizer.encode(f" {text}", add_special_tokens=False)
+        said = zip(coded.ids, coded.offsets, strict=True)
+        tokens = [token for token, (start, end) in said if f" {text}"[start:end].strip()]
+        stood = [feature for feature, area in covered.items() if area >= enough]
+        found |= set(itertools.product(stood, tokens))
+    return torch.tensor(sorted(found), dtype=torch.long).view(-1, 2)
+
+
+def _covered(picture: Picture, box: tuple[int, int, int, int], patch: int) -> dict[int, int]:
+    """The features that a box touches, each with how many of its pixels are inside."""
+    _, rows, columns = picture.grid
+    side, wide = patch * picture.merge_size, columns // picture.merge_size
+    left, top, right, bottom = box
+    return {
+        row * wide + column: across * down
+        for row in range(rows // picture.merge_size)
+        for column in range(wide)
+        if (across := min(right, side * (column + 1)) - max(left, side * column)) > 0
+        and (down := min(bottom, side * (row + 1)) - max(top, side * row)) > 0
+    }
 
 
 def _parts(pages: Sequence[Page], tokens: int) -> list[list[Page]]:
@@ -272,6 +320,6 @@ def _wanted(pages: Sequence[Page], like: Tensor) -> Tensor:
 
 
 def _counts(logits: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """How many characters are there, how many are thought to be, how many of these are right."""
+    """How many outputs are wanted, how many are thought to be, how many of these are right."""
     thought, there = logits > 0, wanted > 0
     return there.sum(), thought.sum(), (there & thought).sum()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,8 +16,13 @@ from torch import Tensor, nn
 
 from gnomon.parts import BoundPart
 from gnomon.recipe import Optimizer, build
+from gnomon.stages.muon import Muon
 
 MicroLoss = Callable[[], Tensor]
+Named = tuple[str, nn.Parameter]
+NO_DECAY = {"weight_decay": 0.0}
+TABLE = re.compile(r"embed|lm_head")
+"""Names of matrices that are a row for each token, and no map from one space into another."""
 
 
 class Diverged(RuntimeError):
@@ -45,7 +51,7 @@ class Learner(Protocol):
 
 
 class Updater:
-    """AdamW over a learner's trainable parameters, following a learning-rate schedule.
+    """An optimiser of a learner's trainable parameters that follows a learning-rate schedule.
 
     ``done`` counts updates, those that were skipped or had nothing to learn from included, so that
     they do not shift the schedule. ``followers`` update other parameters by the gradients of the
@@ -62,12 +68,7 @@ class Updater:
         self.done = 0
         self.skipped_in_a_row = 0
         self.followers: list[Updater] = []
-        self.optimizer = torch.optim.AdamW(
-            _decay_groups(self.parameters, settings.weight_decay),
-            lr=1.0,
-            betas=settings.betas,
-            fused=True,
-        )
+        self.optimizer = _OPTIMIZERS[settings.algorithm](self.parameters, settings)
 
     @property
     def progress(self) -> dict[str, Any]:
@@ -177,12 +178,32 @@ def step_generator(
     return torch.Generator(device).manual_seed(int.from_bytes(digest[:7], "big"))
 
 
-def _decay_groups(parameters: dict[str, Any], weight_decay: float) -> list[dict[str, Any]]:
+def _adamw(parameters: dict[str, nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
     """Weight decay on matrices; norms and biases go without."""
-    matrices = [p for p in parameters.values() if p.ndim >= 2]
-    vectors = [p for p in parameters.values() if p.ndim < 2]
-    groups = [
-        {"params": matrices, "weight_decay": weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+    weights, vectors = _by(parameters.items(), lambda _, p: p.ndim >= 2)
+    groups = _groups((weights, {"weight_decay": settings.weight_decay}), (vectors, NO_DECAY))
+    return torch.optim.AdamW(groups, lr=1.0, betas=settings.betas, fused=True)
+
+
+def _muon(parameters: dict[str, nn.Parameter], settings: Optimizer) -> torch.optim.Optimizer:
+    decay = {"weight_decay": settings.weight_decay}
+    weights, vectors = _by(parameters.items(), lambda _, p: p.ndim >= 2)
+    maps, tables = _by(weights, lambda name, p: p.ndim == 2 and not TABLE.search(name))
+    groups = _groups((maps, {**decay, "orthogonal": True}), (tables, decay), (vectors, NO_DECAY))
+    return Muon(groups, lr=1.0, betas=settings.betas)
+
+
+_OPTIMIZERS = {"adamw": _adamw, "muon": _muon}
+
+
+def _by(named: Iterable[Named], test: Callable[[str, nn.Parameter], bool]) -> list[list[Named]]:
+    """Those that pass a test, then the others."""
+    found: list[list[Named]] = [[], []]
+    for name, parameter in named:
+        found[not test(name, parameter)].append((name, parameter))
+    return found
+
+
+def _groups(*parts: tuple[list[Named], dict[str, Any]]) -> list[dict[str, Any]]:
+    """Groups of an optimiser, none of them empty."""
+    return [{"params": [p for _, p in named], **how} for named, how in parts if named]

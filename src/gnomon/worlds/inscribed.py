@@ -1,4 +1,4 @@
-"""Pictures of a world with the place of every word that is written on them."""
+"""Pictures of a world with the place of every word on them, and of what has a name."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from gnomon.parts import PartError, register
 from gnomon.records import Answer, Message, Sample
-from gnomon.worlds import lettering
 from gnomon.worlds.digits import Split
+from gnomon.worlds.lettering import legend
 from gnomon.worlds.scene import between, pick
 from gnomon.worlds.source import SampleSource
 from gnomon.worlds.world import WorldTask, check_levels, draw_posed, tasks_of, world_task
@@ -32,10 +32,10 @@ def inscriptions(
     """Pictures of a ``world`` that show text, for an ``ocr`` stage (ours).
 
     They are those of ``tasks`` (all that show one image when None). ``meta``: ``inscriptions``, for
-    the picture a list of words as (text, x of each character, y), centres in pixels; ``world``,
-    ``difficulty``. The answer is all that is written, word by word as it was drawn. Raises
-    `PartError`, a ValueError, for an unknown world or task, one that shows no single image, and a
-    bad range.
+    the picture a list of words as (text, x of each character, y), centres in pixels; ``names``, a
+    list of what stands where as (name, box); ``world``, ``difficulty``. The answer is all that is
+    written, word by word as it was drawn. Raises `PartError`, a ValueError, for an unknown world or
+    task, one that shows no single image, and a bad range.
     """
     check_levels(difficulty)
     chosen = tuple(world_task(world, name) for name in tasks or tasks_of(world))
@@ -61,9 +61,9 @@ def _sample(wanted: _Wanted, index: int) -> Sample:
     rng = np.random.default_rng([wanted.seed, index, salt, int(wanted.split == "test")])
     level = between(rng, *wanted.difficulty)
     posed = draw_posed(pick(rng, wanted.tasks), rng, level, wanted.split)
-    with lettering.inscriptions() as written:
+    with legend() as found:
         media = posed.show()
-    text = " ".join(each.text for each in written)
+    text = " ".join(mark[0] for mark in found.marks)
     return Sample(
         id=f"{wanted.world}/{wanted.split}/inscriptions/{wanted.seed}-{index}",
         messages=(Message("user", ASKED),),
@@ -73,7 +73,7 @@ def _sample(wanted: _Wanted, index: int) -> Sample:
         meta={
             "world": wanted.world,
             "difficulty": level,
-            "inscriptions": [[each.mark for each in written]],
+            **found.told(),
             "answer_text": text,
             "thought": "",
         },

@@ -1,4 +1,7 @@
-"""Words in pictures. Their masks are kept: the same few are drawn again and again."""
+"""Words in pictures, and what the things in them are called.
+
+Masks of words are kept: the same few are drawn again and again.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,8 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -20,20 +23,28 @@ BLACK: RGB = (20, 20, 20)
 WHITE: RGB = (255, 255, 255)
 
 
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two exclusive."""
+Mark = tuple[str, tuple[float, ...], float]
+"""A word, how far right the centre of each character is, and how far down all of them."""
+
+
 @dataclass(frozen=True)
-class Inscription:
-    """A word that was written, with its top left corner in pixels and its size."""
+class Legend:
+    """What a picture says: ``marks`` of words, and ``names`` of things with their boxes."""
 
-    text: str
-    left: int
-    top: int
-    size: int
+    marks: list[Mark] = field(default_factory=list)
+    names: list[tuple[str, Box]] = field(default_factory=list)
 
-    @property
-    def mark(self) -> tuple[str, tuple[float, ...], float]:
-        """The text, how far right the centre of each character is, and how far down."""
-        centres = tuple(self.left + x for x in _centres(self.text, self.size))
-        return self.text, centres, self.top + line_height(self.size) / 2
+    def told(self) -> dict[str, Any]:
+        """As the ``meta`` of a sample with one picture, for an ``ocr`` stage."""
+        return {"inscriptions": [self.marks], "names": [self.names]}
+
+
+def mark_of(text: str, left: int, top: int, size: int) -> Mark:
+    """A word of a size with its top left corner in pixels."""
+    centres = tuple(left + x for x in _centres(text, size))
+    return text, centres, top + line_height(size) / 2
 
 
 @functools.lru_cache(maxsize=16384)
@@ -43,18 +54,32 @@ def _centres(text: str, size: int) -> tuple[float, ...]:
     return tuple((start + end) / 2 for start, end in itertools.pairwise(edges))
 
 
-_WRITTEN: ContextVar[list[Inscription] | None] = ContextVar("written", default=None)
+_LEGEND: ContextVar[Legend | None] = ContextVar("legend", default=None)
 
 
 @contextmanager
-def inscriptions() -> Iterator[list[Inscription]]:
-    """Gathers what `write` writes within the block, in its order."""
-    found: list[Inscription] = []
-    token = _WRITTEN.set(found)
+def legend() -> Iterator[Legend]:
+    """Gathers what `write` writes, and what `call` and `spell` are told, within the block."""
+    found = Legend()
+    token = _LEGEND.set(found)
     try:
         yield found
     finally:
-        _WRITTEN.reset(token)
+        _LEGEND.reset(token)
+
+
+def call(name: str, box: Box) -> None:
+    """Say what the thing in a box is, with all that belongs to it: a label and its number."""
+    if (found := _LEGEND.get()) is not None:
+        found.names.append((name, box))
+
+
+def spell(text: str, box: Box) -> None:
+    """Say which characters were drawn over the width of a box, other than by `write`."""
+    if (found := _LEGEND.get()) is not None:
+        wide = (box[2] - box[0]) / len(text)
+        centres = tuple(box[0] + wide * (place + 0.5) for place in range(len(text)))
+        found.marks.append((text, centres, (box[1] + box[3]) / 2))
 
 
 @functools.cache
@@ -92,10 +117,12 @@ def write(
     *,
     anchor: Anchor = "left",
     halo: RGB | None = None,
+    name: str = "",
 ) -> None:
     """Write a word with its top at ``place``, which is its left end, centre or right end.
 
-    ``halo`` is a rim of one pixel, which keeps a word readable on top of lines.
+    ``halo`` is a rim of one pixel, which keeps a word readable on top of lines. ``name`` is what
+    the word belongs to, see `call`.
     """
     mask = word_mask(text, size)
     x = place[0] - {"left": 0, "centre": mask.width // 2, "right": mask.width}[anchor]
@@ -103,5 +130,7 @@ def write(
         rim = word_mask(text, size, 1)
         image.paste(halo, (x - 1, place[1] - 1), rim)
     image.paste(ink, (x, place[1]), mask)
-    if (written := _WRITTEN.get()) is not None:
-        written.append(Inscription(text, x, place[1], size))
+    if (found := _LEGEND.get()) is not None:
+        found.marks.append(mark_of(text, x, place[1], size))
+    if name:
+        call(name, (x, place[1], x + mask.width, place[1] + mask.height))

@@ -13,6 +13,7 @@ from gnomon.parts import PartError, register
 from gnomon.records import Media, Message, Sample
 from gnomon.worlds.asking import Question
 from gnomon.worlds.digits import Split
+from gnomon.worlds.lettering import legend
 from gnomon.worlds.perception import caption
 from gnomon.worlds.problems import PROBLEMS, draw_problem
 from gnomon.worlds.questions import (
@@ -187,7 +188,8 @@ def microworld_chat(
     stands in the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4
     digits and a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene.
     ``mixed`` shows 70 % as images. No question comes twice, so a scene of few objects can have
-    fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of the turns.
+    fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of the turns; with a picture also
+    ``inscriptions`` and ``names``, as the source ``inscriptions`` tells them.
 
     Raises `PartError`, a ValueError, for a bad range or share; ValueError for a canvas that is too
     small.
@@ -230,7 +232,8 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
     wish = _chat_wish(rng, world.rows * world.columns)
     scene = draw_scene(rng, wish, split=world.split, rows=world.rows, columns=world.columns)
     asked = _conversation(world, manner, scene, shown, rng)
-    prompt, media = _show(scene, asked[0].text, shown)
+    with legend() as found:
+        prompt, media = _show(scene, asked[0].text, shown)
     messages: list[Message] = []
     for place, question in enumerate(asked):
         messages.append(Message("user", question.text if place else prompt))
@@ -244,6 +247,7 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
             "scene": scene.written,
             "modality": shown,
             "tasks": tuple(question.task for question in asked),
+            **(found.told() if image else {}),
         },
     )
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Media
-from gnomon.worlds.lettering import BLACK, WHITE, line_height, word_mask, write
+from gnomon.worlds.lettering import BLACK, WHITE, call, line_height, word_mask, write
 from gnomon.worlds.scene import COLOURS, RGB
 
 Kind = Literal["bar", "line", "pie", "table"]
@@ -62,6 +62,11 @@ class Chart:
     def values(self) -> tuple[int, ...]:
         """The numbers of the first column."""
         return tuple(row[0] for row in self.rows)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Each label with its number of the first column."""
+        return tuple(f"{n} {v}" for n, v in zip(self.labels, self.values, strict=True))
 
     @property
     def code(self) -> str:
@@ -125,8 +130,10 @@ def _axes(image: Image.Image, draw: ImageDraw.ImageDraw, chart: Chart) -> None:
         write(image, (LEFT - 3, y - 6), str(tick * chart.step), TEXT, anchor="right")
     draw.line((LEFT, TOP, LEFT, floor), fill=BLACK)
     draw.line((LEFT, floor, width, floor), fill=BLACK)
-    for place, label in enumerate(chart.labels):
-        write(image, (chart.across(place), floor + 2), label, TEXT, anchor="centre")
+    for place, (label, name) in enumerate(zip(chart.labels, chart.names, strict=True)):
+        x, y = chart.across(place), chart.height(chart.values[place])
+        write(image, (x, floor + 2), label, TEXT, anchor="centre", name=name)
+        call(name, (x - TEXT, y - line_height(TEXT), x + TEXT, y + 3))
 
 
 def _print_values(image: Image.Image, chart: Chart) -> None:
@@ -166,10 +173,10 @@ def _pie(image: Image.Image, draw: ImageDraw.ImageDraw, chart: Chart) -> None:
         x, y = (side * 0.34 * part for part in (math.sin(angle), -math.cos(angle)))
         spot = round(centre[0] + x), round(centre[1] + y) - line_height(TEXT + 1) // 2
         ink = BLACK if sum(INKS[place]) > 380 else WHITE
-        write(image, spot, str(value), TEXT + 1, ink, anchor="centre")
+        write(image, spot, str(value), TEXT + 1, ink, anchor="centre", name=chart.names[place])
         row = 18 + place * 13
         draw.rectangle((width - legend + 2, row + 2, width - legend + 9, row + 9), INKS[place])
-        write(image, (width - legend + 13, row), label, TEXT)
+        write(image, (width - legend + 13, row), label, TEXT, name=chart.names[place])
         turn += value
 
 
@@ -199,7 +206,9 @@ def _table(image: Image.Image, draw: ImageDraw.ImageDraw, chart: Chart) -> None:
         top = y + (high - line_height(TEXT)) // 2
         write(image, (4, top), label, TEXT)
         for column, cell in enumerate(cells, 1):
-            write(image, (wide * (column + 1) - 6, top), str(cell), TEXT, anchor="right")
+            name = f"{label} {chart.columns[column - 1]} {cell}" if line else ""
+            spot = wide * (column + 1) - 6, top
+            write(image, spot, str(cell), TEXT, anchor="right", name=name)
 
 
 _DRAWN: dict[Kind, Callable[[Image.Image, ImageDraw.ImageDraw, Chart], None]] = {
