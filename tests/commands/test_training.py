@@ -60,8 +60,8 @@ def test_a_given_model_is_where_a_run_starts_although_the_recipe_makes_one(
 ) -> None:
     arguments = ["train", "gnomon-micro-v2", "--out", str(tmp_path), "--model", str(tiny_folder)]
     changes = [
-        "stages=[worlds]", "stages.worlds.steps=1", "stages.worlds.batch_size=1",
-        "stages.worlds.workers=0", "evaluation.benchmarks=[]",
+        "stages=[settle]", "stages.settle.steps=1", "stages.settle.batch_size=1",
+        "stages.settle.workers=0", "evaluation.benchmarks=[]",
     ]  # fmt: skip
     result = runner.invoke(app, [*arguments, *(word for c in changes for word in ("--set", c))])
     assert result.exception is None, result.output

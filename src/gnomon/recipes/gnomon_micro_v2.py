@@ -48,6 +48,9 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
     )
 
 
+Shares = tuple[tuple[float, Any], ...]
+"""Share and source, each as often as it says."""
+
 SCENE = {"part": "microworld-chat", "modality": "image"}
 ASKED = {"part": "microworld", "answers": "direct"}
 WORKED = {"part": "microworld", "answers": "worked"}
@@ -71,7 +74,7 @@ READ = ["value", "lookup", "largest"]
 """What one look at a chart or table answers, or nearly."""
 METRO = ("TorF1", "TorF2", "Counting1", "Counting2", "Counting3")
 EDITS = ("difference", "which-picture", "related", "evidence", "answerable")
-MIXED: tuple[tuple[float, Any], ...] = (
+MIXED: Shares = (
     (0.18, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
     (0.05, {**SCENE, "tasks": ["count", "count", "relation", "locate"], "difficulty": [1, 2]}),
     (0.03, {**SCENE, "tasks": LOOK, "modality": "text"}),
@@ -108,7 +111,7 @@ MIXED: tuple[tuple[float, Any], ...] = (
 describes it and looks one thing up; only without a picture it reasons."""
 
 
-FINDING: tuple[tuple[float, Any], ...] = (
+FINDING: Shares = (
     (0.14, {**SCENE, "tasks": ["locate", "box"], "turns": 8, "describe": 0.1}),
     (0.10, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
     (0.08, {**SCENE, "tasks": ["locate", "count", "relation"], "modality": "text"}),
@@ -151,40 +154,32 @@ def _names(name: str, steps: Any) -> Ocr:
 
 def _look(name: str, steps: Any) -> Sft:
     """What asks for one thing by another, with the tower as it is."""
-    stage = _settle(name, steps)
-    return stage.model_copy(
-        update={
-            "data": _mixed(FINDING),
-            "freeze": ("vision",),
-            "optimizer": _optimizer(1e-3, 1e-4),
-            "evaluate": False,
-        }
-    )
+    return _asked(name, steps, FINDING, _optimizer(1e-3, 1e-4), freeze=("vision",), evaluate=False)
 
 
 def _settle(name: str, steps: Any) -> Sft:
     """Everything, mixed."""
+    return _asked(name, steps, MIXED, _optimizer(8e-4, 1e-5), evaluate=True)
+
+
+def _asked(name: str, steps: Any, shares: Shares, optimizer: Optimizer, **more: Any) -> Sft:
     return Sft(
         name=name,
-        data=_mixed(MIXED),
+        data=Use(
+            "mixture",
+            sources=[{"seed": 13, **source} for _, source in shares],
+            weights=ours([share for share, _ in shares]),
+        ),
         format=Use("direct"),
         steps=steps,
         batch_size=ours(64),
         micro_batch_tokens=ours(4096),
         at_once=ours(2),
         max_tokens=1024,
-        optimizer=_optimizer(8e-4, 1e-5),
+        optimizer=optimizer,
         save_every=200,
         workers=ours(1),
-        evaluate=True,
-    )
-
-
-def _mixed(shares: tuple[tuple[float, Any], ...]) -> Use:
-    return Use(
-        "mixture",
-        sources=[{"seed": 13, **source} for _, source in shares],
-        weights=ours([share for share, _ in shares]),
+        **more,
     )
 
 
