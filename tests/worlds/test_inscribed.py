@@ -12,7 +12,7 @@ from gnomon.media.image import open_image
 from gnomon.parts import PartError, part
 from gnomon.records import Sample
 from gnomon.worlds.interface import draw_picture, draw_screen
-from gnomon.worlds.lettering import call, font, legend, line_height, mark_of, write
+from gnomon.worlds.lettering import font, legend, line_height, mark_of, note_name, write
 from gnomon.worlds.plots import Chart, Kind, draw_chart
 
 WRITTEN = ("charts", "exams", "metro", "screens")
@@ -41,7 +41,7 @@ def test_nothing_is_gathered_outside_a_block() -> None:
     with legend() as found:
         pass
     write(Image.new("RGB", (40, 40)), (0, 0), "Oak", 12, name="tree")
-    call("tree", (0, 0, 9, 9))
+    note_name("tree", (0, 0, 9, 9))
     assert not found.marks and not found.names
 
 

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Media
-from gnomon.worlds.lettering import BLACK, WHITE, call, line_height, write
+from gnomon.worlds.lettering import BLACK, WHITE, line_height, note_name, write
 from gnomon.worlds.scene import RGB, between, pick, shuffled
 
 Kind = Literal[
@@ -148,7 +148,7 @@ def draw_picture(screen: Screen) -> Image.Image:
         x1, y1, x2, y2 = element.box
         middle = (y1 + y2 - line_height(TEXT)) // 2
         _DRAWN[element.kind](image, draw, element, screen.accent, (x1, y1, x2 - 1, y2 - 1), middle)
-        call(element.named, element.box)
+        note_name(element.named, element.box)
     return image
 
 

@@ -59,7 +59,7 @@ _LEGEND: ContextVar[Legend | None] = ContextVar("legend", default=None)
 
 @contextmanager
 def legend() -> Iterator[Legend]:
-    """Gathers what `write` writes, and what `call` and `spell` are told, within the block."""
+    """Gathers all that is written and noted within the block."""
     found = Legend()
     token = _LEGEND.set(found)
     try:
@@ -68,13 +68,13 @@ def legend() -> Iterator[Legend]:
         _LEGEND.reset(token)
 
 
-def call(name: str, box: Box) -> None:
+def note_name(name: str, box: Box) -> None:
     """Say what the thing in a box is, with all that belongs to it: a label and its number."""
     if (found := _LEGEND.get()) is not None:
         found.names.append((name, box))
 
 
-def spell(text: str, box: Box) -> None:
+def note_word(text: str, box: Box) -> None:
     """Say which characters were drawn over the width of a box, other than by `write`."""
     if (found := _LEGEND.get()) is not None:
         wide = (box[2] - box[0]) / len(text)
@@ -122,7 +122,7 @@ def write(
     """Write a word with its top at ``place``, which is its left end, centre or right end.
 
     ``halo`` is a rim of one pixel, which keeps a word readable on top of lines. ``name`` is what
-    the word belongs to, see `call`.
+    the word belongs to, see `note_name`.
     """
     mask = word_mask(text, size)
     x = place[0] - {"left": 0, "centre": mask.width // 2, "right": mask.width}[anchor]
@@ -133,4 +133,4 @@ def write(
     if (found := _LEGEND.get()) is not None:
         found.marks.append(mark_of(text, x, place[1], size))
     if name:
-        call(name, (x, place[1], x + mask.width, place[1] + mask.height))
+        note_name(name, (x, place[1], x + mask.width, place[1] + mask.height))

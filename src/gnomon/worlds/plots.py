@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Media
-from gnomon.worlds.lettering import BLACK, WHITE, call, line_height, word_mask, write
+from gnomon.worlds.lettering import BLACK, WHITE, line_height, note_name, word_mask, write
 from gnomon.worlds.scene import COLOURS, RGB
 
 Kind = Literal["bar", "line", "pie", "table"]
@@ -133,7 +133,7 @@ def _axes(image: Image.Image, draw: ImageDraw.ImageDraw, chart: Chart) -> None:
     for place, (label, name) in enumerate(zip(chart.labels, chart.names, strict=True)):
         x, y = chart.across(place), chart.height(chart.values[place])
         write(image, (x, floor + 2), label, TEXT, anchor="centre", name=name)
-        call(name, (x - TEXT, y - line_height(TEXT), x + TEXT, y + 3))
+        note_name(name, (x - TEXT, y - line_height(TEXT), x + TEXT, y + 3))
 
 
 def _print_values(image: Image.Image, chart: Chart) -> None:

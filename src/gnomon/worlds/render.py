@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.worlds.digits import scan_ink
-from gnomon.worlds.lettering import call, font, spell
+from gnomon.worlds.lettering import font, note_name, note_word
 from gnomon.worlds.scene import CELL, Digit, Placed, Scene, Shape, Word
 
 PixelBox = tuple[int, int, int, int]
@@ -26,9 +26,9 @@ def render(scene: Scene) -> Image.Image:
     for item in scene.objects:
         mask = ink_of(item)
         image.paste(item.ink, _corner(item, mask), mask)
-        call(f"{item.cell} {item.thing.written}", box_of(item))
+        note_name(f"{item.cell} {item.thing.written}", box_of(item))
         if isinstance(item.thing, Word | Digit):
-            spell(item.thing.written.split()[1], box_of(item))
+            note_word(item.thing.written.split()[1], box_of(item))
     return image
 
 
