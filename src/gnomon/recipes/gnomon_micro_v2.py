@@ -9,8 +9,8 @@ one question of many. Last, everything is learnt at once. Most of what it is tol
 about one picture or film, whose many short answers, and one that says all that is shown, teach more
 for each token than one question a picture.
 
-The bundled model is that of `gnomon-micro-base` still. What an earlier form of this recipe came to,
-without the second stage and without names in the first, is kept in docs/results/gnomon-micro-v2.
+The bundled model is that of `gnomon-micro-base` still. The model after the first stage is kept in
+docs/results/gnomon-micro-v2, with its log beside it, to go on from; the others are not run yet.
 """
 
 from __future__ import annotations
