@@ -12,7 +12,7 @@ import pytest
 
 from gnomon.catalogue import import_file, load_recipe, recipe_from_yaml, recipe_names
 from gnomon.parts import forget, load_kind, part
-from gnomon.recipe import Recipe, RecipeError, override, vary
+from gnomon.recipe import Recipe, RecipeError, build, override, vary
 from published import PUBLISHED
 
 MINE = '''"""My recipes."""
@@ -350,3 +350,9 @@ def test_a_file_of_parts_that_is_missing_is_named(write: Write, tmp_path: Path) 
     recipe: Recipe = vary(load_recipe("revisual-r1"), {"imports": [str(tmp_path / "gone.py")]})
     told = complaint(str(write(recipe.to_yaml(), "recipe.yaml")))
     assert told.startswith(f"there is no file {tmp_path / 'gone.py'}, which would define the ")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_stage_at_micro_scale_reads_from_a_source_that_can_be_made(name: str) -> None:
+    for stage in load_recipe(name, "micro").stages:
+        assert len(build("source", stage.data)()) > 0

@@ -116,7 +116,7 @@ FINDING: Shares = (
     (0.10, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
     (0.08, {**SCENE, "tasks": ["locate", "count", "relation"], "modality": "text"}),
     (0.32, _talk("charts", 1, 3, 7, tasks=READ, describe=0.3)),
-    (0.24, _talk("screens", 1, 3, 6, tasks=["ground", "click"], describe=0.1)),
+    (0.24, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0.1)),
     (0.12, _talk("motion", 1, 2)),
 )
 """Share and source of what asks for one thing by another, and of little else."""
