@@ -14,8 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from gnomon.records import Answer, Media
-from gnomon.worlds.interface import Element, Kind, PixelBox
-from gnomon.worlds.scene import pick
+from gnomon.worlds.interface import Element, Kind
+from gnomon.worlds.scene import PixelBox, pick
 from gnomon.worlds.world import Posed
 
 Action = dict[str, Any]

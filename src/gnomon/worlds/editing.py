@@ -18,7 +18,7 @@ from scipy import ndimage
 
 from gnomon.worlds.digits import scan_value
 from gnomon.worlds.reasoning import RELATIONS
-from gnomon.worlds.render import PixelBox, box_of, ink_of
+from gnomon.worlds.render import box_of, ink_of
 from gnomon.worlds.scene import (
     CELL,
     COLOURS,
@@ -26,6 +26,7 @@ from gnomon.worlds.scene import (
     KINDS,
     SIZES,
     Digit,
+    PixelBox,
     Placed,
     Scene,
     Shape,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gnomon.media.mp4 import write_mp4
-from gnomon.worlds.render import PixelBox, shape_mask
+from gnomon.worlds.render import shape_mask
 from gnomon.worlds.scene import (
     CELL,
     COLOURS,
@@ -27,6 +27,7 @@ from gnomon.worlds.scene import (
     TINT,
     Colour,
     Kind,
+    PixelBox,
     Shape,
     between,
     pick,

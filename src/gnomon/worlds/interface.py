@@ -18,12 +18,11 @@ from PIL import Image, ImageDraw
 from gnomon.media.image import png_bytes
 from gnomon.records import Media
 from gnomon.worlds.lettering import BLACK, WHITE, line_height, note_name, write
-from gnomon.worlds.scene import RGB, between, pick, shuffled
+from gnomon.worlds.scene import RGB, PixelBox, between, pick, shuffled
 
 Kind = Literal[
     "button", "field", "box", "entry", "tab", "icon", "link", "menu", "item", "picture", "table"
 ]  # fmt: skip
-PixelBox = tuple[int, int, int, int]
 LABELS: dict[Kind, tuple[str, ...]] = {
     "button": ("Save", "Send", "Delete", "Share", "Edit", "Print", "Copy", "Call", "Buy", "Sort"),
     "field": ("Name", "City", "Email", "Phone", "Title", "Street", "Date", "Code", "Price"),

@@ -16,15 +16,11 @@ from typing import Any, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
-from gnomon.worlds.scene import RGB
+from gnomon.worlds.scene import RGB, PixelBox
 
 Anchor = Literal["left", "centre", "right"]
 BLACK: RGB = (20, 20, 20)
 WHITE: RGB = (255, 255, 255)
-
-
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom in pixels, the last two exclusive."""
 Mark = tuple[str, tuple[float, ...], float]
 """A word, how far right the centre of each character is, and how far down all of them."""
 
@@ -34,7 +30,7 @@ class Legend:
     """What a picture says: ``marks`` of words, and ``names`` of things with their boxes."""
 
     marks: list[Mark] = field(default_factory=list)
-    names: list[tuple[str, Box]] = field(default_factory=list)
+    names: list[tuple[str, PixelBox]] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
         """As the ``meta`` of a sample with one picture, for an ``ocr`` stage."""
@@ -68,13 +64,13 @@ def legend() -> Iterator[Legend]:
         _LEGEND.reset(token)
 
 
-def note_name(name: str, box: Box) -> None:
+def note_name(name: str, box: PixelBox) -> None:
     """Say what the thing in a box is, with all that belongs to it: a label and its number."""
     if (found := _LEGEND.get()) is not None:
         found.names.append((name, box))
 
 
-def note_word(text: str, box: Box) -> None:
+def note_word(text: str, box: PixelBox) -> None:
     """Say which characters were drawn over the width of a box, other than by `write`."""
     if (found := _LEGEND.get()) is not None:
         wide = (box[2] - box[0]) / len(text)

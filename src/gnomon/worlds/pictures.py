@@ -15,8 +15,8 @@ from gnomon.media.image import open_image, png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.asking import Steps
 from gnomon.worlds.editing import occlude
-from gnomon.worlds.render import PixelBox, render
-from gnomon.worlds.scene import CELL, COLOURS, Scene, Wish, draw_scene
+from gnomon.worlds.render import render
+from gnomon.worlds.scene import CELL, COLOURS, PixelBox, Scene, Wish, draw_scene
 from gnomon.worlds.world import Posed, Shows, WorldTask
 
 Pixels = NDArray[np.uint8]

@@ -10,9 +10,7 @@ from PIL import Image, ImageDraw
 from gnomon.media.image import png_bytes
 from gnomon.worlds.digits import scan_ink
 from gnomon.worlds.lettering import font, note_name, note_word
-from gnomon.worlds.scene import CELL, Digit, Placed, Scene, Shape, Word
-
-PixelBox = tuple[int, int, int, int]
+from gnomon.worlds.scene import CELL, Digit, PixelBox, Placed, Scene, Shape, Word
 
 OVERSAMPLE = 4
 FAINT = 24
@@ -25,10 +23,14 @@ def render(scene: Scene) -> Image.Image:
     image = Image.new("RGB", size, (scene.paper, scene.paper, scene.paper))
     for item in scene.objects:
         mask = ink_of(item)
-        image.paste(item.ink, _corner(item, mask), mask)
-        note_name(f"{item.cell} {item.thing.written}", box_of(item))
-        if isinstance(item.thing, Word | Digit):
-            note_word(item.thing.written.split()[1], box_of(item))
+        x, y = _corner(item, mask)
+        image.paste(item.ink, (x, y), mask)
+        box = x, y, x + mask.width, y + mask.height
+        note_name(f"{item.cell} {item.thing.written}", box)
+        if isinstance(item.thing, Word):
+            note_word(item.thing.text, box)
+        elif isinstance(item.thing, Digit):
+            note_word(str(item.thing.value), box)
     return image
 
 

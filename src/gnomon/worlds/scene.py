@@ -16,6 +16,8 @@ Kind = Literal["circle", "square", "triangle", "star"]
 Colour = Literal["red", "green", "blue", "yellow", "purple", "orange"]
 Size = Literal["small", "large"]
 RGB = tuple[int, int, int]
+PixelBox = tuple[int, int, int, int]
+"""Left, top, right and bottom in pixels, the last two exclusive."""
 
 CELL = 28
 KINDS: tuple[Kind, ...] = ("circle", "square", "triangle", "star")
