@@ -160,3 +160,15 @@ def test_how_to_answer_is_said_once_for_each_task(world):
             mine = [q for q, t in zip(questions, sample.meta["tasks"], strict=True) if t == task]
             assert not any("Answer with" in question for question in mine[1:])
             assert all(question.strip() for question in mine)
+
+
+@every_world
+def test_worked_answers_hold_a_thought_and_the_direct_answer_after_one_instruction(world):
+    style = part("format", "think-boxed")()
+    direct = samples(world, turns=4, seed=2, describe=0.3)
+    worked = samples(world, turns=4, seed=2, describe=0.3, answers="worked")
+    for plain, told in zip(direct, worked, strict=True):
+        assert told.messages[0].text == style.instruction
+        assert [m.role for m in told.messages[1:]] == [m.role for m in plain.messages]
+        for short, long in zip(plain.messages[1::2], told.messages[2::2], strict=True):
+            assert style.parse(long.text).answer == short.text

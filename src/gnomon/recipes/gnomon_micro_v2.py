@@ -36,8 +36,10 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         model=Model(path="new", architecture=Use("grown", base=BASE), dtype="bfloat16"),
         stages=(
             _names("names", ours(2500)),
-            _look("look", ours(1500)),
-            _settle("settle", ours(1500)),
+            _find("things", ours(500), THINGS),
+            _find("elements", ours(500), ELEMENTS),
+            _find("values", ours(800), VALUES),
+            _settle("settle", ours(1400)),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -111,15 +113,26 @@ MIXED: Shares = (
 describes it and looks one thing up; only without a picture it reasons."""
 
 
-FINDING: Shares = (
-    (0.14, {**SCENE, "tasks": ["locate", "box"], "turns": 8, "describe": 0.1}),
-    (0.10, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
-    (0.08, {**SCENE, "tasks": ["locate", "count", "relation"], "modality": "text"}),
-    (0.32, _talk("charts", 1, 3, 7, tasks=READ, describe=0.3)),
-    (0.24, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0.1)),
-    (0.12, _talk("motion", 1, 2)),
+THINGS: Shares = (
+    (0.70, {**SCENE, "tasks": ["locate"], "turns": 8, "describe": 0.1}),
+    (0.15, {**SCENE, "tasks": ["locate"], "modality": "text", "turns": 8, "describe": 0.1}),
+    (0.15, {**SCENE, "tasks": SEEN, "turns": 8, "describe": 0.3}),
 )
-"""Share and source of what asks for one thing by another, and of little else."""
+ELEMENTS: Shares = (
+    (0.40, _talk("screens", 1, 2, 6, tasks=["ground"], describe=0.1)),
+    (0.30, {**SCENE, "tasks": ["locate"], "turns": 8, "describe": 0.1}),
+    (0.10, {**SCENE, "tasks": ["locate", "box"], "turns": 8, "describe": 0.1}),
+    (0.05, {**SCENE, "tasks": ["locate"], "modality": "text", "turns": 8, "describe": 0.1}),
+    (0.15, {**SCENE, "tasks": SEEN, "turns": 8, "describe": 0.3}),
+)
+VALUES: Shares = (
+    (0.50, _talk("charts", 1, 3, 7, tasks=READ, describe=0.3)),
+    (0.20, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0.1)),
+    (0.15, {**SCENE, "tasks": ["locate", "box"], "turns": 8, "describe": 0.1}),
+    (0.10, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
+    (0.05, _talk("motion", 1, 2)),
+)
+"""Share and source of what asks for little else than one thing: a place, a point, a number."""
 TOLD = (
     (0.36, "charts", [1, 2]), (0.14, "charts", [3, 5]), (0.16, "screens", [1, 2]),
     (0.06, "screens", [3, 5]), (0.04, "metro", [1, 5]), (0.02, "exams", [1, 5]),
@@ -152,9 +165,9 @@ def _names(name: str, steps: Any) -> Ocr:
     )
 
 
-def _look(name: str, steps: Any) -> Sft:
+def _find(name: str, steps: Any, shares: Shares) -> Sft:
     """What asks for one thing by another, with the tower as it is."""
-    return _asked(name, steps, FINDING, _optimizer(1e-3, 1e-4), freeze=("vision",), evaluate=False)
+    return _asked(name, steps, shares, _optimizer(1e-3, 3e-4), freeze=("vision",), evaluate=False)
 
 
 def _settle(name: str, steps: Any) -> Sft:

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from gnomon.parts import PartError, nearest, register
 from gnomon.records import Message, Sample
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import REDRAWS, between, pick, split_of
-from gnomon.worlds.source import SampleSource
+from gnomon.worlds.source import SampleSource, Turns, turns_of
 from gnomon.worlds.world import Posed, check_levels, module_of, worlds
 
 Scene = TypeVar("Scene")
@@ -91,12 +91,15 @@ def world_chat(
     difficulty: tuple[int, int] = (1, 5),
     turns: int = 8,
     describe: float = 0.5,
+    answers: Literal["direct", "worked"] = "direct",
+    format: str = "think-boxed",
     size: int = 1_000_000,
     seed: int = 0,
 ) -> SampleSource:
     """Conversations for pretraining: one picture or film of a ``world``, several questions (ours).
 
-    The questions are of ``tasks`` (all that can share a picture when None), with direct answers.
+    The questions are of ``tasks`` (all that can share a picture when None), with ``direct`` answers
+    or ``worked`` ones, thought and answer as the named ``format`` renders them.
     How to answer is said once for each task. With chance ``describe`` one turn, at a random place,
     asks for all that is shown. Difficulty is drawn evenly from the range, both ends included. The
     media stand in the first turn. No question comes twice, nor one with the same words in another
@@ -113,7 +116,8 @@ def world_chat(
             "to 1, and a seed of 0 or more"
         )
     talks = _talks_about(world, tasks)
-    chat = _Chat(world, talks, split, difficulty, turns, describe, seed)
+    told = turns_of(answers, format)
+    chat = _Chat(world, talks, split, difficulty, turns, describe, told, seed)
     return SampleSource(size, partial(_sample, chat))
 
 
@@ -145,6 +149,7 @@ class _Chat:
     difficulty: tuple[int, int]
     turns: int
     describe: float
+    told: Turns
     seed: int
 
 
@@ -162,8 +167,8 @@ def _sample(chat: _Chat, index: int) -> Sample:
         text = posed.text.replace("<image>", "")
         text = MANNER.sub("", text) if name in before else text
         before.add(name)
-        messages.append(Message("user", text if place else f"{marks}{text}"))
-        messages.append(Message("assistant", posed.answer_text))
+        told = chat.told(text if place else f"{marks}{text}", posed)
+        messages.extend(m for m in told if m.role != "system" or not place)
     return Sample(
         id=f"{chat.world}/{chat.split}/chat/{chat.seed}-{index}",
         messages=tuple(messages),
