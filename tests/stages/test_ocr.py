@@ -26,8 +26,11 @@ from gnomon.stages.ocr import (
     CHARACTERS,
     COVERED,
     HALVES,
+    PLACES,
+    UNTOLD,
     names_of,
     open_letters,
+    places_of,
     prepare_ocr,
     slots_of,
     tokens_of,
@@ -103,7 +106,7 @@ def context_of(
 ) -> tuple[Ocr, StageContext]:
     """A stage over four pictures, ``told`` of which say what is written in them."""
     stage = Ocr(
-        name="letters", data=Use("inscriptions", **SHOWN), format=Use("direct"), steps=60,
+        name="letters", data=Use("inscriptions", **SHOWN), format=Use("direct"), steps=90,
         batch_size=4, micro_batch_tokens=20, freeze=("language",), keep=keep,
         optimizer=Optimizer(learning_rate=Use("constant", value=1e-2)),
     )  # fmt: skip
@@ -144,6 +147,23 @@ def test_what_is_named_is_soon_known_by_its_tokens(
     made = [step(number).values for number in range(1, stage.steps + 1)]
     assert made[0]["recall"] == 0.0
     assert made[-1]["recall"] > 0.8 and made[-1]["precision"] > 0.8
+
+
+def test_each_feature_soon_tells_its_row_and_column(
+    fresh_policy: Policy, tiny_encoder: Encoder, tmp_path: Path
+) -> None:
+    stage, context = context_of(fresh_policy, tiny_encoder, tmp_path)
+    step = prepare_ocr(stage, context)
+    made = [step(number).values["placed"] for number in range(1, stage.steps + 1)]
+    assert made[0] < 0.2 and made[-1] > 0.9
+
+
+@given(rows=st.integers(1, 40), columns=st.integers(1, 40))
+def test_places_count_features_and_end_at_what_can_be_told(rows: int, columns: int) -> None:
+    picture = Picture("", torch.zeros(0, 1), (1, 2 * rows, 2 * columns))
+    places = [[row, column] for row in range(rows) for column in range(columns)]
+    told = [[one if one < PLACES else UNTOLD for one in place] for place in places]
+    assert places_of(picture).tolist() == told
 
 
 def test_the_language_model_stays_as_it_is(

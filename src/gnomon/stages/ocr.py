@@ -2,9 +2,11 @@
 
 One answer about a picture teaches a language model one thing about it; here every place of it is a
 lesson, and no language model has to run. Tokens are told by the language model's own embeddings, so
-that a feature over a word looks like that word to it, and one over a thing like its name.
+that a feature over a word looks like that word to it, and one over a thing like its name. Each
+feature tells its own row and column as well: the tower's rotary places are relative, and a language
+model that finds a thing has to say where it is.
 Dimension suffixes: F features, H hidden width, S slots of a feature, C characters, V tokens, K of
-them that stand in the pictures.
+them that stand in the pictures, P rows and columns.
 """
 
 from __future__ import annotations
@@ -17,7 +19,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, linear
+from torch.nn.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    linear,
+    rms_norm,
+)
 
 from gnomon.models.load import load_policy
 from gnomon.models.percepts import Percept, Picture
@@ -38,6 +45,10 @@ INSCRIPTIONS = "inscriptions"
 """Key in ``meta`` of a sample: for each picture its words, as (text, x of each character, y)."""
 NAMES = "names"
 """Key in ``meta`` of a sample: for each picture its things, as (name, box); it may be missing."""
+PLACES = 16
+"""Rows, and columns, of features that are told apart; further ones are not told (ours)."""
+UNTOLD = -100
+"""In place of a row or column that is not told."""
 COVERED = 0.3
 """Share of a feature that a thing has to cover to stand there (ours)."""
 Mark = tuple[str, Sequence[float], float]
@@ -45,25 +56,36 @@ Name = tuple[str, tuple[int, int, int, int]]
 
 
 class Reader(nn.Module):
-    """From features [F, H] the log odds of each character in each slot, and of each token."""
+    """What features [F, H] tell: characters in slots, tokens, and where they are themselves."""
 
     def __init__(self, embeddings_VH: Tensor, slots: int) -> None:
         super().__init__()
         width = embeddings_VH.shape[1]
-        self.slots: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
-            nn.Linear, width, slots * len(CHARACTERS), device=embeddings_VH.device
-        )
-        nn.init.zeros_(self.slots.weight)
-        nn.init.constant_(self.slots.bias, FEW)
         device = embeddings_VH.device
+        self.slots = _untaught(width, slots * len(CHARACTERS), FEW, device)
+        self.place = _untaught(width, 2 * PLACES, 0.0, device)
         self.scale = nn.Parameter(torch.ones(1, device=device))
         self.shift = nn.Parameter(torch.full((len(embeddings_VH),), FEW, device=device))
         self.embeddings_VH = embeddings_VH
 
-    def forward(self, features_FH: Tensor) -> Tensor:
-        """Log odds [F, S x C + V]: the slots', then the tokens'."""
+    def forward(self, features_FH: Tensor) -> tuple[Tensor, Tensor]:
+        """Log odds [F, S x C + V] of what stands there, and logits [F, 2, P] of row and column.
+
+        Places are told from features over their root mean square, as a language model reads them.
+        """
         tokens_FV = linear(features_FH, self.embeddings_VH.float()) * self.scale + self.shift
-        return torch.cat([self.slots(features_FH), tokens_FV], dim=1)
+        place_F2P = self.place(rms_norm(features_FH, features_FH.shape[1:])).unflatten(1, (2, -1))
+        return torch.cat([self.slots(features_FH), tokens_FV], dim=1), place_F2P
+
+
+def _untaught(width: int, outputs: int, bias: float, device: torch.device) -> nn.Linear:
+    """A linear map that gives ``bias`` whatever it sees."""
+    made: nn.Linear = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+        nn.Linear, width, outputs, device=device
+    )
+    nn.init.zeros_(made.weight)
+    nn.init.constant_(made.bias, bias)
+    return made
 
 
 class Letters(SideHead):
@@ -98,11 +120,12 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
     """The step of reading: the pictures of ``batch_size`` samples, one update over all of them.
 
     The loss is the binary cross-entropy of every character in every slot and of every token over a
-    feature, those of names included, summed over a feature and averaged over features, plus
-    ``keep`` times the squared change of the features of nothing since the stage began, by their
-    squares. ``recall`` is the share of what is there that was told, ``precision`` the share of what
-    was told that is there, ``change`` the change without its weight. Raises `BadRecord` when no
-    sample of a step says what is written in it.
+    feature, those of names included, and the cross-entropy of its row and of its column, summed
+    over a feature and averaged over features, plus ``keep`` times the squared change of the
+    features of nothing since the stage began, by their squares. ``recall`` is the share of what is
+    there that was told, ``precision`` the share of what was told that is there, ``placed`` the
+    share of features that told their row and column, ``change`` the change without its weight.
+    Raises `BadRecord` when no sample of a step says what is written in it.
     """
     letters = context.letters
     assert isinstance(letters, Letters)
@@ -126,13 +149,14 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
             update = context.updater.step(losses, at_once=stage.at_once)
         if not update.applied:
             context.skip("gradient", f"update {number}", update.reason)
-        there, thought, right, change = torch.stack(seen).sum(0).tolist()
+        there, thought, right, placed, change = torch.stack(seen).sum(0).tolist()
         values = {
             "loss": update.loss,
             "grad_norm": update.grad_norm,
             "lr": update.learning_rate,
             "recall": right / max(there, 1),
             "precision": right / max(thought, 1),
+            "placed": placed / shares.read,
             "change": change,
         }
         return StepResult(values, sum(page.picture.features for page in pages))
@@ -252,6 +276,18 @@ def names_of(picture: Picture, names: Iterable[Name], tokenizer: Any, patch: int
     return torch.tensor(sorted(found), dtype=torch.long).view(-1, 2)
 
 
+def places_of(picture: Picture) -> Tensor:
+    """The row and the column of each feature [F, 2]; `UNTOLD` from `PLACES` on.
+
+    >>> places_of(Picture("", torch.zeros(8, 1), (1, 2, 4))).tolist()
+    [[0, 0], [0, 1]]
+    """
+    _, rows, columns = picture.grid
+    high, wide = rows // picture.merge_size, columns // picture.merge_size
+    places_F2 = torch.cartesian_prod(torch.arange(high), torch.arange(wide))
+    return places_F2.masked_fill(places_F2 >= PLACES, UNTOLD)
+
+
 def _covered(picture: Picture, box: tuple[int, int, int, int], patch: int) -> dict[int, int]:
     """The features that a box touches, each with how many of its pixels are inside."""
     _, rows, columns = picture.grid
@@ -291,9 +327,14 @@ def _loss(
         pictures = [page.picture for page in pages]
         features_FH = policy.features(pictures).float()
         says = torch.cat([torch.full((p.picture.features,), p.says) for p in pages])
-        logits = letters.head(features_FH)[says]
+        logits, place_F2P = letters.head(features_FH[says])
         wanted = _wanted(pages, logits)
-        loss = binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / shares.read
+        loss = binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
+        standing = [places_of(page.picture) for page in pages if page.says]
+        stood_F2 = torch.cat([torch.zeros(0, 2, dtype=torch.long), *standing]).to(logits.device)
+        place_FP = place_F2P.flatten(0, 1)
+        loss = loss + cross_entropy(place_FP, stood_F2.flatten(), reduction="sum")
+        loss = loss / shares.read
         change = torch.zeros((), device=loss.device)
         if before is not None:
             blank = torch.cat([_blank(page) for page in pages]).to(features_FH.device)
@@ -301,7 +342,8 @@ def _loss(
                 old_FH = before.features(pictures).float()[blank]
             moved = (features_FH[blank] - old_FH).square().sum(-1) / old_FH.square().sum(-1)
             change = moved.sum() / shares.kept
-        counts = [*_counts(logits.detach(), wanted), change.detach()]
+        placed = (place_F2P.argmax(-1) == stood_F2).all(1).sum()
+        counts = [*_counts(logits.detach(), wanted), placed, change.detach()]
         seen.append(torch.stack([each.cpu().float() for each in counts]))
         return loss + shares.keep * change
 
