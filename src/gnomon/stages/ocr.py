@@ -324,30 +324,35 @@ def _loss(
     seen: list[Tensor],
 ) -> MicroLoss:
     def compute() -> Tensor:
-        pictures = [page.picture for page in pages]
-        features_FH = policy.features(pictures).float()
+        features_FH = policy.features([page.picture for page in pages]).float()
         says = torch.cat([torch.full((p.picture.features,), p.says) for p in pages])
         logits, place_F2P = letters.head(features_FH[says])
-        wanted = _wanted(pages, logits)
+        wanted, stood_F2 = _wanted(pages, logits), _stood(pages).to(logits.device)
         loss = binary_cross_entropy_with_logits(logits, wanted, reduction="sum")
-        standing = [places_of(page.picture) for page in pages if page.says]
-        stood_F2 = torch.cat([torch.zeros(0, 2, dtype=torch.long), *standing]).to(logits.device)
-        place_FP = place_F2P.flatten(0, 1)
-        loss = loss + cross_entropy(place_FP, stood_F2.flatten(), reduction="sum")
-        loss = loss / shares.read
+        loss = loss + cross_entropy(place_F2P.mT, stood_F2, reduction="sum")
         change = torch.zeros((), device=loss.device)
         if before is not None:
-            blank = torch.cat([_blank(page) for page in pages]).to(features_FH.device)
-            with torch.no_grad():
-                old_FH = before.features(pictures).float()[blank]
-            moved = (features_FH[blank] - old_FH).square().sum(-1) / old_FH.square().sum(-1)
-            change = moved.sum() / shares.kept
+            change = _changed(pages, features_FH, before).sum() / shares.kept
         placed = (place_F2P.argmax(-1) == stood_F2).all(1).sum()
         counts = [*_counts(logits.detach(), wanted), placed, change.detach()]
         seen.append(torch.stack([each.cpu().float() for each in counts]))
-        return loss + shares.keep * change
+        return loss / shares.read + shares.keep * change
 
     return compute
+
+
+def _changed(pages: Sequence[Page], features_FH: Tensor, before: Policy) -> Tensor:
+    """The squared change of each feature of nothing, by its square before."""
+    blank = torch.cat([_blank(page) for page in pages]).to(features_FH.device)
+    with torch.no_grad():
+        old_FH = before.features([page.picture for page in pages]).float()[blank]
+    return (features_FH[blank] - old_FH).square().sum(-1) / old_FH.square().sum(-1)
+
+
+def _stood(pages: Sequence[Page]) -> Tensor:
+    """The places [F, 2] of the features of pages that say what is written in them."""
+    found = [places_of(page.picture) for page in pages if page.says]
+    return torch.cat([torch.zeros(0, 2, dtype=torch.long), *found])
 
 
 def _wanted(pages: Sequence[Page], like: Tensor) -> Tensor:
