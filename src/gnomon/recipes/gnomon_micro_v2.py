@@ -37,7 +37,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
         stages=(
             _names("names", ours(2500)),
             _find("things", ours(1000), THINGS),
-            _find("named", ours(1000), NAMED),
+            _find("named", ours(700), NAMED),
             _settle("settle", ours(1400)),
         ),
         evaluation=Evaluation(
