@@ -9,8 +9,8 @@ in a thousand where it is one question of many. Last, everything is learnt at on
 is told are conversations about one picture or film, whose many short answers, and one that says all
 that is shown, teach more for each token than one question a picture.
 
-The bundled model is that of `gnomon-micro-base` still. The model after the first stage is kept in
-docs/results/gnomon-micro-v2, with its log beside it, to go on from; the others are not run yet.
+The bundled model is that of `gnomon-micro-base` still. The model after `named` is kept in
+docs/results/gnomon-micro-v2, with its log beside it, to go on from; `settle` is not run yet.
 """
 
 from __future__ import annotations
