@@ -246,10 +246,11 @@ class Sft(Supervised):
 class Ocr(Supervised):
     """The vision tower learns to tell what is written where in a picture, and what is called how.
 
-    A head on the tower's features is trained with it and dropped in the end; the language model is
-    not run. Samples say what is written in their pictures and may name what is shown (sources
-    ``inscriptions``, ``microworld-chat``); pictures of others, and all places where nothing is, are
-    to be seen as before, with the weight ``keep``.
+    Each of its features also tells in which row and column it is itself. A head on the tower's
+    features is trained with it and dropped in the end; the language model is not run. Samples say
+    what is written in their pictures and may name what is shown (sources ``inscriptions``,
+    ``microworld-chat``); pictures of others, and all places where nothing is, are to be seen as
+    before, with the weight ``keep``.
     """
 
     kind: Literal["ocr"] = "ocr"

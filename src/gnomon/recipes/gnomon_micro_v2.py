@@ -3,15 +3,13 @@
 It begins as the model of `gnomon-micro-base`, made larger without a change in what it computes
 (`gnomon.models.growth`). First its tower learns to tell what stands where, and each of its features
 where it is itself, without the language model. Then the language model, with the tower as it is,
-learns to find one thing by another: an object by what it is, then an element by its label and the
-number of a label. This comes suddenly, after some hundred updates that ask for little else, and not
-in a thousand where it is one question of many. Last, everything is learnt at once. Most of what it
-is told are conversations about one picture or film, whose many short answers, and one that says all
-that is shown, teach more for each token than one question a picture.
+learns to find one thing by another, asked for little else: an object by what it is, then an element
+by its label and the number of a label. Last, everything is learnt at once. Most of what it is told
+are conversations about one picture or film, whose many short answers, and one that says all that is
+shown, teach more for each token than one question a picture.
 
 The bundled model is that of `gnomon-micro-base` still. The model after `named` is kept in
-docs/results/gnomon-micro-v2, with its log beside it, to go on from. It finds things of scenes; for
-elements of screens and numbers of labels its 700 updates were too few. `settle` is not run yet.
+docs/results/gnomon-micro-v2, with its log beside it, to go on from; `settle` is not run yet.
 """
 
 from __future__ import annotations

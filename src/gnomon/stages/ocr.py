@@ -48,7 +48,7 @@ NAMES = "names"
 PLACES = 16
 """Rows, and columns, of features that are told apart; further ones are not told (ours)."""
 UNTOLD = -100
-"""In place of a row or column that is not told."""
+"""In place of a row or column that is not told: what PyTorch's cross-entropy leaves out."""
 COVERED = 0.3
 """Share of a feature that a thing has to cover to stand there (ours)."""
 Mark = tuple[str, Sequence[float], float]
@@ -124,8 +124,9 @@ def prepare_ocr(stage: Ocr, context: StageContext) -> StepFunction:
     over a feature and averaged over features, plus ``keep`` times the squared change of the
     features of nothing since the stage began, by their squares. ``recall`` is the share of what is
     there that was told, ``precision`` the share of what was told that is there, ``placed`` the
-    share of features that told their row and column, ``change`` the change without its weight.
-    Raises `BadRecord` when no sample of a step says what is written in it.
+    share of features that told their row and column (none beyond `PLACES` does), ``change`` the
+    change without its weight. Raises `BadRecord` when no sample of a step says what is written in
+    it.
     """
     letters = context.letters
     assert isinstance(letters, Letters)
