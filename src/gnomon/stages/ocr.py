@@ -98,8 +98,8 @@ class Letters(SideHead):
         self.slots = HALVES * merge**2
         super().__init__("letters", Reader(embeddings_VH, self.slots), stage.optimizer, planned)
 
-    def places(self, picture: Picture, marks: Sequence[Mark], names: Sequence[Name]) -> Tensor:
-        """Where the outputs of the head [K, 2] should be likely: feature and output."""
+    def told(self, picture: Picture, marks: Sequence[Mark], names: Sequence[Name]) -> Tensor:
+        """Which outputs of the head [K, 2] should be likely: feature and output."""
         written_K2 = tokens_of(picture, marks, self.tokenizer)
         named_K2 = names_of(picture, names, self.tokenizer)
         tokens_K2 = torch.cat([written_K2, named_K2])
@@ -179,7 +179,7 @@ class Page:
     """
 
     picture: Picture
-    places_K2: Tensor
+    told_K2: Tensor
     says: bool
 
 
@@ -195,7 +195,7 @@ class _Shares:
 def _blank(page: Page) -> Tensor:
     """Which features [F] of a picture have nothing under them."""
     blank = torch.ones(page.picture.features, dtype=torch.bool)
-    blank[page.places_K2[:, 0]] = False
+    blank[page.told_K2[:, 0]] = False
     return blank
 
 
@@ -206,7 +206,7 @@ def _read(letters: Letters, sample: Sample, percepts: Sequence[Percept]) -> list
         return [Page(one, torch.zeros(0, 2, dtype=torch.long), False) for one in pictures]
     named = sample.meta.get(NAMES, [[]] * len(told))
     return [
-        Page(one, letters.places(one, marks, names), True)
+        Page(one, letters.told(one, marks, names), True)
         for one, marks, names in zip(pictures, told, named, strict=True)
     ]
 
@@ -361,7 +361,7 @@ def _wanted(pages: Sequence[Page], like: Tensor) -> Tensor:
     wanted, start = torch.zeros_like(like), 0
     for page in pages:
         if page.says:
-            feature, output = page.places_K2.to(like.device).unbind(1)
+            feature, output = page.told_K2.to(like.device).unbind(1)
             wanted[start + feature, output] = 1
             start += page.picture.features
     return wanted
