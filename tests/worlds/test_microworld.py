@@ -173,6 +173,19 @@ def test_turns_alternate_and_end_with_the_assistant() -> None:
         assert len(sample.meta["tasks"]) == len(roles) // 2
 
 
+def test_worked_answers_think_before_the_direct_ones_and_do_not_describe_the_scene() -> None:
+    asked = {"tasks": ["count", "relation"], "describe": 0.0, "share_multi": 0.0}
+    plain, worked = chats(**asked), chats(**asked, answers="worked")
+    for direct, thinking in zip(plain, worked, strict=True):
+        system, *turns = (message.text for message in thinking.messages)
+        assert "<think>" in system
+        assert turns[::2] == [message.text for message in direct.messages[::2]]
+        for answer, response in zip(direct.messages[1::2], turns[1::2], strict=True):
+            assert response.endswith(f"</think> \\boxed{{{answer.text}}}")
+            if "caption" not in thinking.meta["tasks"]:
+                assert f"<think> {direct.meta['scene']}." not in response
+
+
 def test_the_picture_stands_in_the_first_turn_only() -> None:
     for sample in chats():
         assert sample.messages[0].text.startswith("<image>")

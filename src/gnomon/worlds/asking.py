@@ -45,6 +45,11 @@ class Question:
     description: str = ""
 
     @property
+    def reasoning(self) -> str:
+        """The thought without the description before it; empty where nothing follows that."""
+        return self.thought.removeprefix(f"{self.description}.").strip()
+
+    @property
     def sections(self) -> Mapping[str, str]:
         """What is worked out beside thought and answer: the ``description`` of a scene."""
         return {"description": self.description} if self.description else {}

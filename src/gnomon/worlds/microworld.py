@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -175,21 +175,26 @@ def microworld_chat(
     turns: int = 5,
     share_multi: float = 0.1,
     describe: float = 0.7,
+    answers: Literal["direct", "worked"] = "direct",
+    format: str = "think-boxed",
     size: int = 1_000_000,
     seed: int = 0,
     rows: int = 4,
     columns: int = 4,
 ) -> SampleSource:
-    """Conversations for pretraining: one scene, several questions with direct answers (ours).
+    """Conversations for pretraining: one scene, several questions (ours).
 
-    With chance ``describe`` one turn, at a random place, asks to describe the scene; of the other
-    turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step ones
-    when None; a task that is named twice comes twice as often). The picture (or the written scene)
-    stands in the first turn. A quarter of the scenes hold one object, the others up to 6 shapes, 4
-    digits and a word, fewer on a small canvas; ``difficulty`` sets the questions, not the scene.
-    ``mixed`` shows 70 % as images. No question comes twice, so a scene of few objects can have
-    fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of the turns; with a picture also
-    ``inscriptions`` and ``names``, as the source ``inscriptions`` tells them.
+    Answers are ``direct`` or ``worked``, thought and answer as the named ``format`` renders
+    them; a thought leaves out the description of the scene that it has in `microworld`. With
+    chance ``describe`` one turn, at a random place, asks to describe the scene; of the other
+    turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step
+    ones when None; a task that is named twice comes twice as often). The picture (or the
+    written scene) stands in the first turn. A quarter of the scenes hold one object, the others
+    up to 6 shapes, 4 digits and a word, fewer on a small canvas; ``difficulty`` sets the
+    questions, not the scene. ``mixed`` shows 70 % as images. No question comes twice, so a
+    scene of few objects can have fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of
+    the turns; with a picture also ``inscriptions`` and ``names``, as the source
+    ``inscriptions`` tells them.
 
     Raises `PartError`, a ValueError, for a bad range or share; ValueError for a canvas that is too
     small.
@@ -208,7 +213,8 @@ def microworld_chat(
         check_task(name)
         if name in PROBLEMS:
             raise PartError(f"task {name!r} has no scene to talk about: leave it out")
-    manner = _Manner(modality, single, turns, share_multi, describe)
+    told = turns_of(answers, format)
+    manner = _Manner(modality, single, turns, share_multi, describe, told)
     return SampleSource(size, partial(_chat_sample, world, manner))
 
 
@@ -221,6 +227,7 @@ class _Manner:
     turns: int
     share_multi: float
     describe: float
+    told: Turns
 
 
 def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
@@ -236,8 +243,9 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
         prompt, media = _show(scene, asked[0].text, shown)
     messages: list[Message] = []
     for place, question in enumerate(asked):
-        messages.append(Message("user", question.text if place else prompt))
-        messages.append(Message("assistant", question.answer_text))
+        brief = replace(question, thought=question.reasoning or question.thought)
+        told = manner.told(question.text if place else prompt, brief)
+        messages.extend(m for m in told if m.role != "system" or not place)
     return Sample(
         id=f"microworld/{world.split}/{shown}/chat/{world.seed}-{index}",
         messages=tuple(messages),
