@@ -38,6 +38,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("things", ours(1000), THINGS),
             _find("named", ours(700), NAMED),
             _find("thought", ours(900), THOUGHT, floor=8e-4),
+            _find("asked", ours(900), MANY, floor=8e-4),
             _settle("settle", ours(1100)),
         ),
         evaluation=Evaluation(
@@ -143,6 +144,25 @@ THOUGHT: Shares = (
 )
 """The same, mostly with a thought: it names the thing before it tells of it, so that what is asked
 for stands directly before its answer."""
+MANY: Shares = (
+    (0.14, _talk("screens", 1, 2, 6, tasks=["name"], describe=0, answers="worked")),
+    (0.04, _talk("screens", 1, 2, 6, tasks=["name"], describe=0)),
+    (0.04, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0, answers="worked")),
+    (0.04, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0.2)),
+    (0.06, _talk("charts", 1, 3, 6, tasks=READ, describe=0, answers="worked")),
+    (0.06, _talk("charts", 1, 3, 7, tasks=READ, describe=0.2)),
+    (0.12, _talk("motion", 1, 1, 2, describe=0, answers="worked")),
+    (0.08, _talk("motion", 1, 2, 2, describe=0, answers="worked")),
+    (0.04, _talk("motion", 1, 1, 4, describe=0.2)),
+    (0.14, {**SCENE, "tasks": LISTED, "difficulty": [1, 2], "describe": 0, "answers": "worked"}),
+    (0.06, {**SCENE, "tasks": LISTED, "difficulty": [1, 2], "turns": 8, "describe": 0.3}),
+    (0.07, {**SCENE, "tasks": ["box", "box", "locate"], "turns": 8, "describe": 0}),
+    (0.04, {**SCENE, "tasks": ["read-word"], "turns": 2, "describe": 0.9}),
+    (0.05, {**SCENE, "tasks": SEEN, "turns": 8, "describe": 0.3}),
+    (0.02, {**SCENE, "tasks": [*LISTED, "locate"], "modality": "text"}),
+)
+"""What else one look answers: an element by its place, all objects of a kind, what changes when in
+a film. Of a film two things are asked, since the first thought tells all of it."""
 TOLD = (
     (0.36, "charts", [1, 2]), (0.14, "charts", [3, 5]), (0.16, "screens", [1, 2]),
     (0.06, "screens", [3, 5]), (0.04, "metro", [1, 5]), (0.02, "exams", [1, 5]),
