@@ -39,7 +39,8 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("named", ours(700), NAMED),
             _find("thought", ours(900), THOUGHT, floor=8e-4),
             _find("asked", ours(900), MANY, floor=8e-4),
-            _settle("settle", ours(1100)),
+            _mix("mixed", ours(500), _optimizer(8e-4, 4e-4), evaluate=False),
+            _mix("settle", ours(1100), _optimizer(6e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -200,9 +201,9 @@ def _find(name: str, steps: Any, shares: Shares, floor: float = 3e-4) -> Sft:
     return _asked(name, steps, shares, _optimizer(1e-3, floor), freeze=("vision",), evaluate=False)
 
 
-def _settle(name: str, steps: Any) -> Sft:
-    """Everything, mixed."""
-    return _asked(name, steps, MIXED, _optimizer(8e-4, 1e-5), evaluate=True)
+def _mix(name: str, steps: Any, optimizer: Optimizer, evaluate: bool) -> Sft:
+    """Everything, mixed, the tower with it."""
+    return _asked(name, steps, MIXED, optimizer, evaluate=evaluate)
 
 
 def _asked(name: str, steps: Any, shares: Shares, optimizer: Optimizer, **more: Any) -> Sft:
