@@ -10,6 +10,7 @@ from gnomon.doctor import (
     EXTRAS,
     Check,
     Extra,
+    check_allocator,
     check_bf16,
     check_chromium,
     check_device,
@@ -127,6 +128,29 @@ def test_a_present_extra_is_ok() -> None:
 
 def test_a_module_without_a_distribution_is_present() -> None:
     assert check_extra(Extra("json", "JSON", "")).detail == "present"
+
+
+@pytest.mark.parametrize(
+    ("loaded", "status", "told"),
+    [
+        ("7f00 r-xp /usr/lib/libc.so.6\n", "missing", "C library"),
+        ("7f00 /lib/libc.so.6\n7f10 /lib/libtcmalloc_minimal.so.4\n", "ok", "tcmalloc"),
+        ("7f00 r-xp /opt/libjemalloc.so.2\n", "ok", "jemalloc"),
+    ],
+)  # fmt: skip
+def test_the_allocator_is_read_from_what_is_loaded(
+    tmp_path: Path, loaded: str, status: str, told: str
+) -> None:
+    maps = tmp_path / "maps"
+    maps.write_text(loaded)
+    check = check_allocator(maps)
+    assert check.status == status
+    assert told in check.detail
+    assert ("LD_PRELOAD" in check.remedy) == (status == "missing")
+
+
+def test_an_allocator_that_cannot_be_told_is_no_problem(tmp_path: Path) -> None:
+    assert check_allocator(tmp_path / "absent").status == "ok"
 
 
 def test_a_missing_browser_says_how_to_install_it() -> None:

@@ -23,6 +23,8 @@ NEEDED_MEMORY_GB = 4.0
 NEEDED_DISK_GB = 2.0
 """A micro run with its checkpoints, rollouts and report stays below this (ours)."""
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ALLOCATORS = ("tcmalloc", "jemalloc", "mimalloc")
+"""Those that keep freed memory for the next tensors."""
 CPU_BF16 = ("amx_bf16", "avx512_bf16", "bf16")
 GIGA = 1e9
 
@@ -61,6 +63,7 @@ def diagnose(folder: Path | None = None) -> list[Check]:
         check_torchvision(),
         check_device(),
         check_bf16(),
+        check_allocator(),
         check_memory(memory_bytes()),
         check_disk(folder or Path.cwd()),
         check_model(),
@@ -152,6 +155,22 @@ def check_bf16(flags: frozenset[str] | None = None) -> Check:
         return Check("bfloat16", "ok", f"native on this CPU ({', '.join(native)})")
     remedy = "keep model.dtype=float32, the default of micro runs"
     return Check("bfloat16", "missing", "emulated here: correct, but slow", remedy)
+
+
+def check_allocator(maps: Path = Path("/proc/self/maps")) -> Check:
+    """What gives memory to tensors on a CPU; ``maps`` names the libraries that are loaded."""
+    try:
+        loaded = maps.read_text()
+    except OSError:
+        return Check("allocator", "ok", "that of this system")
+    for name in ALLOCATORS:
+        if name in loaded:
+            return Check("allocator", "ok", name)
+    detail = "that of the C library, with which training on a CPU is slower"
+    remedy = (
+        "apt install libtcmalloc-minimal4; LD_PRELOAD=libtcmalloc_minimal.so.4 gnomon train ..."
+    )
+    return Check("allocator", "missing", detail, remedy)
 
 
 def check_memory(total: int) -> Check:
