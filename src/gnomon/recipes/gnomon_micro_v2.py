@@ -39,7 +39,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("named", ours(700), NAMED),
             _find("thought", ours(900), THOUGHT, floor=8e-4),
             _find("asked", ours(900), MANY, floor=8e-4),
-            _mix("mixed", ours(500), _optimizer(8e-4, 4e-4), evaluate=False),
+            _mix("mixed", ours(400), _optimizer(8e-4, 4e-4), evaluate=False),
             _mix("settle", ours(1100), _optimizer(6e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
