@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from child import run_recipe
+from child import held_elsewhere, run_recipe
+from gnomon.disk import Busy
 from gnomon.recipe import (
     Evaluation,
     Lora,
@@ -28,6 +29,8 @@ from gnomon.recipe import (
     Value,
     override,
 )
+from gnomon.run import Run
+from gnomon.training import resume
 
 # Children fork from a server that has imported everything and run nothing: quick, no threads.
 SERVER = multiprocessing.get_context("forkserver")
@@ -147,6 +150,19 @@ def kill_after(recipe: Recipe, root: Path, lines: int, seconds: float) -> None:
     time.sleep(seconds)
     process.kill()
     process.join()
+
+
+def test_a_run_on_which_another_process_works_is_left_alone(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    run = Run.create(tmp_path, "held", "micro", small_recipe(tiny_folder).to_yaml())
+    before = sorted(run.path.iterdir())
+    process = held_elsewhere(run.path)
+    with pytest.raises(Busy, match=run.path.name):
+        resume(run.path)
+    process.kill()
+    process.join()
+    assert [path for path in sorted(run.path.iterdir()) if path.name != ".lock"] == before
 
 
 @pytest.mark.parametrize("seed", range(10))

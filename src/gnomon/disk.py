@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 TEMPORARY = ".tmp-"
@@ -47,6 +51,30 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+class Busy(RuntimeError):
+    """Another process works in a folder; the message says what to do."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Hold ``folder`` for this process; raises `Busy` when another one holds it.
+
+    The hold ends with the process, however that ends, and is not passed on to its children. Where
+    the file system knows no locks nothing is held.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("a") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise Busy(
+                    f"another process works in {folder}: wait for it, stop it, or give another "
+                    "folder"
+                ) from None
+        yield
 
 
 def sha256_of(path: Path) -> str:

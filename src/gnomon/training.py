@@ -9,6 +9,7 @@ from typing import Any
 
 from gnomon.catalogue import recipe_from_yaml
 from gnomon.checkpoint import write_checkpoint
+from gnomon.disk import alone_in
 from gnomon.evaluation.evaluate import EvaluationSettings, evaluate_policy
 from gnomon.logs import RunError
 from gnomon.models.load import check_model
@@ -40,7 +41,8 @@ def train(recipe: Recipe, *, root: Path | str = "runs", watcher: Watcher | None 
 def resume(path: Path | str, *, watcher: Watcher | None = None) -> Run:
     """Go on with the run at ``path`` from its last whole checkpoint.
 
-    On the CPU the result is bit for bit that of a run that was never stopped.
+    On the CPU the result is bit for bit that of a run that was never stopped. Raises
+    `gnomon.disk.Busy` while another process still works on it.
     """
     run = Run.open(path)
     recipe = recipe_from_yaml(run.path / "recipe.yaml")
@@ -104,6 +106,11 @@ def _source_problem(use: Use, modality: str, looked_at: int = 8) -> str:
 
 
 def _carry_on(recipe: Recipe, run: Run, watcher: Watcher) -> Run:
+    with alone_in(run.path):
+        return _all_stages(recipe, run, watcher)
+
+
+def _all_stages(recipe: Recipe, run: Run, watcher: Watcher) -> Run:
     try:
         model = _starting_model(recipe, run)
         _evaluate(recipe, run, 0, BASE, model, watcher)

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from pathlib import Path
 
 import pytest
 
-from gnomon.replication.experiment import ReplicationError
 from gnomon.replication.jobs import Job
-from gnomon.replication.pool import Board, only_one
+from gnomon.replication.pool import Board
 from gnomon.run import Run
 from replication import orphans
 
@@ -42,17 +40,6 @@ def test_a_start_that_failed_fails_its_arms_and_no_others(planned: list[Job]) ->
     assert ready.seed == 1
     assert board.reasons["grpo, seed 0"] == "its shared stages failed"
     assert len(board.failed()) == 5
-
-
-def test_two_commands_do_not_run_in_one_folder(tmp_path: Path) -> None:
-    with (
-        only_one(tmp_path),
-        pytest.raises(ReplicationError, match="another `gnomon replicate` runs"),
-        only_one(tmp_path),
-    ):
-        pass
-    with only_one(tmp_path):
-        pass
 
 
 def test_a_run_ends_when_the_command_that_began_it_is_killed() -> None:

@@ -118,16 +118,17 @@ def _run(
     out: Path,
     results: Path,
 ) -> None:
+    from gnomon.disk import alone_in
     from gnomon.replication.console import Progress
     from gnomon.replication.jobs import START, Job, plan_jobs
-    from gnomon.replication.pool import Board, cores, only_one, run_jobs
+    from gnomon.replication.pool import Board, cores, run_jobs
     from gnomon.replication.results import run_record, store_failure, store_run
 
     planned = plan_jobs(experiment, recipes, out, arms=arms, seeds=seeds, budget=budget)
     at_once = min(jobs or cores(), len(planned))
     threads = max(1, cores() // at_once)
     machine = f"{cores()} cores, {platform.machine()}, {at_once} runs at once, {threads} thread(s)"
-    with only_one(out):
+    with alone_in(out):
         board = Board(planned)
 
         def keep(job: Job) -> None:

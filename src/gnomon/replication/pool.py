@@ -7,19 +7,17 @@ not wait ten seconds for its imports. A run whose parent is killed ends too, and
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-from gnomon.replication.experiment import Experiment, ReplicationError
+from gnomon.replication.experiment import Experiment
 from gnomon.replication.jobs import LOG, Job, Status
 
 PRELOAD = [
@@ -102,20 +100,6 @@ def run_jobs(
         for process in running.values():
             process.terminate()
             process.join()
-
-
-@contextmanager
-def only_one(root: Path) -> Iterator[None]:
-    """Hold ``root`` for this process; raises `ReplicationError` when another one holds it."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ReplicationError(
-                f"another `gnomon replicate` runs in {root}; wait for it, or give another --out"
-            ) from None
-        yield
 
 
 def cores() -> int:
