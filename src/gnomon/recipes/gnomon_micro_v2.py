@@ -2,13 +2,16 @@
 
 It begins as the model of `gnomon-micro-base`, made larger without a change in what it computes
 (`gnomon.models.growth`). First its tower learns to tell what stands where, and each of its features
-where it is itself, without the language model. Then the language model, with the tower as it is,
-learns to find one thing by another, asked for little else: an object by what it is, then an element
-by its label and the number of a label. Last, everything is learnt at once. Most of what it is told
-are conversations about one picture or film, whose many short answers, and one that says all that is
-shown, teach more for each token than one question a picture.
+where it is itself, without the language model (`names`). Then the language model, with the tower as
+it is, learns to find one thing by another, asked for little else: an object by what it is
+(`things`), an element by its label and the number of a label (`named`, and `thought`, where most
+answers are worked), then an element by its place, all objects of a kind, and what changes when in a
+film (`asked`). Last, everything is learnt at once, the tower with it: at a high rate (`mixed`),
+then to the end (`settle`). Most of what it is told are conversations about one picture or film,
+whose many short answers, and one that says all that is shown, teach more for each token than one
+question a picture.
 
-The bundled model is that of `gnomon-micro-base` still. The model after `named` is kept in
+The bundled model is that of `gnomon-micro-base` still. The model after `mixed` is kept in
 docs/results/gnomon-micro-v2, with its log beside it, to go on from; `settle` is not run yet.
 """
 
