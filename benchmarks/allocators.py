@@ -41,16 +41,7 @@ def updates_with(library: str, updates: int) -> Iterator[tuple[float, float]]:
     gnomon = [sys.executable, "-c", "from gnomon.cli import main; main()"]
     with tempfile.TemporaryDirectory() as folder:
         told = subprocess.run(
-            [
-                *gnomon,
-                "train",
-                "gnomon-micro-v2",
-                "--model",
-                "gnomon-micro",
-                "--out",
-                folder,
-                *given,
-            ],
+            [*gnomon, "train", "gnomon-micro-v2", "--model", "gnomon-micro", "--out", folder, *given],
             env={**os.environ, "LD_PRELOAD": library},
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

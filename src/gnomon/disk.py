@@ -1,4 +1,7 @@
-"""Files that survive a kill: written beside their place, synchronised, renamed."""
+"""Files that survive a kill: written beside their place, synchronised, renamed.
+
+And folders that one process holds.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,8 @@ BASE = "runs/gnomon-micro-base/model"
 LOOK = ["locate", "box", "locate", "colour", "read-digit", "shape"]
 """What asks for one object of several, by its name or its place."""
 SEEN = ["read-digit", "read-word", "colour", "shape", "size", "locate", "box"]
+LISTED = ["count", "relation"]
+"""What asks for all objects of a kind, or for two."""
 
 
 def gnomon_micro_v2(scale: Scale) -> Recipe:
@@ -41,9 +43,9 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("things", ours(1000), THINGS),
             _find("named", ours(700), NAMED),
             _find("thought", ours(900), THOUGHT, floor=8e-4),
-            _find("asked", ours(900), MANY, floor=8e-4),
-            _mix("mixed", ours(400), _optimizer(8e-4, 4e-4), evaluate=False),
-            _mix("settle", ours(1100), _optimizer(6e-4, 1e-5), evaluate=True),
+            _find("asked", ours(900), ASKED, floor=8e-4),
+            _sft("mixed", ours(400), MIXED, _optimizer(8e-4, 4e-4), evaluate=False),
+            _sft("settle", ours(1100), MIXED, _optimizer(6e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -58,7 +60,7 @@ Shares = tuple[tuple[float, Any], ...]
 """Share and source, each as often as it says."""
 
 SCENE = {"part": "microworld-chat", "modality": "image"}
-ASKED = {"part": "microworld", "answers": "direct"}
+DIRECT = {"part": "microworld", "answers": "direct"}
 WORKED = {"part": "microworld", "answers": "worked"}
 
 
@@ -80,16 +82,14 @@ READ = ["value", "lookup", "largest"]
 """What one look at a chart or table answers, or nearly."""
 METRO = ("TorF1", "TorF2", "Counting1", "Counting2", "Counting3")
 EDITS = ("difference", "which-picture", "related", "evidence", "answerable")
-LISTED = ["count", "relation"]
-"""What asks for all objects of a kind, or for two."""
 MIXED: Shares = (
     (0.11, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
     (0.04, {**SCENE, "tasks": ["read-word"], "turns": 2, "describe": 0.9}),
     (0.10, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "describe": 0, "answers": "worked"}),
     (0.06, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "turns": 8}),
     (0.03, {**SCENE, "tasks": [*LISTED, "locate"], "modality": "text"}),
-    (0.02, {**ASKED, "tasks": LISTED, "difficulty": [1, 2]}),
-    (0.01, {**ASKED, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
+    (0.02, {**DIRECT, "tasks": LISTED, "difficulty": [1, 2]}),
+    (0.01, {**DIRECT, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
     (0.07, _talk("charts", 1, 2, 7, tasks=READ, describe=0.3)),
     (0.03, _talk("charts", 3, 5, 7, tasks=READ, describe=0.3)),
     (0.08, _talk("charts", 1, 3, 6, tasks=READ, describe=0, answers="worked")),
@@ -134,7 +134,7 @@ NAMED: Shares = (
     (0.18, _talk("screens", 1, 3, 6, tasks=["ground"], describe=0.05)),
     (0.24, _talk("charts", 1, 2, 6, tasks=READ, describe=0, answers="worked")),
     (0.18, _talk("charts", 1, 3, 7, tasks=READ, describe=0.05)),
-    (0.07, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
+    (0.07, {**SCENE, "tasks": LISTED, "difficulty": [1, 2], "turns": 8}),
     (0.07, {**SCENE, "tasks": ["locate", "box"], "turns": 8, "describe": 0.1}),
 )
 """Where an element is, and the number of a label."""
@@ -143,12 +143,12 @@ THOUGHT: Shares = (
     (0.12, _talk("screens", 1, 3, 6, tasks=["ground"], describe=0)),
     (0.31, _talk("charts", 1, 2, 6, tasks=READ, describe=0, answers="worked")),
     (0.15, _talk("charts", 1, 3, 7, tasks=READ, describe=0)),
-    (0.10, {**SCENE, "tasks": ["count", "relation"], "difficulty": [1, 2], "turns": 8}),
+    (0.10, {**SCENE, "tasks": LISTED, "difficulty": [1, 2], "turns": 8}),
     (0.06, {**SCENE, "tasks": ["locate", *SEEN], "turns": 8, "describe": 0.1}),
 )
 """The same, mostly with a thought: it names the thing before it tells of it, so that what is asked
 for stands directly before its answer."""
-MANY: Shares = (
+ASKED: Shares = (
     (0.14, _talk("screens", 1, 2, 6, tasks=["name"], describe=0, answers="worked")),
     (0.04, _talk("screens", 1, 2, 6, tasks=["name"], describe=0)),
     (0.04, _talk("screens", 1, 3, 6, tasks=["ground", "act"], describe=0, answers="worked")),
@@ -201,15 +201,10 @@ def _names(name: str, steps: Any) -> Ocr:
 
 def _find(name: str, steps: Any, shares: Shares, floor: float = 3e-4) -> Sft:
     """What asks for one thing by another, with the tower as it is."""
-    return _asked(name, steps, shares, _optimizer(1e-3, floor), freeze=("vision",), evaluate=False)
+    return _sft(name, steps, shares, _optimizer(1e-3, floor), freeze=("vision",), evaluate=False)
 
 
-def _mix(name: str, steps: Any, optimizer: Optimizer, evaluate: bool) -> Sft:
-    """Everything, mixed, the tower with it."""
-    return _asked(name, steps, MIXED, optimizer, evaluate=evaluate)
-
-
-def _asked(name: str, steps: Any, shares: Shares, optimizer: Optimizer, **more: Any) -> Sft:
+def _sft(name: str, steps: Any, shares: Shares, optimizer: Optimizer, **more: Any) -> Sft:
     return Sft(
         name=name,
         data=Use(
