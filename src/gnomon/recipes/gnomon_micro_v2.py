@@ -45,7 +45,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("thought", ours(900), THOUGHT, floor=8e-4),
             _find("asked", ours(900), ASKED, floor=8e-4),
             _sft("mixed", ours(400), MIXED, _optimizer(8e-4, 4e-4), evaluate=False),
-            _sft("settle", ours(1100), MIXED, _optimizer(6e-4, 1e-5), evaluate=True),
+            _sft("settle", ours(1100), SETTLE, _optimizer(6e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -82,6 +82,25 @@ READ = ["value", "lookup", "largest"]
 """What one look at a chart or table answers, or nearly."""
 METRO = ("TorF1", "TorF2", "Counting1", "Counting2", "Counting3")
 EDITS = ("difference", "which-picture", "related", "evidence", "answerable")
+REST: Shares = (
+    (0.01, _talk("metro", 1, 2)),
+    (0.005, _tasks("metro", *METRO, "planning")),
+    (0.01, _talk("geometry", 1, 3, turns=5)),
+    (0.005, _tasks("documents", "topmost")),
+    (0.01, _tasks("edits", *EDITS)),
+    (0.005, _tasks("edits", "refer-mask", "masked-shape", "what-changed", "differences", most=2)),
+    (0.005, _tasks("exams", "fill", "choice", "true-false")),
+    (0.005, _tasks("encyclopedia", "one-hop", "agreement", "pictured", most=2)),
+    (0.005, _tasks("jigsaw", "single", "full", "pair", most=2)),
+    (0.005, _tasks("plans", "correctness", most=2)),
+    (0.005, _tasks("transformation", "changed-count", "transform", most=2)),
+    (0.02, {**WORKED, "tasks": SEEN, "modality": "image"}),
+    (0.005, {**WORKED, "tasks": SEEN[:-1], "modality": "text"}),
+    (0.01, {**WORKED, "tasks": ["arithmetic", "logic"], "modality": "text"}),
+    (0.005, _tasks("edits", "difference", most=2, answers="worked")),
+)
+"""What is asked now and then. A thought about a picture names what the question looks for; a single
+one about a scene describes it before; only without a picture it reasons."""
 MIXED: Shares = (
     (0.11, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
     (0.04, {**SCENE, "tasks": ["read-word"], "turns": 2, "describe": 0.9}),
@@ -102,25 +121,34 @@ MIXED: Shares = (
     (0.06, _talk("motion", 1, 2)),
     (0.04, _talk("motion", 1, 2, 4, describe=0, answers="worked")),
     (0.02, _tasks("motion", "order", "direction", "narrate", most=2)),
-    (0.01, _talk("metro", 1, 2)),
-    (0.005, _tasks("metro", *METRO, "planning")),
-    (0.01, _talk("geometry", 1, 3, turns=5)),
-    (0.005, _tasks("documents", "topmost")),
-    (0.01, _tasks("edits", *EDITS)),
-    (0.005, _tasks("edits", "refer-mask", "masked-shape", "what-changed", "differences", most=2)),
-    (0.005, _tasks("exams", "fill", "choice", "true-false")),
-    (0.005, _tasks("encyclopedia", "one-hop", "agreement", "pictured", most=2)),
-    (0.005, _tasks("jigsaw", "single", "full", "pair", most=2)),
-    (0.005, _tasks("plans", "correctness", most=2)),
-    (0.005, _tasks("transformation", "changed-count", "transform", most=2)),
-    (0.02, {**WORKED, "tasks": SEEN, "modality": "image"}),
-    (0.005, {**WORKED, "tasks": SEEN[:-1], "modality": "text"}),
-    (0.01, {**WORKED, "tasks": ["arithmetic", "logic"], "modality": "text"}),
-    (0.005, _tasks("edits", "difference", most=2, answers="worked")),
+    *REST,
 )
-"""Share and source of what is asked: everything at least now and then. A thought about a picture
-names what the question looks for; a single one about a scene describes it before; only without a
-picture it reasons."""
+"""Everything, at least now and then."""
+SETTLE: Shares = (
+    (0.07, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
+    (0.10, {**SCENE, "tasks": ["read-word"], "turns": 2, "describe": 0.9}),
+    (0.05, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "describe": 0, "answers": "worked"}),
+    (0.05, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "turns": 8}),
+    (0.02, {**SCENE, "tasks": [*LISTED, "locate"], "modality": "text"}),
+    (0.02, {**DIRECT, "tasks": LISTED, "difficulty": [1, 2]}),
+    (0.01, {**DIRECT, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
+    (0.06, _talk("charts", 1, 2, 7, tasks=READ, describe=0.3)),
+    (0.03, _talk("charts", 3, 5, 7, tasks=READ, describe=0.3)),
+    (0.06, _talk("charts", 1, 3, 6, tasks=READ, describe=0, answers="worked")),
+    (0.01, _talk("charts", 1, 3)),
+    (0.02, _tasks("charts", "value", "lookup", "largest", "trend")),
+    (0.04, _talk("screens", 1, 2, 6, describe=0.3)),
+    (0.02, _talk("screens", 3, 5, 6, describe=0.3)),
+    (0.05, _talk("screens", 1, 3, 6, describe=0, answers="worked")),
+    (0.06, _talk("screens", 1, 4, 3, tasks=["act"], describe=0)),
+    (0.03, _tasks("screens", "ground", "name", "act", "goal")),
+    (0.04, _talk("motion", 1, 2)),
+    (0.05, _talk("motion", 1, 3, 2, tasks=["narrate", "order"], describe=0)),
+    (0.08, _talk("motion", 1, 3, 2, tasks=["order"], describe=0, answers="worked")),
+    (0.02, _tasks("motion", "order", "direction", "narrate", most=2)),
+    *REST,
+)
+"""The same, and more of what is still wrong after it: words, actions and the order of a film."""
 
 
 THINGS: Shares = (

@@ -57,9 +57,16 @@ def posed(
     )
 
 
-def chronicle(film: Film) -> str:
-    """All events with their times: ``0.5-1.5 red circle moves left. 2-2.5 blue star appears.``"""
-    told = [f"{clock(film.span(event))} {film.told(event)}." for event in film.events]
+def chronicle(film: Film, numbers: Sequence[int] = ()) -> str:
+    """All events with their times: ``0.5-1.5 red circle moves left. 2-2.5 blue star appears.``
+
+    With ``numbers``, one an event, each is called by its own as well: ``0.5-1.5 red circle moves
+    left, 2.``
+    """
+    told = [f"{clock(film.span(event))} {film.told(event)}" for event in film.events]
+    if numbers:
+        told = [f"{event}, {number}" for event, number in zip(told, numbers, strict=True)]
+    told = [f"{event}." for event in told]
     return " ".join(told) or "nothing happens."
 
 

@@ -53,7 +53,7 @@ def order(rng: np.random.Generator, film: Film) -> Posed | None:
         f" last.{''.join(lines)}"
     )
     numbers = tuple(places.index(place) + 1 for place in range(count))
-    thought = f"{chronicle(film)} {' '.join(f'{n} is next.' for n in numbers)}"
+    thought = chronicle(film, numbers)
     return posed(film, question, Answer("permutation", numbers), thought, target="order")
 
 
