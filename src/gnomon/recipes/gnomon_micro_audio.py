@@ -33,7 +33,8 @@ def gnomon_micro_audio(scale: Scale) -> Recipe:
             _stage("few-sounds", _talk(1, 3, 3), ours(1500)),
             _stage("sounds", _mixed(*_heard()), ours(2500)),
             _stage("questions", _mixed(*_questions()), ours(2000)),
-            _stage("practice", _mixed(*_practice()), ours(2500), evaluate=True),
+            _stage("practice", _mixed(*_practice()), ours(2500)),
+            _stage("counts", _mixed(*_counts()), ours(2000), MUON, evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("world", world="sound", tasks=[*LISTEN, *SEVERAL], items=ours(550)),),
@@ -87,6 +88,23 @@ def _practice() -> tuple[list[Any], list[float]]:
     return sources, [0.1, 0.3, 0.15, 0.15, 0.15, 0.12, 0.03]
 
 
+def _counts() -> tuple[list[Any], list[float]]:
+    """Many sounds: how many are beeps and which digits are spoken, and some of all the rest."""
+    worked = {"answers": "worked", "options": "texts"}
+    sources = [
+        _talk(3, 6),
+        _asked(["count"], difficulty=[2, 5], seed=11),
+        _asked(["count"], difficulty=[1, 5], **worked, format="think-answer", seed=12),
+        _asked(["count"], difficulty=[1, 5], **worked, format="answer-only", seed=13),
+        _asked(SPEECH, seed=14),
+        _asked(HARD, options="texts", seed=15),
+        _asked(LISTEN, seed=16),
+        _asked(LISTEN, **worked, format="answer-only", seed=17),
+        _asked(SEVERAL, seed=18),
+    ]
+    return sources, [0.2, 0.3, 0.06, 0.06, 0.1, 0.08, 0.1, 0.08, 0.02]
+
+
 def _mixed(sources: list[Any], weights: list[float]) -> Use:
     as_parts = [
         {"part": source.part, **source.settings} if isinstance(source, Use) else source
@@ -95,7 +113,19 @@ def _mixed(sources: list[Any], weights: list[float]) -> Use:
     return Use("mixture", sources=as_parts, weights=ours(weights), size=10_000_000)
 
 
-def _stage(name: str, data: Use, steps: Any, *, evaluate: bool = False) -> Sft:
+ADAMW = ("adamw", 2e-3)
+MUON = ("muon", 1e-3)
+
+
+def _stage(
+    name: str,
+    data: Use,
+    steps: Any,
+    optimizer: tuple[Any, float] = ADAMW,
+    *,
+    evaluate: bool = False,
+) -> Sft:
+    algorithm, peak = optimizer
     return Sft(
         name=name,
         data=data,
@@ -104,7 +134,8 @@ def _stage(name: str, data: Use, steps: Any, *, evaluate: bool = False) -> Sft:
         batch_size=ours(16),
         max_tokens=288,
         optimizer=Optimizer(
-            learning_rate=Use("cosine", peak=ours(2e-3), warmup=ours(50), floor=ours(1e-5)),
+            algorithm=algorithm,
+            learning_rate=Use("cosine", peak=ours(peak), warmup=ours(50), floor=ours(1e-5)),
             betas=(0.9, 0.98),
             weight_decay=ours(0.05),
         ),
