@@ -149,6 +149,43 @@ def table(name: str, form: str, result: dict) -> str:
     )
 
 
+FAMILIES: Mapping[str, tuple[str, str, int]] = {
+    "reading a digit": ("two to seven objects", "read-digit", 90),
+    "reading a word": ("two to seven objects", "read-word", 90),
+    "colour": ("two to seven objects", "colour", 90),
+    "shape": ("two to seven objects", "shape", 90),
+    "size": ("two to seven objects", "size", 90),
+    "box, IoU of at least 0.5": ("two to seven objects", "box", 90),
+    "which cell": ("two to seven objects", "locate", 90),
+    "count": ("several steps", "count", 90),
+    "relation": ("several steps", "relation", 90),
+    "value of a chart": ("charts", "value", 90),
+    "element of a screen": ("screens", "ground", 90),
+    "order of a video's events": ("motion", "order", 80),
+}
+"""Title or world, task, and the accuracy in per cent that is asked of the model over all difficulties."""
+
+
+def families(results: Results) -> str:
+    """What one look should answer: accuracy over all difficulties, the one of the first, and what is asked."""
+    lines = ["| family | accuracy % | at difficulty 1 | asked | items |", "|---|---|---|---|---|"]
+    for family, (place, task, asked) in FAMILIES.items():
+        found = {
+            title: forms["direct"]["by_task"][task]
+            for title, forms in results.items()
+            if title.split(", ")[0] == place and task in forms["direct"]["by_task"]
+        }
+        items = sum(cell["n"] for cell in found.values())
+        right = sum(cell["accuracy"] * cell["n"] for cell in found.values())
+        easy = found.get(f"{place}, difficulty 1")
+        first = f"{100 * easy['accuracy']:.1f}" if easy else "-"
+        lines.append(f"| {family} | {100 * right / items:.1f} | {first} | {asked} | {items} |")
+    named = results["two to seven objects"]["direct"]["objects_named"]
+    share = 100 * named["named"] / named["n"]
+    lines.append(f"| objects that captions name | {share:.1f} | - | 90 | {named['n']} |")
+    return "\n".join(lines) + "\n"
+
+
 def one_by_one(results: Results) -> str:
     """A table for each benchmark in each form."""
     return "\n".join(
@@ -173,7 +210,8 @@ def scenes_and_worlds(results: Results) -> str:
             world, level = title.split(", ")
             by_world.setdefault(world, {})[level] = forms["direct"]
     tables = (matrix("direct", levels, world) for world, levels in by_world.items())
-    return "\n".join([scenes, "## Scores in the worlds, on held-out data\n", *tables])
+    look = f"## What one look answers\n\n{families(results)}"
+    return "\n".join([look, scenes, "## Scores in the worlds, on held-out data\n", *tables])
 
 
 def matrix(form: str, by_title: Mapping[str, Mapping[str, Any]], title: str = "") -> str:
@@ -212,14 +250,31 @@ CARDS = {
 }
 
 
+def measure(
+    model: str, benchmark: str, settings: Mapping[str, Any], form: str, grader: str
+) -> dict[str, Any]:
+    """Accuracies, and of captions of scenes how many of the objects they name with cell, size and colour."""
+    result = evaluate(
+        model, benchmark, benchmark_settings=settings, format=form, grader=grader
+    )
+    told = result.to_dict()
+    pairs = [
+        (set(row["reference"].split("; ")), set((row["prediction"] or "").split("; ")))
+        for row in result.rows
+        if benchmark == "microworld-perception" and row["task"] == "caption"
+    ]
+    if pairs:
+        named = sum(len(shown & said) for shown, said in pairs)
+        told["objects_named"] = {"named": named, "n": sum(len(shown) for shown, _ in pairs)}
+    return told
+
+
 def write(model: str) -> None:
     """Measure every benchmark in every form, store the numbers, write the card."""
     card = CARDS[model]
     results = {
         title: {
-            form: evaluate(
-                model, name, benchmark_settings=settings, format=form, grader=grader
-            ).to_dict()
+            form: measure(model, name, settings, form, grader)
             for form, grader in list(card.forms.items())[: 1 if title in card.once else None]
         }
         for title, (name, settings) in card.benchmarks.items()

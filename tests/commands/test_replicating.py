@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from gnomon.cli import app, run_command
+from gnomon.disk import sha256_of
 from gnomon.replication.results import read_results
 from gnomon.replication.summary import summarise
 from gnomon.run import Run
@@ -103,6 +105,14 @@ def test_all_arms_of_a_seed_begin_from_the_same_weights(done: Done) -> None:
     weights = {(run["seed"], *run["start"]["weights"]) for run in done.stored()["runs"]}
     assert len(weights) == 2
     assert len({weight for _, weight in weights}) == 2
+
+
+def test_each_run_is_stored_with_a_hash_of_the_base_that_it_began_from(
+    done: Done, tiny_folder: Path
+) -> None:
+    weights = [sha256_of(path) for path in sorted(tiny_folder.glob("*.safetensors"))]
+    base = hashlib.sha256("".join(weights).encode()).hexdigest()
+    assert [run["base"] for run in done.stored()["runs"]] == [base] * 4
 
 
 def test_before_their_first_step_arms_of_a_seed_answer_alike(done: Done) -> None:

@@ -25,6 +25,7 @@ def made_record(
         "commit": "0123456789abcdef",
         "dirty": False,
         "machine": "2 cores",
+        "base": "fedcba9876543210",
         "start": {"key": "k", "commit": None, "weights": [f"weights-{seed}"], "seconds": 9.0},
         "cost": {"seconds": 60.0, "tokens": 1000, "rollouts": 5120, "updates": 380},
         "items": {"base": pack(right * 0.0), "rl": pack(right)},

@@ -56,11 +56,10 @@ def test_an_effect_stands_beside_what_the_source_reports(
     assert "papo: helps; gamma-doubled: hurts; semantic-masks: no effect seen" in page
 
 
-def test_the_page_names_seeds_machine_and_commit(made: tuple[Path, dict[Path, str]]) -> None:
+def test_the_page_names_seeds_machine_commit_and_base(made: tuple[Path, dict[Path, str]]) -> None:
     root, pages = made
-    assert (
-        "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567." in pages[root / "docs/replications.md"]
-    )
+    told = "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567. Base model: fedcba98."
+    assert told in pages[root / "docs/replications.md"]
 
 
 def test_a_result_has_a_picture_that_the_page_shows(made: tuple[Path, dict[Path, str]]) -> None:

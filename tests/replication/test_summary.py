@@ -98,6 +98,15 @@ def test_arms_that_began_from_different_weights_are_told(tmp_path: Path) -> None
     assert results(tmp_path)[0].warnings == ("the arms of seed 0 began from different weights",)
 
 
+def test_runs_that_began_from_another_base_are_told(tmp_path: Path) -> None:
+    experiment = declared()
+    store_made(tmp_path, experiment, {"plain": 0.5}, seeds=1)
+    store_run(tmp_path, experiment, made_record(experiment, "plain", 1, 0.5, base="another"))
+    (result,) = results(tmp_path)
+    assert result.warnings == ("its runs began from different base models",)
+    assert result.bases == ("another", "fedcba9876543210")
+
+
 def test_a_recipe_that_changed_between_seeds_is_told(tmp_path: Path) -> None:
     experiment = declared()
     store_made(tmp_path, experiment, {"plain": 0.5}, seeds=1)

@@ -45,7 +45,9 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _find("thought", ours(900), THOUGHT, floor=8e-4),
             _find("asked", ours(900), ASKED, floor=8e-4),
             _sft("mixed", ours(400), MIXED, _optimizer(8e-4, 4e-4), evaluate=False),
-            _sft("settle", ours(1100), SETTLE, _optimizer(6e-4, 1e-5), evaluate=True),
+            _sft("wide", ours(600), WIDE, _optimizer(6e-4, 3e-4), evaluate=False),
+            _sft("followed", ours(450), FOLLOWED, _optimizer(8e-4, 4e-4), evaluate=False),
+            _sft("settle", ours(350), WIDE, _optimizer(4e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -124,7 +126,7 @@ MIXED: Shares = (
     *REST,
 )
 """Everything, at least now and then."""
-SETTLE: Shares = (
+WIDE: Shares = (
     (0.07, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
     (0.10, {**SCENE, "tasks": ["read-word"], "turns": 2, "describe": 0.9}),
     (0.05, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "describe": 0, "answers": "worked"}),
@@ -149,6 +151,29 @@ SETTLE: Shares = (
     *REST,
 )
 """The same, and more of what is still wrong after it: words, actions and the order of a film."""
+FOLLOWED: Shares = (
+    (0.36, _talk("motion", 1, 2, 6, describe=0.9)),
+    (0.08, _talk("motion", 1, 2, 2, describe=0, answers="worked")),
+    (0.08, _talk("motion", 1, 2, 2, tasks=["order"], describe=0, answers="worked")),
+    (0.06, _talk("motion", 1, 2, 2, tasks=["narrate", "order"], describe=0)),
+    (
+        0.26,
+        {
+            **SCENE,
+            "tasks": ["read-word"],
+            "turns": 5,
+            "describe": 0.4,
+            "share_multi": 0,
+            "words": 4,
+        },
+    ),
+    (0.05, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.3}),
+    (0.02, {**SCENE, "tasks": LISTED, "difficulty": [1, 3], "turns": 8}),
+    (0.04, _talk("charts", 1, 3, 7, tasks=READ, describe=0.1)),
+    (0.05, _talk("screens", 1, 3, 6, describe=0.1)),
+)
+"""What a mixture does not teach: which of the things in a film it is that changes, and when; and
+words, many in a scene."""
 
 
 THINGS: Shares = (

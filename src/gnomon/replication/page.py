@@ -172,7 +172,8 @@ def _result_blocks(experiment: Experiment, result: Result) -> Iterator[str]:
     state = "" if result.done else " Not every declared arm and seed has run."
     yield (
         f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
-        f"Commit: {', '.join(commit[:8] for commit in result.commits)}.{state}\n"
+        f"Commit: {', '.join(commit[:8] for commit in result.commits)}. "
+        f"Base model: {', '.join(base[:8] for base in result.bases) or 'new'}.{state}\n"
     )
     for arm in result.arms:
         yield from (f"- **{arm.name}** failed, {reason}\n" for reason in arm.failures)

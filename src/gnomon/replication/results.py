@@ -8,6 +8,7 @@ No text that a model wrote is stored.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import math
 import time
@@ -19,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.checkpoint import MANIFEST
-from gnomon.disk import write_atomic
+from gnomon.disk import sha256_of, write_atomic
 from gnomon.logs import plain, read_json
+from gnomon.models.load import model_folder
 from gnomon.records import Outcome, Verdict
 from gnomon.replication.experiment import (
     ACCURACY,
@@ -59,6 +61,7 @@ def run_record(experiment: Experiment, job: Job, budget: float, machine: str) ->
         "recipe": recipe_hash(job.recipe),
         **_provenance(run),
         "machine": machine,
+        "base": _base(job.recipe.model.path),
         "start": _lineage(job),
         "cost": {
             "seconds": round(sum(sum(line["seconds"].values()) for line in timings), 1),
@@ -223,6 +226,14 @@ def _provenance(run: Run) -> dict[str, Any]:
         "threads": made.get("threads"),
         "written": run.summary().get("written"),
     }
+
+
+def _base(path: str) -> str | None:
+    """A hash of the weights in a model's folder; None for a new model and for one of a hub."""
+    weights = sorted(Path(model_folder(path)).glob("*.safetensors"))
+    if not weights:
+        return None
+    return hashlib.sha256("".join(map(sha256_of, weights)).encode()).hexdigest()
 
 
 def _lineage(job: Job) -> dict[str, Any] | None:

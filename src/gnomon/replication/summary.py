@@ -71,6 +71,7 @@ class Result:
     arms: tuple[ArmResult, ...]
     commits: tuple[str, ...]
     machines: tuple[str, ...]
+    bases: tuple[str, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -142,6 +143,7 @@ def _result(
         ),
         commits=_different(runs, "commit"),
         machines=_different(runs, "machine"),
+        bases=_different(runs, "base"),
         warnings=tuple(_warnings(experiment, by_arm)),
     )
 
@@ -219,6 +221,8 @@ def _warnings(experiment: Experiment, by_arm: Mapping[str, list[Record]]) -> lis
         for name, runs in by_arm.items()
         if runs and not _tables(runs, experiment.metric)
     ]
+    if len({run.get("base") for runs in by_arm.values() for run in runs}) > 1:
+        said.append("its runs began from different base models")
     alike = [name for name, arm in experiment.arms.items() if "start" not in arm.differs]
     begun: dict[int, set[str]] = {}
     for name in alike:

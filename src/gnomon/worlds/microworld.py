@@ -181,6 +181,7 @@ def microworld_chat(
     seed: int = 0,
     rows: int = 4,
     columns: int = 4,
+    words: int = 0,
 ) -> SampleSource:
     """Conversations for pretraining: one scene, several questions (ours).
 
@@ -190,16 +191,18 @@ def microworld_chat(
     turns a share ``share_multi`` takes several steps, the rest are ``tasks`` (all single-step
     ones when None; a task that is named twice comes twice as often). The picture (or the
     written scene) stands in the first turn. A quarter of the scenes hold one object, the others
-    up to 6 shapes, 4 digits and a word, fewer on a small canvas; ``difficulty`` sets the
-    questions, not the scene. ``mixed`` shows 70 % as images. No question comes twice, so a
-    scene of few objects can have fewer turns. ``meta``: ``scene``, ``modality``, ``tasks`` of
-    the turns; with a picture also ``inscriptions`` and ``names``, as the source
-    ``inscriptions`` tells them.
+    up to 6 shapes, 4 digits and a word, fewer on a small canvas; ``words`` more stand in every
+    scene. ``difficulty`` sets the questions, not the scene. ``mixed`` shows 70 % as images. No
+    question comes twice, so a scene of few objects can have fewer turns. ``meta``: ``scene``,
+    ``modality``, ``tasks`` of the turns; with a picture also ``inscriptions`` and ``names``, as
+    the source ``inscriptions`` tells them.
 
     Raises `PartError`, a ValueError, for a bad range or share; ValueError for a canvas that is too
     small.
     """
     world = _World(split, difficulty, seed, rows, columns)
+    if words < 0:
+        raise PartError(f"words={words}: use 0 or more")
     if turns < 1 or not (0 <= share_multi <= 1 and 0 <= describe <= 1):
         raise PartError(
             f"turns={turns}, share_multi={share_multi}, describe={describe}: use 1 turn or more, "
@@ -207,14 +210,14 @@ def microworld_chat(
         )
     if difficulty[0] < 1:
         raise PartError(f"difficulty={difficulty}: use two numbers from 1 to 5, low first")
-    check_room(Wish(words=1), rows, columns)
+    check_room(Wish(words=words + 1), rows, columns)
     single = tuple(tasks or (name for name in single_step_tasks() if name != "caption"))
     for name in single:
         check_task(name)
         if name in PROBLEMS:
             raise PartError(f"task {name!r} has no scene to talk about: leave it out")
     told = turns_of(answers, format)
-    manner = _Manner(modality, single, turns, share_multi, describe, told)
+    manner = _Manner(modality, single, turns, share_multi, describe, words, told)
     return SampleSource(size, partial(_chat_sample, world, manner))
 
 
@@ -227,6 +230,7 @@ class _Manner:
     turns: int
     share_multi: float
     describe: float
+    words: int
     told: Turns
 
 
@@ -236,7 +240,8 @@ def _chat_sample(world: _World, manner: _Manner, index: int) -> Sample:
         manner.modality == "mixed" and rng.random() < IMAGE_SHARE
     )
     shown: Modality = "image" if image else "text"
-    wish = _chat_wish(rng, world.rows * world.columns)
+    wish = _chat_wish(rng, world.rows * world.columns - 2 * manner.words)
+    wish = replace(wish, words=wish.words + manner.words)
     scene = draw_scene(rng, wish, split=world.split, rows=world.rows, columns=world.columns)
     asked = _conversation(world, manner, scene, shown, rng)
     with legend() as found:
