@@ -113,15 +113,14 @@ A real `Qwen2AudioForConditionalGeneration` of {parameters:.2f} million paramete
 the sounds of the world of sound (beeps, buzzes, hisses, whistles, spoken digits) and answers what one listen answers;
 it does not reason. It is the base model of the micro recipes that hear, and of no use on real sounds. What it does
 badly: choosing by letter (`what`, `longest`, `loudest` below, where it guesses; asked for the text of an option, as
-R1-AQA asks, it names every sound rightly), telling which sound is the loudest in any form, counting more than five
-beeps, and more than three spoken digits.
+R1-AQA asks, it names every sound rightly), and telling which sound is the loudest in any form.
 
 - Architecture: Qwen2-Audio, text 4 layers x 128, 4 heads (2 key-value), tower 3 layers x 96, 128 bands, float32. It
   hears 5 seconds, a frame every 20 ms, 12.5 tokens a second.
 - Processor: a `Qwen2AudioProcessor` that `AutoProcessor` loads in any process; sounds come at 16 kHz.
-- Made by `gnomon train gnomon-micro-audio` in 70 minutes on one CPU core that other work shared, the stage
-  `practice` in a command of its own (`--set stages=[practice]`) from the model of the one before; its log, every 25th
-  step, is in docs/results/gnomon-micro-audio-steps.jsonl.
+- Made by `gnomon train gnomon-micro-audio` in 70 minutes on one CPU core that other work shared, and 52 more for
+  `counts`; the stages `practice` and `counts` each in a command of its own (`--set stages=[...]`) from the model of the
+  one before. The log, every 25th step, is in docs/results/gnomon-micro-audio-steps.jsonl.
 - Only the world's training split was used: no score of the questions below was heard in training. Spoken digits are
   those of espeak-ng, and the same ten words in three voices in training and here.
 
