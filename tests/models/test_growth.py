@@ -8,22 +8,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gnomon.models.growth import grow, grown, old_pieces
-from gnomon.models.load import load_policy
+from gnomon.models.load import load_policy, quiet_transformers
+from gnomon.models.micro import save_micro
 from gnomon.models.percepts import Picture
 from gnomon.models.policy import Policy
 from gnomon.models.tower import see
-from gnomon.parts import find
+from gnomon.parts import find, part
 
 
 @pytest.fixture(scope="module")
-def old() -> Policy:
-    return load_policy("gnomon-micro")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a new model of four layers; few texts, because only the tokenizer reads them."""
+    folder = tmp_path_factory.mktemp("base")
+    model, processor = part("architecture", "gnomon-micro", texts=300)(0)
+    with quiet_transformers():
+        save_micro(folder, model, processor)
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
-def made() -> tuple[Any, Any]:
-    """Few texts, because only the tokenizer reads them."""
-    return grown(0, base="gnomon-micro", vocabulary=700, texts=300)
+def old(base: str) -> Policy:
+    return load_policy(base)
+
+
+@pytest.fixture(scope="module")
+def made(base: str) -> tuple[Any, Any]:
+    return grown(0, base=base, vocabulary=700, texts=300)
 
 
 def settings_of(policy: Policy) -> dict[str, Any]:
@@ -106,8 +116,8 @@ def test_a_grown_model_goes_on_learning_in_its_new_layers(made: tuple[Any, Any])
     assert new.self_attn.o_proj.weight.grad.any() and new.mlp.down_proj.weight.grad.any()
 
 
-def test_the_same_settings_give_the_same_weights(made: tuple[Any, Any]) -> None:
-    again, _ = grown(0, base="gnomon-micro", vocabulary=700, texts=300)
+def test_the_same_settings_give_the_same_weights(base: str, made: tuple[Any, Any]) -> None:
+    again, _ = grown(0, base=base, vocabulary=700, texts=300)
     assert all(
         value.equal(made[0].state_dict()[name]) for name, value in again.state_dict().items()
     )

@@ -47,7 +47,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _sft("mixed", ours(400), MIXED, _optimizer(8e-4, 4e-4), evaluate=False),
             _sft("wide", ours(600), WIDE, _optimizer(6e-4, 3e-4), evaluate=False),
             _sft("followed", ours(450), FOLLOWED, _optimizer(8e-4, 4e-4), evaluate=False),
-            _sft("settle", ours(350), WIDE, _optimizer(4e-4, 1e-5), evaluate=True),
+            _sft("settle", ours(550), SETTLE, _optimizer(6e-4, 1e-5), evaluate=True),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -174,6 +174,31 @@ FOLLOWED: Shares = (
 )
 """What a mixture does not teach: which of the things in a film it is that changes, and when; and
 words, many in a scene."""
+
+SETTLE: Shares = (
+    (0.05, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.6}),
+    (0.05, {**SCENE, "tasks": ["read-word"], "turns": 3, "describe": 0.6, "words": 2}),
+    (0.08, {**SCENE, "tasks": LISTED, "describe": 0, "answers": "worked"}),
+    (0.08, {**SCENE, "tasks": LISTED, "turns": 8, "describe": 0.2}),
+    (0.01, {**SCENE, "tasks": [*LISTED, "locate"], "modality": "text"}),
+    (0.02, {**DIRECT, "tasks": LISTED}),
+    (0.01, {**DIRECT, "tasks": ["compare", "extreme", "digit-place", "digit-sum"]}),
+    (0.12, _talk("charts", 1, 2, 7, tasks=READ, describe=0.9)),
+    (0.08, _talk("charts", 3, 5, 7, tasks=READ, describe=0.9)),
+    (0.04, _talk("charts", 1, 3, 6, tasks=READ, describe=0, answers="worked")),
+    (0.01, _talk("charts", 1, 3)),
+    (0.02, _tasks("charts", "value", "lookup", "largest", "trend")),
+    (0.03, _talk("screens", 1, 2, 6, describe=0.3)),
+    (0.06, _talk("screens", 3, 5, 6, describe=0.6)),
+    (0.03, _talk("screens", 1, 3, 6, describe=0, answers="worked")),
+    (0.04, _talk("screens", 1, 4, 3, tasks=["act"], describe=0)),
+    (0.03, _tasks("screens", "ground", "name", "act", "goal")),
+    (0.06, _talk("motion", 1, 2, 6, describe=0.6)),
+    (0.04, _talk("motion", 1, 3, 2, tasks=["order"], describe=0, answers="worked")),
+    (0.03, _tasks("motion", "order", "direction", "narrate", most=2)),
+    *REST,
+)
+"""The same again, with pictures that are told whole: every number of a chart, every element."""
 
 
 THINGS: Shares = (
