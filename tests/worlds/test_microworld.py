@@ -143,6 +143,20 @@ def test_impossible_conversations_are_refused(settings: dict[str, Any]) -> None:
         microworld_chat(**settings)
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"), [(-1, "use 0 or more"), (8, "9 words do not fit on 4 x 4 cells")]
+)
+def test_words_that_no_scene_can_hold_are_refused(words: int, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        microworld_chat(words=words)
+
+
+def test_words_that_are_asked_for_stand_in_every_scene() -> None:
+    for number, most in ((0, 1), (4, 5), (7, 8)):
+        found = {sample.meta["scene"].count(" word ") for sample in chats(words=number)}
+        assert found == set(range(number, most + 1))
+
+
 def test_a_conversation_needs_room_for_its_scenes() -> None:
     with pytest.raises(ValueError, match="1 words do not fit on 1 x 1 cells"):
         microworld_chat(rows=1, columns=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,14 @@ NAMES = [task.name for task in TASKS]
 def drawn(name: str, count: int, level: int = 3) -> list[Posed]:
     task = world_task("motion", name)
     return [task.pose(np.random.default_rng([5, i]), level) for i in range(count)]
+
+
+def test_the_thought_about_an_order_gives_every_event_its_number():
+    for question in drawn("order", 10):
+        lines = dict(re.findall(r"(\d)\. The (.*)\.", question.text))
+        for event, number in zip(question.facts["events"], question.answer.value, strict=True):
+            assert f" {event['told']}, {number}." in question.thought
+            assert lines[str(number)] == event["told"]
 
 
 @pytest.mark.parametrize("name", NAMES)
