@@ -12,9 +12,9 @@ end (`settle`). Most of what it is told are conversations about one picture or f
 short answers, and one that says all that is shown, teach more for each token than one question a
 picture.
 
-The bundled model is that of `gnomon-micro-base` still. The model after `followed` is kept in
-docs/results/gnomon-micro-v2, with its log beside it, to go on from. Its `wide` was the first 600
-updates of a course of 1,100 down to 1e-5.
+The bundled model is that of `gnomon-micro-base` still. The model after `settle` is kept in
+docs/results/gnomon-micro-v2, with its log beside it. Its `wide` was the first 600 updates of a
+course of 1,100 down to 1e-5.
 """
 
 from __future__ import annotations
