@@ -26,10 +26,9 @@ NAMES = ("lite-ppo", "luffy", "apo", "papo", "onethinker", "vl-cogito", "observe
          "skywork-r1v3", "revisual-r1", "grpo", "ppo")  # fmt: skip
 BASES: dict[str, dict[str, Any]] = {
     "gnomon-micro-audio": {},
-    "gnomon-micro-v2": {"model.architecture": Use("gnomon-micro")},
+    "gnomon-micro-v2": {"model.architecture.base": "gnomon-micro"},
 }
-"""Base models, of which the first steps of pretraining are kept, and what differs in them: one that
-was grown from another begins as a new model."""
+"""Base models, of which the first steps of pretraining are kept, and what differs in them."""
 FOLDER = Path(__file__).parent / "systems" / "golden"
 STEPS, EXACT = 30, 3
 CURVES = ("reward", "loss", "length", "kl", "grad_norm")
@@ -84,8 +83,8 @@ def first_steps(name: str) -> Recipe:
         {
             "stages": [recipe.stages[0].name],
             "evaluation.benchmarks": [],
-            **BASES[name],
             "model.architecture.texts": 40,
+            **BASES[name],
             **{f"{place}.{key}": value for key, value in changes.items()},
         },
     )
