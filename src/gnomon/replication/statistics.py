@@ -160,7 +160,9 @@ def _common_share(difference_SI: Floats) -> float:
     rest_SI = difference_SI - mean_I - difference_SI.mean(axis=1)[:, None] + mean_I.mean()
     noise = float((rest_SI**2).sum()) / ((seeds - 1) * (items - 1)) / seeds
     total = float(mean_I.var(ddof=1))
-    return math.sqrt(max(0.0, 1 - noise / total)) if total > 0 else 0.0
+    common = 1 - noise / total if total > 0 else 0.0
+    # Where nothing is common rounding leaves 1e-16, whose root would be seen.
+    return math.sqrt(common) if common > 1e-12 else 0.0
 
 
 def _swap_test(item_I: Floats, draws: int, rng: np.random.Generator) -> float:
