@@ -3,7 +3,8 @@
 Most of the data are conversations about a few sounds in turn: name them, give their pitches, count
 beeps, say which is the loudest. The world's own questions follow, answered directly and, those that
 one listen answers, with a short thought as well, so that both layouts of R1-AQA (arXiv 2503.11197)
-are known. Rhythm, order and scale take several steps and are rare, so that there is room to learn.
+are known. Last, many sounds are counted (`counts`). Rhythm, order and scale take several steps and
+are rare, so that there is room to learn.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ def _mixed(sources: list[Any], weights: list[float]) -> Use:
 
 ADAMW = ("adamw", 2e-3)
 MUON = ("muon", 1e-3)
+"""Algorithm and highest learning rate."""
 
 
 def _stage(

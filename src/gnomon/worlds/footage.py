@@ -63,10 +63,11 @@ def chronicle(film: Film, numbers: Sequence[int] = ()) -> str:
     With ``numbers``, one an event, each is called by its own as well: ``0.5-1.5 red circle moves
     left, 2.``
     """
-    told = [f"{clock(film.span(event))} {film.told(event)}" for event in film.events]
-    if numbers:
-        told = [f"{event}, {number}" for event, number in zip(told, numbers, strict=True)]
-    told = [f"{event}." for event in told]
+    ends = [f", {number}." for number in numbers] or ["."] * len(film.events)
+    told = [
+        f"{clock(film.span(event))} {film.told(event)}{end}"
+        for event, end in zip(film.events, ends, strict=True)
+    ]
     return " ".join(told) or "nothing happens."
 
 

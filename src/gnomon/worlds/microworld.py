@@ -197,8 +197,8 @@ def microworld_chat(
     ``modality``, ``tasks`` of the turns; with a picture also ``inscriptions`` and ``names``, as
     the source ``inscriptions`` tells them.
 
-    Raises `PartError`, a ValueError, for a bad range or share; ValueError for a canvas that is too
-    small.
+    Raises `PartError`, a ValueError, for a bad range, share or number; ValueError for a canvas that
+    is too small.
     """
     world = _World(split, difficulty, seed, rows, columns)
     if words < 0:
