@@ -31,12 +31,11 @@ CHANGES = {
 }
 
 
-def stage_table(results: Mapping[str, Any]) -> str:
-    """Accuracy after each stage of the recipe, of the lowest seed that is stored."""
-    own = sorted(_runs(results, "pad"), key=lambda run: run["seed"])
-    if not own:
+def stage_table(run: Mapping[str, Any]) -> str:
+    """Accuracy after each stage of one run, with its command and where it ran."""
+    if not run:
         return f"{NOT_MEASURED}\n"
-    stages = own[0]["stages"]
+    stages = run["stages"]
     base = stages[0]["accuracy"]
     lines = [
         (
@@ -47,8 +46,7 @@ def stage_table(results: Mapping[str, Any]) -> str:
         for index, stage in enumerate(stages)
     ]  # fmt: skip
     head = ("stage", "accuracy", "95 % interval", "change", "items", "mean length", "training")
-    machine = results.get("machine", "an unnamed machine")
-    return f"{table(head, lines)}\nSeed {own[0]['seed']}; {machine}.\n"
+    return f"{table(head, lines)}\n`{run['command']}`, {run['place']}.\n"
 
 
 def result_tables(results: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
 RESULTS = "docs/results/revisual-r1.json"
+QUICKSTART = "docs/results/quickstart.json"
 MICRO_RUNS = "docs/results/micro-recipes.json"
 MEASURED = "benchmarks/results"
 SPEEDS = f"{MEASURED}/worlds.json"
@@ -53,7 +54,8 @@ def pages(root: Path) -> dict[Path, str]:
     readme, system = root / "README.md", root / "docs/systems/revisual-r1.md"
     runs, grading = root / "docs/micro-runs.md", root / "docs/grading.md"
     costs = [_stored(root / MEASURED / f"{name}.json") for name in ("rewards", "grading")]
-    front = fill(readme.read_text(), "stage-table", stage_table(results))
+    first = _stored(root / QUICKSTART)
+    front = fill(readme.read_text(), "stage-table", stage_table(first))
     return {
         readme: fill(front, "tree", f"```text\n{tree(root)}```\n"),
         system: fill(system.read_text(), "results", result_tables(results)),

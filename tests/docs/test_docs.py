@@ -307,12 +307,18 @@ RESULTS = {
     ],
 }
 
+FIRST = {
+    **run("pad", 0, 0.2, 0.4, 0.5, 0.6),
+    "command": "time make quickstart",
+    "place": "two CPU cores",
+}
 
-def test_the_front_page_shows_the_lowest_seed_of_the_recipe(generate: ModuleType) -> None:
-    lines = generate.stage_table(RESULTS).splitlines()
+
+def test_the_front_page_shows_one_run_stage_by_stage(generate: ModuleType) -> None:
+    lines = generate.stage_table(FIRST).splitlines()
     assert lines[2] == "| base | 20.0 | 16.0 to 24.0 | - | 512 | 40.2 | 61 s |"
     assert lines[5] == "| text-rl | 60.0 | 56.0 to 64.0 | +40.0 | 512 | 40.2 | 61 s |"
-    assert lines[-1] == "Seed 0; 2 CPU cores."
+    assert lines[-1] == "`time make quickstart`, two CPU cores."
 
 
 def test_arms_are_compared_over_the_seeds_that_both_have(generate: ModuleType) -> None:
@@ -345,11 +351,12 @@ def test_results_are_read_from_their_file(generate: ModuleType, tmp_path: Path) 
     for name in ("docs", "src", "benchmarks", "tests", ".ci", "Makefile", "pyproject.toml"):
         if not (tmp_path / name).exists():
             (tmp_path / name).symlink_to(ROOT / name)
-    stored = tmp_path / generate.RESULTS
-    stored.parent.mkdir(parents=True)
-    stored.write_text(json.dumps(RESULTS))
-    text = generate.pages(tmp_path)[tmp_path / "README.md"]
-    assert "| text-rl | 60.0 |" in text
+    for name, results in ((generate.RESULTS, RESULTS), (generate.QUICKSTART, FIRST)):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(results))
+    written = generate.pages(tmp_path)
+    assert "| text-rl | 60.0 |" in written[tmp_path / "README.md"]
+    assert "| pad | 60.0 (" in written[tmp_path / "docs/systems/revisual-r1.md"]
 
 
 def test_every_stored_micro_run_is_a_row_of_the_page(generate: ModuleType) -> None:
