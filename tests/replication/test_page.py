@@ -11,7 +11,7 @@ from gnomon.cli import run_command
 from gnomon.replication.chart import chart
 from gnomon.replication.experiment import experiment_files, load_experiment
 from gnomon.replication.page import PICTURES, STORED, command_of, replication_pages, table
-from gnomon.replication.results import read_results
+from gnomon.replication.results import base_of, read_results
 from replication.stored import store_made
 
 SHARES = {"grpo": 0.5, "papo": 0.6, "gamma-doubled": 0.3, "semantic-masks": 0.5}
@@ -58,8 +58,19 @@ def test_an_effect_stands_beside_what_the_source_reports(
 
 def test_the_page_names_seeds_machine_commit_and_base(made: tuple[Path, dict[Path, str]]) -> None:
     root, pages = made
-    told = "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567. Base model: fedcba98."
+    told = "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567. Base model: fedcba98"
     assert told in pages[root / "docs/replications.md"]
+
+
+def test_a_result_of_todays_base_and_of_another_are_told_apart(tmp_path: Path) -> None:
+    experiment = load_experiment("papo")
+    told = {}
+    for base in (base_of("gnomon-micro"), "fedcba98"):
+        store_made(tmp_path / STORED, experiment, SHARES, base=base)
+        page = replication_pages(tmp_path)[tmp_path / "docs/replications.md"]
+        told[base] = "another than the recipe begins from now" in page
+        (tmp_path / STORED / "papo.json").unlink()
+    assert list(told.values()) == [False, True]
 
 
 def test_a_result_has_a_picture_that_the_page_shows(made: tuple[Path, dict[Path, str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from gnomon.replication.chart import chart
@@ -19,7 +19,7 @@ from gnomon.replication.experiment import (
     load_experiment,
 )
 from gnomon.replication.matching import estimated_seconds, resolve
-from gnomon.replication.results import read_results
+from gnomon.replication.results import base_of, read_results
 from gnomon.replication.statistics import Effect, Point
 from gnomon.replication.summary import ArmResult, Result, summarise
 
@@ -85,8 +85,9 @@ def section(experiment: Experiment, results: Sequence[Result]) -> str:
     )
     if not results:
         return "\n".join([*blocks, f"Result: {NOT_RUN}.\n"])
+    bases = {base_of(recipe.model.path) for recipe in recipes.values()}
     for result in results:
-        blocks += _result_blocks(experiment, result)
+        blocks += _result_blocks(experiment, result, bases)
     if _bands(results[0], ACCURACY):
         name = experiment.system
         blocks.append(f"![Training accuracy of the arms of {name}]({PICTURES}/{name}.svg)\n")
@@ -161,7 +162,7 @@ def _measured(experiment: Experiment) -> str:
     return f"metric {metric.name}{stage} ({metric.better} is better, margin {margin}){also}"
 
 
-def _result_blocks(experiment: Experiment, result: Result) -> Iterator[str]:
+def _result_blocks(experiment: Experiment, result: Result, bases: Set[str | None]) -> Iterator[str]:
     heading = "Result" if not result.again else "Declared again"
     if result.budget != 1:
         heading += f", {result.budget:g} of the declared steps"
@@ -173,11 +174,16 @@ def _result_blocks(experiment: Experiment, result: Result) -> Iterator[str]:
     yield (
         f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
         f"Commit: {', '.join(commit[:8] for commit in result.commits)}. "
-        f"Base model: {', '.join(base[:8] for base in result.bases) or 'new'}.{state}\n"
+        f"Base model: {', '.join(_base_text(base, bases) for base in result.bases) or 'new'}."
+        f"{state}\n"
     )
     for arm in result.arms:
         yield from (f"- **{arm.name}** failed, {reason}\n" for reason in arm.failures)
     yield from (f"- Warning: {warning}.\n" for warning in result.warnings)
+
+
+def _base_text(base: str, bases: Set[str | None]) -> str:
+    return base[:8] if base in bases else f"{base[:8]}, another than the recipe begins from now"
 
 
 def _head(result: Result) -> list[str]:

@@ -61,7 +61,7 @@ def run_record(experiment: Experiment, job: Job, budget: float, machine: str) ->
         "recipe": recipe_hash(job.recipe),
         **_provenance(run),
         "machine": machine,
-        "base": _base(job.recipe.model.path),
+        "base": base_of(job.recipe.model.path),
         "start": _lineage(job),
         "cost": {
             "seconds": round(sum(sum(line["seconds"].values()) for line in timings), 1),
@@ -228,7 +228,7 @@ def _provenance(run: Run) -> dict[str, Any]:
     }
 
 
-def _base(path: str) -> str | None:
+def base_of(path: str) -> str | None:
     """A hash of the weights in a model's folder; None for a new model and for one of a hub."""
     weights = sorted(Path(model_folder(path)).glob("*.safetensors"))
     if not weights:
