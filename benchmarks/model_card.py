@@ -70,26 +70,27 @@ SEEN = {
 SEES = """# gnomon-micro
 
 A real `Qwen2_5_VLForConditionalGeneration` of {parameters:.2f} million parameters with a tokenizer of its own. It
-sees and names the objects of the microworld and describes a scene; it does not reason. It is the base model of every
-recipe at micro scale, and of no use on real pictures. What it does badly: finding one object among several by its
-name (`locate` and `box` below, where there is more than one object), and the answer form of a description asked for
-with a thought (`caption` in `think-boxed`, which it was never shown).
+answers what one look answers about the pictures and short films of the [worlds](../worlds.md): scenes, charts, tables,
+screens, moving shapes. It does not reason. It is the base model of every micro recipe that sees, and of no use on real
+pictures. What it does badly stands in the tables below: what takes several steps, and the worlds of which it saw little
+(maps, geometry, documents, edits, exams, the encyclopedia, jigsaws, plans).
 
-- Architecture: Qwen2.5-VL, text 4 layers x 192, 6 heads (2 key-value), vision 4 layers x 96, patch 14, float32.
-- Processor: `AutoProcessor` loads it in any process, without torchvision. Pictures come as Pillow images.
-- Made by `gnomon train gnomon-micro-base`, each stage in a command of its own (`--set stages=[...]`) from the model of
-  the one before: `small-scenes`, `scenes` and `places` on one H200; `habits`, `text-reasoning` and `thoughts` on two CPU
-  cores. `thoughts` took 68 minutes; its log, every 25th step, is in
-  docs/results/gnomon-micro-thoughts.jsonl. From its step 1,800 on the thoughts of `locate`
-  and `box` name the object before its cell, as they do now.
-- Only data of the microworld's training split were used: scenes, digit scans, words and wordings of the scores below
-  were never seen.
+- Architecture: Qwen2.5-VL, text 6 layers x 192, 6 heads (6 key-value), vision 4 layers x 192, patch 14, vocabulary 1,024.
+  The weights are stored in bfloat16, as they were trained, and load as float32.
+- Processor: `AutoProcessor` loads it in any process, without torchvision. Pictures come as Pillow images, films as
+  frames after their times.
+- Made by `gnomon train gnomon-micro-base` and, from its model, `gnomon train gnomon-micro-v2`, each stage in a command of
+  its own (`--set stages=[...]`) from the model of the one before: the first three on one H200, all others on two CPU
+  cores. The log, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the last stage before it in
+  docs/results/gnomon-micro-thoughts.jsonl.
+- Only the training splits of the worlds were used: scenes, charts, screens, films, digit scans, words and wordings of the
+  scores below were never seen.
 - Digits are scans of scikit-learn's `load_digits` (UCI optical recognition of handwritten digits).
 
 ## Scores on held-out data
 
-Greedy, answers extracted leniently; accuracy with its 95 % Wilson interval. Command:
-`python benchmarks/model_card.py`.
+Greedy, answers extracted leniently, accuracy in per cent; with its 95 % Wilson interval where there is one. Command:
+`python benchmarks/model_card.py gnomon-micro`.
 
 {tables}
 """

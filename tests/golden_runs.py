@@ -26,7 +26,10 @@ NAMES = ("lite-ppo", "luffy", "apo", "papo", "onethinker", "vl-cogito", "observe
          "skywork-r1v3", "revisual-r1", "grpo", "ppo")  # fmt: skip
 BASES: dict[str, dict[str, Any]] = {
     "gnomon-micro-audio": {},
-    "gnomon-micro-v2": {"model.architecture.base": "gnomon-micro"},
+    "gnomon-micro-v2": {
+        "model.architecture.base": "gnomon-micro",
+        "stages.names.optimizer.learning_rate.warmup": 10,
+    },
 }
 """Base models, of which the first steps of pretraining are kept, and what differs in them."""
 FOLDER = Path(__file__).parent / "systems" / "golden"
@@ -37,7 +40,7 @@ FIRST = 50
 """Steps of a base model, of two samples each, so that they take seconds."""
 LEFT_OUT = {"revisual-r1": ("text-rl",)}
 GATED = ("vision-r1", "luffy")
-TASKS = ["count", "box", "locate"]
+TASKS = ["digit-difference", "digit-place", "extreme"]
 """What the model is sometimes right about, with answers of different lengths."""
 
 

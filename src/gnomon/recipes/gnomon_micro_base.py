@@ -1,4 +1,4 @@
-"""gnomon-micro: teach a new two-million-parameter Qwen2.5-VL to see and to name, not to reason.
+"""gnomon-micro, to begin with: teach a new small Qwen2.5-VL to see and to name, not to reason.
 
 Most of the data are conversations about one microworld scene: describe it, read a digit, name a
 colour, give a box. Questions that need several steps are answered directly in a few turns, so that
@@ -20,10 +20,10 @@ TASKS = list(multi_step_tasks())
 
 
 def gnomon_micro_base(scale: Scale) -> Recipe:
-    """The base model of every micro recipe, from random weights."""
+    """A model of two million parameters, from random weights; `gnomon-micro-v2` goes on with it."""
     return Recipe(
         name="gnomon-micro-base",
-        description="Pretraining of the bundled base model on conversations about scenes.",
+        description="First training of the bundled base model, on conversations about scenes.",
         scale=scale,
         seed=0,
         model=Model(path="new", architecture=Use("gnomon-micro")),

@@ -26,7 +26,7 @@ from gnomon.recipe import (
     paper,
 )
 
-DIFFICULTY = ours((1, 3))
+DIFFICULTY = ours((1, 5))
 TASKS = ["count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme"]
 DESCRIPTION = "Group-relative policy optimisation, nothing added (arXiv 2402.03300)."
 QWEN_7B, QWEN_3B = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-3B-Instruct"
@@ -75,7 +75,7 @@ def micro_cold_start(form: Use, **changes: Any) -> Sft:
         "batch_size": ours(16),
         "max_tokens": 384,
         "freeze": ours(("vision",)),
-        "optimizer": warmed(ours(1.5e-3), ours(0.05)),
+        "optimizer": warmed(ours(5e-4), ours(0.05)),
     }
     return Sft(**settings | changes)
 
@@ -91,7 +91,7 @@ def micro_rl(form: Use, **changes: Any) -> Reinforce:
         "prompts": ours(16),
         "rollouts": ours(8),
         "sampling": Sampling(max_new_tokens=ours(112)),
-        "optimizer": steady(ours(4e-5)),
+        "optimizer": steady(ours(2e-5)),
         "max_tokens": 384,
         "save_every": ours(40),
         "log_rollouts_every": ours(10),

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, ours, paper, vary
-from gnomon.recipes.grpo import asked, full, full_rl, micro, micro_rl, records, steady, world
+from gnomon.recipes.grpo import (
+    DIFFICULTY,
+    asked,
+    full,
+    full_rl,
+    micro,
+    micro_rl,
+    records,
+    steady,
+    world,
+)
 
 NAME = "lite-ppo"
 DESCRIPTION = "Group mean, batch standard deviation, token mean (arXiv 2508.08221)."
@@ -43,7 +53,7 @@ def _micro() -> Recipe:
     data = world("text", ["arithmetic", "logic"])
     stage = micro_rl(FORM, data=data, sampling=_sampling(ours(112)), **_method())
     recipe = micro(NAME, DESCRIPTION, stage)
-    benchmark = Use("microworld-text", items=ours(512), difficulty=ours((1, 3)))
+    benchmark = Use("microworld-text", items=ours(512), difficulty=DIFFICULTY)
     return vary(recipe, {"evaluation.benchmarks": (benchmark,)})
 
 

@@ -82,7 +82,7 @@ def _micro() -> Recipe:
 
 def _worked() -> Use:
     """Worked chains over written scenes, and boxes in pictures, which no written scene can ask."""
-    text = {"part": "microworld", "modality": "text", "difficulty": [1, 3]}
+    text = {"part": "microworld", "modality": "text", "difficulty": [1, 5]}
     sources = [
         {**text, "tasks": [task for task in MICRO_TASKS if task != "box"]},
         {**text, "tasks": ["box"], "modality": "image"},

@@ -112,12 +112,12 @@ def _micro() -> Recipe:
     multimodal, text = _stages()
     # Just above the largest |A| of a group, which the strict comparison would else drop.
     thresholds = pad(relative=ours(True), low=code(0.03), high=ours(1.01))
-    method = {"resample": thresholds, **_method(ours(112), ours(4e-5))}
+    method = {"resample": thresholds, **_method(ours(112), ours(2e-5))}
     return micro(
         NAME,
         DESCRIPTION,
-        micro_cold_start(FORM, optimizer=warmed(ours(1.5e-3), paper(0.05))),
-        micro_rl(FORM, steps=ours(200), **multimodal, **method),
+        micro_cold_start(FORM, steps=ours(500), optimizer=warmed(ours(5e-4), paper(0.05))),
+        micro_rl(FORM, steps=ours(150), **multimodal, **method),
         micro_rl(
             FORM,
             data=world("text"),

@@ -127,7 +127,7 @@ def _micro() -> Recipe:
         rewards=_terms(),
         advantage=Use("grpo"),
         loss=Use("ppo-clip"),
-        optimizer=_optimizer(ours(4e-5)),
+        optimizer=_optimizer(ours(2e-5)),
         save_every=50,
         log_rollouts_every=5,
     )

@@ -22,10 +22,10 @@ from gnomon.replication.experiment import (
 )
 from gnomon.stages.drive import planned_updates
 
-SECONDS = {"process": 10.0, "example": 0.0186, "rollout": 0.0159, "item": 0.025}
-"""One thread beside another on a busy machine of two cores, gnomon-micro: a process, a supervised
-example, a rollout with its update, a held-out item (measured: 89 s for 300 updates of 16 examples,
-408 s for 200 steps of 128 rollouts, 13 s for 512 items)."""
+SECONDS = {"process": 10.0, "example": 0.0264, "rollout": 0.0193, "item": 0.0244}
+"""One thread beside another on a machine of two cores, gnomon-micro: a process, a supervised
+example, a rollout with its update, a held-out item (measured: 211 s for 500 updates of 16 examples,
+297 s for 120 steps of 128 rollouts, 12.5 s for 512 items)."""
 
 
 def resolve(experiment: Experiment, *, budget: float = 1.0) -> dict[str, Recipe]:

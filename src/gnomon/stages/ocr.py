@@ -11,9 +11,8 @@ them that stand in the pictures, P rows and columns.
 
 from __future__ import annotations
 
-import itertools
 import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +55,10 @@ Name = tuple[str, tuple[int, int, int, int]]
 
 
 class Reader(nn.Module):
-    """What features [F, H] tell: characters in slots, tokens, and where they are themselves."""
+    """What features [F, H] tell: characters in slots, tokens, and where they are themselves.
+
+    It begins with telling the same of every feature, however large features are.
+    """
 
     def __init__(self, embeddings_VH: Tensor, slots: int) -> None:
         super().__init__()
@@ -64,7 +66,7 @@ class Reader(nn.Module):
         device = embeddings_VH.device
         self.slots = _untaught(width, slots * len(CHARACTERS), FEW, device)
         self.place = _untaught(width, 2 * PLACES, 0.0, device)
-        self.scale = nn.Parameter(torch.ones(1, device=device))
+        self.scale = nn.Parameter(torch.zeros(1, device=device))
         self.shift = nn.Parameter(torch.full((len(embeddings_VH),), FEW, device=device))
         self.embeddings_VH = embeddings_VH
 
@@ -237,22 +239,17 @@ def slots_of(picture: Picture, marks: Iterable[Mark], patch: int = 14) -> Tensor
 
 
 def tokens_of(picture: Picture, marks: Iterable[Mark], tokenizer: Any, patch: int = 14) -> Tensor:
-    """The tokens of words as [K, 2]: number of the feature over their middle, and token id.
-
-    Words are cut as behind a blank, which itself is left out.
-    """
+    """The tokens of words as [K, 2]: number of the feature over their middle, and token id."""
     _, rows, columns = picture.grid
     side = patch * picture.merge_size
     wide, high = columns // picture.merge_size, rows // picture.merge_size
     found = []
     for text, centres, y in marks:
-        coded = tokenizer.backend_tokenizer.encode(f" {text}", add_special_tokens=False)
-        for token, (start, end) in zip(coded.ids, coded.offsets, strict=True):
-            over = centres[max(0, start - 1) : end - 1]
-            if over:
-                row, column = int(y // side), int(sum(over) / len(over) // side)
-                if 0 <= row < high and 0 <= column < wide:
-                    found.append((row * wide + column, token))
+        for token, start, end in _cut(text, tokenizer):
+            over = centres[start:end]
+            row, column = int(y // side), int(sum(over) / len(over) // side)
+            if 0 <= row < high and 0 <= column < wide:
+                found.append((row * wide + column, token))
     return torch.tensor(found, dtype=torch.long).view(-1, 2)
 
 
@@ -260,8 +257,7 @@ def names_of(picture: Picture, names: Iterable[Name], tokenizer: Any, patch: int
     """The tokens of names as [K, 2]: number of the feature on which a thing stands, and token id.
 
     A thing stands on each feature of which it covers `COVERED`, or on the one that it covers most;
-    one outside the picture stands nowhere. Words are cut as behind a blank, which itself is left
-    out.
+    one outside the picture stands nowhere.
     """
     found = set()
     for text, box in names:
@@ -269,12 +265,20 @@ def names_of(picture: Picture, names: Iterable[Name], tokenizer: Any, patch: int
         if not covered:
             continue
         enough = min(COVERED * (patch * picture.merge_size) ** 2, max(covered.values()))
-        coded = tokenizer.backend_tokenizer.encode(f" {text}", add_special_tokens=False)
-        said = zip(coded.ids, coded.offsets, strict=True)
-        tokens = [token for token, (start, end) in said if f" {text}"[start:end].strip()]
         stood = [feature for feature, area in covered.items() if area >= enough]
-        found |= set(itertools.product(stood, tokens))
+        found |= {(feature, token) for token, _, _ in _cut(text, tokenizer) for feature in stood}
     return torch.tensor(sorted(found), dtype=torch.long).view(-1, 2)
+
+
+def _cut(text: str, tokenizer: Any) -> Iterator[tuple[int, int, int]]:
+    """The tokens of a text as behind a blank, each with its first character and the one after it.
+
+    A token of nothing but blanks is left out.
+    """
+    coded = tokenizer.backend_tokenizer.encode(f" {text}", add_special_tokens=False)
+    for token, (start, end) in zip(coded.ids, coded.offsets, strict=True):
+        if f" {text}"[start:end].strip():
+            yield token, max(0, start - 1), end - 1
 
 
 def places_of(picture: Picture) -> Tensor:

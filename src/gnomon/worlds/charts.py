@@ -14,7 +14,7 @@ import numpy as np
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
-from gnomon.worlds.plots import INKS, TICKS, Chart, Kind, draw_chart, read_chart
+from gnomon.worlds.plots import INK_NAMES, INKS, TICKS, Chart, Kind, draw_chart, read_chart
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
@@ -54,6 +54,11 @@ def draw_plot(rng: np.random.Generator, level: int, kinds: tuple[Kind, ...] = PL
         kind, title, tuple(labels), ("value",), tuple((step * v,) for v in values), step,
         SIZES[level - 1], between(rng, 0, len(INKS) - 1), level <= PRINTED,
     )  # fmt: skip
+
+
+def draw_pie(rng: np.random.Generator, level: int) -> Chart:
+    """A pie of a difficulty: of its labels only the colours are beside them, not the numbers."""
+    return draw_plot(rng, level, ("pie",))
 
 
 def _months(rng: np.random.Generator, count: int) -> list[str]:
@@ -100,11 +105,14 @@ def _posed(chart: Chart, asked: str, answer: Answer, thought: str) -> Posed:
 
 
 def value(rng: np.random.Generator, chart: Chart) -> Posed:
-    """Read one value."""
+    """Read one value; that of a slice by its colour."""
     place = between(rng, 0, len(chart.labels) - 1)
     label, found = chart.labels[place], chart.values[place]
     asked = f"What is the value of {label}?"
-    return _posed(chart, asked, Answer("integer", found), f"{label} {found}.")
+    thought = f"{label} {found}."
+    if chart.kind == "pie":
+        thought = f"{label} {INK_NAMES[place]}. {INK_NAMES[place]} {found}."
+    return _posed(chart, asked, Answer("integer", found), thought)
 
 
 def largest(rng: np.random.Generator, chart: Chart) -> Posed:
@@ -217,6 +225,7 @@ _ABOUT_PLOTS: dict[str, _Ask] = {
 }  # fmt: skip
 TALKS = (
     Talk(draw_plot, _ABOUT_PLOTS, describe),
+    Talk(draw_pie, _ABOUT_PLOTS, describe),
     Talk(draw_line, {"trend": trend, **_ABOUT_PLOTS}, describe),
     Talk(draw_table, {"lookup": lookup}, describe),
 )

@@ -17,7 +17,8 @@ from gnomon.worlds.scene import COLOURS, RGB
 
 Kind = Literal["bar", "line", "pie", "table"]
 INKS: tuple[RGB, ...] = (*COLOURS.values(), (120, 76, 40), (238, 140, 178))
-"""Colours of slices, in this order."""
+INK_NAMES = (*COLOURS, "brown", "pink")
+"""Colours of slices and what they are called, in this order."""
 TICKS = 10
 """Steps of the axis, of which every second has its number."""
 TEXT = 10
