@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gnomon.parts import part
 from gnomon.rl.returns import (
+    WHITENING_EPSILON,
     gae,
     generalised_advantages,
     place_rewards,
@@ -161,10 +162,11 @@ def test_reordering_the_rollouts_reorders_the_advantages(name, batch, random):
 
 
 @given(batches())
-def test_whitened_tokens_have_mean_zero_and_variance_one(batch):
-    found = whiten(batch["values"], batch["mask"])[batch["mask"].bool()]
+def test_whitened_tokens_have_mean_zero_and_variance_one_but_for_the_epsilon(batch):
+    trained = batch["mask"].bool()
+    found, before = whiten(batch["values"], batch["mask"])[trained], batch["values"][trained].var()
     assert float(found.mean()) == pytest.approx(0.0, abs=1e-9)
-    assert float(found.var()) == pytest.approx(1.0, abs=1e-3)
+    assert float(found.var()) == pytest.approx(float(before / (before + WHITENING_EPSILON)))
 
 
 PRICED = torch.tensor([[0.5, 0.25, 9.0], [0.0, 0.5, 0.25]])
