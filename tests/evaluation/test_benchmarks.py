@@ -49,6 +49,19 @@ def test_perception_asks_every_single_step_task_about_a_picture():
     assert all(len(item.media) == 1 for item in items)
 
 
+def test_only_the_named_tasks_are_asked():
+    named = {"microworld-reasoning": ["digit-sum", "extreme"], "microworld-perception": ["size"]}
+    for name, tasks in named.items():
+        assert {item.task for item in items_of(name, items=8, tasks=tasks)} == set(tasks)
+
+
+def test_a_task_of_another_kind_is_refused_with_those_that_there_are():
+    with pytest.raises(PartError, match=r"no task 'colour'.*known: count, digit-sum"):
+        items_of("microworld-reasoning", tasks=["colour"])
+    with pytest.raises(PartError, match=r"tasks=\[\]: name at least one"):
+        items_of("microworld-perception", tasks=[])
+
+
 def test_text_asks_multi_step_tasks_arithmetic_and_logic_without_a_picture():
     items = items_of("microworld-text", items=36)
     assert {item.task for item in items} == {*multi_step_tasks(), "arithmetic", "logic"}

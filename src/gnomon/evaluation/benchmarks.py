@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from gnomon.data.layouts import LayoutName
 from gnomon.data.sources import RecordSource, jsonl, parquet
-from gnomon.parts import PartError, register
+from gnomon.parts import PartError, nearest, register
 from gnomon.records import AnswerKind, Sample
 from gnomon.worlds.digits import Split
 from gnomon.worlds.microworld import Modality, microworld
@@ -43,6 +43,7 @@ class Benchmark:
 @register("benchmark")
 def microworld_reasoning(
     *,
+    tasks: list[str] | None = None,
     items: int = 512,
     seed: int = 1,
     difficulty: tuple[int, int] = (1, 5),
@@ -50,11 +51,13 @@ def microworld_reasoning(
 ) -> Benchmark:
     """Multi-step questions about pictures, held out by construction (ours).
 
-    All multi-step tasks of the microworld in turn, difficulty even over the range, scenes, digit
-    scans and wordings of ``split``. The same settings give the same items. Raises `PartError` for
-    no items and for settings that the microworld refuses.
+    The ``tasks``, all multi-step ones of the microworld when None, in turn, difficulty even over
+    the range, scenes, digit scans and wordings of ``split``. The same settings give the same items.
+    Raises `PartError` for no items, for tasks of another kind and for settings that the microworld
+    refuses.
     """
-    samples = _world(multi_step_tasks(), "image", _at_least_one(items), seed, difficulty, split)
+    asked = _among(tasks, multi_step_tasks())
+    samples = _world(asked, "image", _at_least_one(items), seed, difficulty, split)
     return Benchmark(
         "microworld-reasoning", samples, f"{items} multi-step questions about pictures ({split})"
     )
@@ -63,6 +66,7 @@ def microworld_reasoning(
 @register("benchmark")
 def microworld_perception(
     *,
+    tasks: list[str] | None = None,
     items: int = 512,
     seed: int = 1,
     difficulty: tuple[int, int] = (1, 5),
@@ -70,9 +74,11 @@ def microworld_perception(
 ) -> Benchmark:
     """Questions that one look at a picture answers, held out by construction (ours).
 
-    All single-step tasks in turn, the caption included; otherwise as `microworld_reasoning`.
+    All single-step tasks in turn, the caption included, or the named ones; otherwise as
+    `microworld_reasoning`.
     """
-    samples = _world(single_step_tasks(), "image", _at_least_one(items), seed, difficulty, split)
+    asked = _among(tasks, single_step_tasks())
+    samples = _world(asked, "image", _at_least_one(items), seed, difficulty, split)
     return Benchmark(
         "microworld-perception", samples, f"{items} one-look questions about pictures ({split})"
     )
@@ -176,6 +182,19 @@ def _world(
     return microworld(
         tasks=tasks, modality=modality, size=size, seed=seed, difficulty=difficulty, split=split
     )
+
+
+def _among(tasks: list[str] | None, known: list[str]) -> list[str]:
+    """The tasks, all that are known for None; `PartError` for none and for one not among them."""
+    if tasks is None:
+        return known
+    if not tasks:
+        raise PartError("tasks=[]: name at least one task, or leave it out for all")
+    for name in tasks:
+        if name not in known:
+            told = f"this benchmark has no task {name!r}{nearest(name, known)}"
+            raise PartError(f"{told}; known: {', '.join(known)}")
+    return tasks
 
 
 def _at_least_one(items: int) -> int:

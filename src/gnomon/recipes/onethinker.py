@@ -77,7 +77,7 @@ def _micro() -> Recipe:
     start = micro_cold_start(FORM, modality="any", data=_worked())
     data = world(tasks=MICRO_TASKS)
     stage = micro_rl(FORM, data=data, rewards=micro_rewards(), **METHOD)
-    return micro(NAME, DESCRIPTION, start, stage)
+    return micro(NAME, DESCRIPTION, start, stage, tasks=None)
 
 
 def _worked() -> Use:

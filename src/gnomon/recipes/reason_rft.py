@@ -27,7 +27,10 @@ def reason_rft(scale: Scale) -> Recipe:
             aggregate=Use("seq-mean-token-mean"),
             regularisers=kl(code(0.04)),
         ),
-        micro=world(tasks=["count"]),
+        micro={
+            **world(tasks=["count"]),
+            "evaluation.benchmarks.microworld-reasoning.tasks": None,
+        },
         full={
             **data({"images": "image"}, "integer"),
             **rl(
