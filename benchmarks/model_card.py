@@ -65,7 +65,7 @@ SEEN = {
     "two to seven objects": ("microworld-perception", {"items": 520}),
     "several steps": ("microworld-reasoning", {"items": 512}),
     "several steps, the scene written out, and problems": ("microworld-text", {"items": 513}),
-    "counts and relations": ("microworld-reasoning", {"items": 700, "difficulty": (1, 3)}),
+    "counts and relations up to difficulty 3": ("microworld-reasoning", {"items": 700, "difficulty": (1, 3)}),
 }
 """The last is asked as far as one look answers: counts of what one or two properties pick out."""
 
@@ -156,7 +156,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "reading a digit": "read-digit", "reading a word": "read-word", "colour": "colour", "shape": "shape",
         "size": "size", "box, IoU of at least 0.5": "box", "which cell": "locate",
     },
-    "counts and relations": {"count": "count", "relation": "relation"},
+    "counts and relations up to difficulty 3": {"count": "count", "relation": "relation"},
     "charts": {"value of a chart": "value"},
     "screens": {"element of a screen": "ground"},
     "motion": {"order of a video's events": "order"},
@@ -243,7 +243,7 @@ CARDS = {
         {"direct": "lenient", "think-boxed": "lenient"},
         scenes_and_worlds,
         SEES,
-        once=frozenset({"counts and relations", *in_worlds()}),
+        once=frozenset({"counts and relations up to difficulty 3", *in_worlds()}),
     ),
     "gnomon-micro-audio": Card(
         HEARD, {"direct": "lenient", "answer-only": "lenient"}, side_by_side, HEARS
