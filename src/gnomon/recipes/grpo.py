@@ -28,7 +28,7 @@ from gnomon.recipe import (
 
 DIFFICULTY = ours((1, 5))
 TASKS = ["digit-sum", "digit-difference", "digit-place", "compare", "extreme"]
-"""What takes gnomon-micro several steps; counts and relations it answers at one look."""
+"""What takes gnomon-micro several steps; most counts and all relations it tells at one look."""
 DESCRIPTION = "Group-relative policy optimisation, nothing added (arXiv 2402.03300)."
 QWEN_7B, QWEN_3B = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-VL-3B-Instruct"
 METHOD: dict[str, Any] = {
