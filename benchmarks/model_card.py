@@ -60,14 +60,15 @@ def in_worlds() -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
+COUNTED = "counts and relations up to difficulty 3"
+"""As far as one look answers: counts of what one or two properties pick out."""
 SEEN = {
     "one object in the picture": ("microworld-perception", {"items": 520, "difficulty": (0, 0)}),
     "two to seven objects": ("microworld-perception", {"items": 520}),
     "several steps": ("microworld-reasoning", {"items": 512}),
     "several steps, the scene written out, and problems": ("microworld-text", {"items": 513}),
-    "counts and relations up to difficulty 3": ("microworld-reasoning", {"items": 700, "difficulty": (1, 3)}),
+    COUNTED: ("microworld-reasoning", {"items": 700, "difficulty": (1, 3)}),
 }
-"""The last is asked as far as one look answers: counts of what one or two properties pick out."""
 
 SEES = """# gnomon-micro
 
@@ -82,9 +83,10 @@ the worlds of which it saw little (maps, geometry, documents, edits, exams, the 
 - Processor: `AutoProcessor` loads it in any process, without torchvision. Pictures come as Pillow images, films as
   frames after their times.
 - Made by `gnomon train gnomon-micro-base` and, from its model, `gnomon train gnomon-micro-v2`, each stage in a command of
-  its own (`--set stages=[...]`) from the model of the one before, for the last three from a mean of two as the recipe
-  says: the first three on one H200, all others on two CPU cores. The log, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the last stage before it in
-  docs/results/gnomon-micro-thoughts.jsonl.
+  its own (`--set stages=[...]`) from the model of the one before. The first three stages of all ran on one H200, the
+  others on two CPU cores. After each of the last three the weights are the mean of those before and after it. The log
+  of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the last stage of the
+  first in docs/results/gnomon-micro-thoughts.jsonl.
 - Only the training splits of the worlds were used: scenes, charts, screens, films, digit scans, words and wordings of the
   scores below were never seen.
 - Digits are scans of scikit-learn's `load_digits` (UCI optical recognition of handwritten digits).
@@ -156,7 +158,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
         "reading a digit": "read-digit", "reading a word": "read-word", "colour": "colour", "shape": "shape",
         "size": "size", "box, IoU of at least 0.5": "box", "which cell": "locate",
     },
-    "counts and relations up to difficulty 3": {"count": "count", "relation": "relation"},
+    COUNTED: {"count": "count", "relation": "relation"},
     "charts": {"value of a chart": "value"},
     "screens": {"element of a screen": "ground"},
     "motion": {"order of a video's events": "order"},
@@ -243,7 +245,7 @@ CARDS = {
         {"direct": "lenient", "think-boxed": "lenient"},
         scenes_and_worlds,
         SEES,
-        once=frozenset({"counts and relations up to difficulty 3", *in_worlds()}),
+        once=frozenset({COUNTED, *in_worlds()}),
     ),
     "gnomon-micro-audio": Card(
         HEARD, {"direct": "lenient", "answer-only": "lenient"}, side_by_side, HEARS
