@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from gnomon.catalogue import import_file
 from gnomon.logs import RunError
 from gnomon.parts import forget
 from gnomon.recipe import (
     Evaluation,
+    Lora,
     Model,
     Optimizer,
     Recipe,
@@ -246,6 +249,25 @@ def test_a_stage_can_go_without_its_evaluation(tiny_folder: Path, tmp_path: Path
     recipe = recipe_of(tiny_folder, cold_start(evaluate=False, steps=1), text_rl())
     run = train(recipe, root=tmp_path)
     assert [result["index"] for result in run.evaluations()] == [0, 2]
+
+
+@pytest.mark.parametrize("lora", [None, Lora(rank=2, alpha=4)], ids=["full", "lora"])
+def test_a_stage_with_wise_ft_ends_between_its_start_and_what_it_trained(
+    tiny_folder: Path, tmp_path: Path, lora: Lora | None
+) -> None:
+    def left(share: float) -> dict[str, Tensor]:
+        model = Model(path=str(tiny_folder), lora=lora)
+        stage = cold_start(evaluate=False, wise_ft=share)
+        recipe = recipe_of("", stage, evaluation=Evaluation())
+        recipe = recipe.model_copy(update={"model": model})
+        run = train(recipe, root=tmp_path / str(share))
+        return load_tensors(run.checkpoint_path(1, "cold-start", 2) / "model/model.safetensors")
+
+    start = load_tensors(tiny_folder / "model.safetensors")
+    trained, mixed = left(1.0), left(0.25)
+    assert any(not torch.equal(trained[name], start[name]) for name in start)
+    for name in start:
+        torch.testing.assert_close(mixed[name], 0.75 * start[name] + 0.25 * trained[name])
 
 
 # -- a run that fails -----------------------------------------------------------------------------

@@ -202,6 +202,9 @@ class Stage(Block):
     """What every stage has. ``modality`` 'image' demands that every sample brings a picture.
 
     ``workers`` processes prepare samples ahead; 0 prepares them in the run's own process.
+    ``wise_ft`` is how far the final model goes, weight by weight, from that which the stage began
+    with to that which it trained (the mixing coefficient of WiSE-FT, arXiv 2109.01903): less than 1
+    keeps much of what training made it forget. Checkpoints before the last hold the trained model.
     """
 
     name: str
@@ -214,6 +217,7 @@ class Stage(Block):
     max_tokens: Count = 2048
     save_every: Count = 50
     workers: Whole = Field(0, ge=0)
+    wise_ft: Number = Field(1.0, gt=0, le=1)
     evaluate: bool = True
 
     @field_validator("name")

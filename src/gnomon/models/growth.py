@@ -36,24 +36,18 @@ def grown(
     layers: int = 6,
     key_value_heads: int = 6,
     vision_hidden: int = 192,
-    toward: str | None = None,
-    share: float = 0.5,
 ) -> tuple[Any, Any]:
     """The model in the folder ``base``, larger and with the words of all worlds, and its processor.
 
     The tokenizer is trained anew on ``texts`` samples of the worlds' training text, for at most
     ``vocabulary`` tokens. Text whose tokens are the same under both tokenizers gives the same
-    logits as before. With ``toward``, the folder of a model that was trained from this one, each
-    weight goes ``share`` of the way to it, which keeps what training made it forget and much of
-    what it learnt (WiSE-FT, arXiv 2109.01903). ``seed`` draws what new channels of the vision tower
-    are read with; with the old number of them nothing is drawn.
+    logits as before. ``seed`` draws what new channels of the vision tower are read with; with the
+    old number of them nothing is drawn.
     Source: ours, after arXiv 1511.05641.
 
-    Raises ValueError when there are fewer layers than before, when the heads cannot be repeated
-    evenly, when ``share`` is no share, or when ``toward`` is another architecture.
+    Raises ValueError when there are fewer layers than before, or when the heads cannot be repeated
+    evenly.
     """
-    if not 0 <= share <= 1:
-        raise ValueError(f"share={share}: give a share from 0 to 1")
     old = load_policy(base)
     tokenizer = train_tokenizer(worlds_text(texts), vocabulary=vocabulary)
     model = grow(
@@ -68,21 +62,7 @@ def grown(
     rows = old.core.get_input_embeddings().weight.detach()
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(torch.stack([rows[p].mean(0) for p in pieces]))
-    if toward is not None:
-        move(model, load_policy(toward).core, share)
     return model, make_processor(tokenizer)
-
-
-def move(model: Any, other: Any, share: float) -> None:
-    """Move every weight of ``model`` by ``share`` of the way to that of ``other``.
-
-    Raises ValueError when the two have other tensors.
-    """
-    mine, theirs = model.state_dict(), other.state_dict()
-    if {k: v.shape for k, v in mine.items()} != {k: v.shape for k, v in theirs.items()}:
-        raise ValueError("the two models differ in their tensors; give one trained from the other")
-    for name, value in mine.items():
-        value.lerp_(theirs[name], share)
 
 
 def old_pieces(old: Any, new: Any) -> list[list[int]]:

@@ -114,6 +114,19 @@ def save_policy(policy: Policy, folder: Path) -> None:
         policy.processor.save_pretrained(folder)
 
 
+@torch.no_grad()
+def move_towards(policy: Policy, trained: Policy, share: float) -> None:
+    """Move every weight of ``policy`` by ``share`` of the way to that of ``trained``.
+
+    That is WiSE-FT (arXiv 2109.01903) where the second was trained from the first. Its adapters
+    count as merged; ``policy`` has none.
+    """
+    adapted = trained.model is not trained.core
+    state = merged_state(trained) if adapted else trained.core.state_dict()
+    for name, parameter in policy.core.named_parameters():  # tied weights are one parameter
+        parameter.lerp_(state[name].to(parameter), share)
+
+
 def merged_state(policy: Policy) -> dict[str, torch.Tensor]:
     """State of the core with its low-rank adapters added in, under the names it has without them.
 

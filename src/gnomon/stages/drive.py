@@ -27,7 +27,7 @@ from gnomon.data.stream import Stream
 from gnomon.machine import peak_memory
 from gnomon.models.counters import counting
 from gnomon.models.encode import Encoder
-from gnomon.models.load import add_lora, load_policy, save_policy
+from gnomon.models.load import add_lora, load_policy, move_towards, save_policy
 from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
 from gnomon.rl.callbacks import call_back, kept_steps
@@ -85,7 +85,7 @@ def run_stage(recipe: Recipe, index: int, run: Run, parent: str, watcher: Watche
         run.log(stage.name, index, number, values)
         if saved_now:
             with context.clock.phase("save"):
-                _save(context, stage, number)
+                _save(context, recipe.model, stage, number)
         seconds = context.clock.restart()
         speed = result.tokens / sum(seconds.values())
         spent = {"tokens_per_second": speed, "memory": peak_memory()}
@@ -188,7 +188,7 @@ def planned_updates(stage: AnyStage) -> int:
     return stage.steps
 
 
-def _save(context: StageContext, stage: Stage, number: int) -> None:
+def _save(context: StageContext, model: Model, stage: Stage, number: int) -> None:
     """Write the checkpoint of step ``number``; all but it, the one before, and the best go."""
     adapters = context.policy.model is not context.policy.core
 
@@ -202,7 +202,11 @@ def _save(context: StageContext, stage: Stage, number: int) -> None:
         for head in (context.critic, context.letters):
             if head is not None:
                 head.save(folder)
-        if not adapters or number == stage.steps:
+        if number == stage.steps and stage.wise_ft < 1:
+            left = load_start(model, context.parent)
+            move_towards(left, context.policy, stage.wise_ft)
+            _save_model(left, folder / MODEL)
+        elif not adapters or number == stage.steps:
             _save_model(context.policy, folder / MODEL)
         state = {
             "stage": context.name,
