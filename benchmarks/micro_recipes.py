@@ -13,29 +13,46 @@ import argparse
 import json
 import os
 import platform
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from revisual_r1 import commit, train
-
-from gnomon.catalogue import recipe_names, recipe_scales
+from gnomon.catalogue import recipe_names
 
 RESULT = Path("docs/results/micro-recipes.json")
 LEFT_OUT = {"gnomon-micro-base", "gnomon-micro-v2", "gnomon-micro-audio", "rewarded"}
-"""The making of the bundled models takes hours; a base of recipes is no system."""
+"""The making of the bundled models takes hours; what recipes share is no system."""
 
 
 def micro_recipes() -> list[str]:
-    """The recipes that have a micro scale."""
-    return [
-        name for name in recipe_names() if name not in LEFT_OUT and "micro" in recipe_scales(name)
-    ]
+    """All recipes of systems."""
+    return [name for name in recipe_names() if name not in LEFT_OUT]
 
 
 def run(recipe: str, root: Path) -> dict:
-    """One run in a process of its own, with one thread."""
-    stages = train(["train", recipe, "--scale", "micro", "--seed", "0"], recipe, root)
+    """One run in a process of its own, with one thread, so that two can go side by side."""
+    gnomon = Path(sys.executable).parent / "gnomon"
+    with (root / f"{recipe}.log").open("w") as log:
+        subprocess.run(
+            [
+                gnomon, "train", recipe, "--scale", "micro", "--seed", "0",
+                "--out", str(root / recipe),
+            ],
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            check=True,
+        )  # fmt: skip
+    (summary,) = (root / recipe).glob("*/summary.json")
+    stages = json.loads(summary.read_text())["stages"]
     return {"recipe": recipe, "seed": 0, "stages": stages, "commit": commit()}
+
+
+def commit() -> str:
+    """The commit that is checked out."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+    return found.stdout.strip()
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
     make docs
 
 Whole pages: docs/reference/parts.md, docs/recipes.md, and docs/replications.md with its pictures.
-Between markers: the file tree and the table of stages in README.md, the tables of results in
-docs/systems/, docs/micro-runs.md and docs/grading.md. A test compares the pages with what this
+Between markers: the file tree and the table of stages in README.md, and the tables of results in
+docs/micro-runs.md and docs/grading.md. A test compares the pages with what this
 program would write, so that none of them can be out of date.
 """
 
@@ -19,8 +19,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ablation import micro_table, result_tables, stage_table, table
 from grading_tables import figures
+from run_tables import micro_table, stage_table, table
 from world_tables import worlds_page
 
 from gnomon.catalogue import SCALES, load_recipe, recipe_names
@@ -31,7 +31,8 @@ from gnomon.replication.page import replication_pages
 from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
-RESULTS = "docs/results/revisual-r1.json"
+MARKED = ("README.md", "docs/micro-runs.md", "docs/grading.md")
+"""Pages of which only what stands between markers is made here."""
 QUICKSTART = "docs/results/quickstart.json"
 MICRO_RUNS = "docs/results/micro-recipes.json"
 MEASURED = "benchmarks/results"
@@ -50,15 +51,12 @@ def main() -> None:
 
 def pages(root: Path) -> dict[Path, str]:
     """Every generated page and its text; the pages with markers are read from ``root``."""
-    results, micro_runs = _stored(root / RESULTS), _stored(root / MICRO_RUNS)
-    readme, system = root / "README.md", root / "docs/systems/revisual-r1.md"
-    runs, grading = root / "docs/micro-runs.md", root / "docs/grading.md"
+    readme, runs, grading = (root / name for name in MARKED)
     costs = [_stored(root / MEASURED / f"{name}.json") for name in ("rewards", "grading")]
-    first = _stored(root / QUICKSTART)
-    front = fill(readme.read_text(), "stage-table", stage_table(first))
+    front = fill(readme.read_text(), "stage-table", stage_table(_stored(root / QUICKSTART)))
+    micro_runs = _stored(root / MICRO_RUNS)
     return {
         readme: fill(front, "tree", f"```text\n{tree(root)}```\n"),
-        system: fill(system.read_text(), "results", result_tables(results)),
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         grading: fill(grading.read_text(), "figures", figures(*costs)),
         root / "docs/reference/parts.md": parts_page(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ablation import NOT_MEASURED, table
+from run_tables import NOT_MEASURED, table
 
 Row = tuple[str, str, str]
 """What, its value, and what it should be."""

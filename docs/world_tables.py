@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
-from ablation import table
+from run_tables import table
 
 from gnomon.worlds import microworld
 from gnomon.worlds.needs import NEEDS
