@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import gnomon
 from gnomon.formats.plain import direct
 from gnomon.models.encode import Encoder
-from gnomon.models.load import load_policy, load_processor
+from gnomon.models.load import load_policy, load_processor, model_folder
 from gnomon.models.micro import (
     SPECIAL_TOKENS,
     gnomon_micro,
@@ -256,3 +257,27 @@ def test_a_processor_makes_at_most_the_features_of_its_pixel_limit(tokenizer: An
 def test_accents_that_combine_come_back_as_they_were(tokenizer: Any) -> None:
     for text in (unicodedata.normalize(form, "é ﬁ Å") for form in ("NFC", "NFD")):
         assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+
+
+# The bundled model
+
+
+def test_the_bundled_model_is_small() -> None:
+    folder = Path(model_folder("gnomon-micro"))
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 25e6
+
+
+def test_the_bundled_model_answers_what_one_look_answers() -> None:
+    result = gnomon.evaluate(
+        "gnomon-micro",
+        "microworld-perception",
+        benchmark_settings={"items": 104},
+        format="direct",
+        grader="lenient",
+    )
+    assert result.accuracy > 0.9
+
+
+def test_the_card_beside_the_model_is_the_page_about_it() -> None:
+    page = Path(__file__).parents[2] / "docs" / "models" / "gnomon-micro.md"
+    assert page.read_text() == (Path(model_folder("gnomon-micro")) / "README.md").read_text()

@@ -6,7 +6,9 @@ import pytest
 from gnomon.parts import PartError
 from gnomon.records import Answer, Media
 from gnomon.report import worlds as gallery
-from gnomon.worlds.world import LEVELS, Posed, WorldTask
+from gnomon.worlds.problems import PROBLEMS
+from gnomon.worlds.questions import TASKS
+from gnomon.worlds.world import LEVELS, Posed, WorldTask, tasks_of
 
 HOSTILE = "<img src=x onerror=alert(1)></pre><script>alert(2)</script>\"' & \u202eabc"
 
@@ -66,6 +68,18 @@ def test_a_medium_in_a_file_is_shown_too(tmp_path):
     (tmp_path / "a.png").write_bytes(b"dots")
     posed = replace(pose(None, 1), show=lambda: (Media("image", path=tmp_path / "a.png"),))
     assert gallery._question(posed, 1).media == (("image", "data:image/png;base64,ZG90cw=="),)
+
+
+@pytest.mark.parametrize("name", ["microworld", "motion", "screens", "sound"])
+def test_a_world_is_drawn_with_all_its_tasks_and_what_they_show(name):
+    page = gallery.worlds_page([name])
+    tasks = {*TASKS, *PROBLEMS} if name == "microworld" else set(tasks_of(name))
+    ids = {attrs["id"] for tag, attrs in elements(page) if tag == "article"}
+    assert ids == {f"{name}-{task}" for task in tasks}
+    tags = [tag for tag, _ in elements(page)]
+    shown = {"microworld": "img", "motion": "video", "screens": "img", "sound": "audio"}[name]
+    silent = len(PROBLEMS) if name == "microworld" else 0
+    assert tags.count(shown) >= len(LEVELS) * (len(tasks) - silent)
 
 
 def test_an_unknown_world_is_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gnomon.records import Answer
 from gnomon.worlds.asking import mixture, shapes_of
@@ -139,13 +140,27 @@ def seen_change(question: Posed) -> bool:
     grown = _extent(other, cell) - _extent(one, cell)
     if abs(grown) > 5:
         return told[-1] == ("large" if grown > 0 else "small")
-    return told[-1] in KINDS
+    return told[-1] == _kind(other, cell)
+
+
+def _ink(picture: Pixels, cell: str) -> NDArray[np.bool_]:
+    """Where the shape in a cell is, without empty edges."""
+    part = part_of(picture, cell)
+    inked = part.max(axis=2) - part.min(axis=2) > 60
+    rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
+    return inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _extent(picture: Pixels, cell: str) -> int:
-    part = part_of(picture, cell)
-    columns = np.flatnonzero((part.max(axis=2) - part.min(axis=2) > 60).any(axis=0))
-    return int(columns[-1] - columns[0] + 1)
+    return int(_ink(picture, cell).shape[1])
+
+
+def _kind(picture: Pixels, cell: str) -> str:
+    """What a shape is by how much of its box it fills, and whether it stands on a broad side."""
+    inked = _ink(picture, cell)
+    if inked.mean() > 0.65:
+        return "square" if inked.mean() > 0.92 else "circle"
+    return "triangle" if inked[-3:].mean() > 0.6 else "star"
 
 
 def which(rng: np.random.Generator, level: int) -> Posed:
