@@ -179,6 +179,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "source": (
         "gnomon.worlds.microworld",
         "gnomon.worlds.inscribed",
+        "gnomon.worlds.jigsaw",
         "gnomon.worlds.talk",
         "gnomon.worlds.talking",
         "gnomon.worlds.world",

@@ -3,12 +3,17 @@ import pytest
 from PIL import Image
 
 from gnomon.media.image import open_image
+from gnomon.parts import PartError, part
 from gnomon.rewards.puzzles import adjacent_share, forward_table, jigsaw
 from gnomon.worlds.jigsaw import (
+    ASKS,
     GRIDS,
+    PATCH,
     TASKS,
+    confirm,
     direction,
     draw_puzzle,
+    grid_of,
     inverse,
     shuffle_patches,
     trimmed,
@@ -116,7 +121,8 @@ def test_options_of_tables_differ():
 def test_no_puzzle_is_already_solved():
     for level in range(1, 6):
         for seed in range(50):
-            puzzle = draw_puzzle(np.random.default_rng(seed), level)
+            rng = np.random.default_rng(seed)
+            puzzle = draw_puzzle(rng, *grid_of(rng, level))
             assert list(puzzle.forward) != sorted(puzzle.forward)
 
 
@@ -164,3 +170,38 @@ def test_photographs_are_in_colour_and_large_enough(name):
 def test_a_puzzle_is_shown_as_an_image_of_whole_patches():
     (question,) = drawn("full", 5, 1)
     assert open_image(question.show()[0]).size == (168, 168)
+
+
+# Puzzles of one grid
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 2), (2, 1), (4, 5), (1, 16), (10, 10)])
+def test_a_puzzle_has_the_grid_that_is_wanted_and_a_confirmed_answer(rows, columns):
+    source = part("source", "jigsaw", rows=rows, columns=columns, answers="worked")()
+    for index in range(len(TASKS)):
+        sample = source[index]
+        assert (sample.meta["m"], sample.meta["n"]) == (rows, columns)
+        image = open_image(sample.media[0])
+        assert image.size == (PATCH * columns, PATCH * rows)
+        assert sample.messages[-1].role == "assistant"
+
+
+def test_questions_of_a_grid_are_confirmed_as_those_of_a_difficulty_are():
+    for name, ask in ASKS.items():
+        for index in range(5):
+            rng = np.random.default_rng(index)
+            assert confirm(ask(rng, draw_puzzle(rng, 3, 4))), name
+
+
+@pytest.mark.parametrize("rows, columns", [(1, 1), (0, 4), (-2, -2), (11, 10)])
+def test_a_grid_of_too_few_or_too_many_patches_is_refused(rows, columns):
+    with pytest.raises(PartError, match="use 2 to 100 patches"):
+        part("source", "jigsaw", rows=rows, columns=columns)()
+
+
+def test_a_grid_has_the_difficulty_of_the_largest_one_that_it_holds():
+    levels = [
+        part("source", "jigsaw", rows=m, columns=n)()[0].meta["difficulty"]
+        for m, n in ((1, 2), (3, 1), (1, 5), (2, 3), (9, 9))
+    ]
+    assert levels == [1, 2, 3, 4, 5]

@@ -146,7 +146,7 @@ def seen_change(question: Posed) -> bool:
 def _ink(picture: Pixels, cell: str) -> NDArray[np.bool_]:
     """Where the shape in a cell is, without empty edges."""
     part = part_of(picture, cell)
-    inked = part.max(axis=2) - part.min(axis=2) > 60
+    inked: NDArray[np.bool_] = part.max(axis=2) - part.min(axis=2) > 60
     rows, columns = np.flatnonzero(inked.any(axis=1)), np.flatnonzero(inked.any(axis=0))
     return inked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 

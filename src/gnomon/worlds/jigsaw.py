@@ -9,7 +9,7 @@ theirs from `gnomon.worlds.photographs`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -18,15 +18,20 @@ import numpy as np
 from PIL import Image
 
 from gnomon.media.image import open_image, png_bytes
+from gnomon.parts import PartError, register
 from gnomon.records import Answer, Box, Media
+from gnomon.worlds.digits import Split
 from gnomon.worlds.photographs import Crop, crop_image, draw_crop
 from gnomon.worlds.scene import between, pick, shuffled
-from gnomon.worlds.world import Posed, WorldTask
+from gnomon.worlds.source import Answers, SampleSource
+from gnomon.worlds.world import Posed, WorldTask, named_tasks, serve
 
 PATCH = 56
 """Side of a patch of our puzzles in pixels."""
 GRIDS = ((2, 1), (3, 1), (2, 2), (3, 2), (3, 3))
 """Rows and columns of difficulty 1 to 5; half of the puzzles swap them."""
+MOST = 100
+"""Patches of a puzzle."""
 CHOICES = 4
 LETTERS = "ABCDEFGH"
 DIRECTIONS = {
@@ -145,9 +150,13 @@ class Puzzle:
         return {"answer_type": kind, "solution": solution, **columns, **made, **more}
 
 
-def draw_puzzle(rng: np.random.Generator, level: int) -> Puzzle:
-    """A puzzle of a difficulty, whose patches are not all at home."""
-    m, n = GRIDS[level - 1] if rng.random() < 0.5 else GRIDS[level - 1][::-1]
+def grid_of(rng: np.random.Generator, level: int) -> tuple[int, int]:
+    """Rows and columns of a puzzle of a difficulty."""
+    return GRIDS[level - 1] if rng.random() < 0.5 else GRIDS[level - 1][::-1]
+
+
+def draw_puzzle(rng: np.random.Generator, m: int, n: int) -> Puzzle:
+    """A puzzle of m rows and n columns, whose patches are not all at home."""
     crop = draw_crop(rng, n / m)
     home = list(range(1, m * n + 1))
     forward = shuffled(rng, home)
@@ -156,9 +165,8 @@ def draw_puzzle(rng: np.random.Generator, level: int) -> Puzzle:
     return Puzzle(crop, m, n, tuple(forward))
 
 
-def full(rng: np.random.Generator, level: int) -> Posed:
+def full(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     """Write the home of the patch at every position."""
-    puzzle = draw_puzzle(rng, level)
     grid = list(puzzle.forward)
     text = puzzle.statement + (
         "For each position, in this order, give the number of the position where its patch was in "
@@ -172,9 +180,8 @@ def full(rng: np.random.Generator, level: int) -> Posed:
     )  # fmt: skip
 
 
-def multiple(rng: np.random.Generator, level: int) -> Posed:
+def multiple(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     """Which of several tables is right?"""
-    puzzle = draw_puzzle(rng, level)
     tables = [list(puzzle.forward)]
     most = min(CHOICES, math.factorial(puzzle.m * puzzle.n))
     while len(tables) < most:
@@ -189,9 +196,8 @@ def multiple(rng: np.random.Generator, level: int) -> Posed:
     return _choice(rng, puzzle, asked, texts, thought, "multiple")
 
 
-def pair(rng: np.random.Generator, level: int) -> Posed:
+def pair(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     """Where was one patch, seen from another, in the original image?"""
-    puzzle = draw_puzzle(rng, level)
     k, other = shuffled(rng, range(1, puzzle.m * puzzle.n + 1))[:2]
     home, other_home = puzzle.forward[k - 1], puzzle.forward[other - 1]
     right = direction(home, other_home, puzzle.n)
@@ -230,9 +236,8 @@ def _choice(
     )  # fmt: skip
 
 
-def single(rng: np.random.Generator, level: int) -> Posed:
+def single(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     """Where was the patch at one position?"""
-    puzzle = draw_puzzle(rng, level)
     k = between(rng, 1, puzzle.m * puzzle.n)
     home = puzzle.forward[k - 1]
     text = (
@@ -245,12 +250,11 @@ def single(rng: np.random.Generator, level: int) -> Posed:
     )  # fmt: skip
 
 
-def box(rng: np.random.Generator, level: int) -> Posed:
+def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     """Where was the content of a box before boxes of equal size were exchanged?
 
     One box in each cell, all with offsets of their own; region k certainly changes.
     """
-    puzzle = draw_puzzle(rng, level)
     side = PATCH // 2
     boxes = [
         (x := column * PATCH + between(rng, 0, side), y := row * PATCH + between(rng, 0, side),
@@ -326,9 +330,53 @@ def effort(posed: Posed) -> float:
     return float(math.factorial(posed.facts["m"] * posed.facts["n"]))
 
 
-TASKS = tuple(
-    WorldTask(name, "multi", "image", pose, confirm, effort)
-    for name, pose in {
-        "full": full, "multiple": multiple, "pair": pair, "single": single, "box": box,
-    }.items()
-)  # fmt: skip
+ASKS: Mapping[str, Callable[[np.random.Generator, Puzzle], Posed]] = {
+    "full": full, "multiple": multiple, "pair": pair, "single": single, "box": box,
+}  # fmt: skip
+"""What can be asked about a puzzle."""
+
+
+def _pose(name: str, rng: np.random.Generator, level: int) -> Posed:
+    return ASKS[name](rng, draw_puzzle(rng, *grid_of(rng, level)))
+
+
+def _pose_on(name: str, m: int, n: int, rng: np.random.Generator, _level: int) -> Posed:
+    return ASKS[name](rng, draw_puzzle(rng, m, n))
+
+
+def _task(name: str, pose: Callable[[np.random.Generator, int], Posed]) -> WorldTask:
+    return WorldTask(name, "multi", "image", pose, confirm, effort)
+
+
+TASKS = tuple(_task(name, partial(_pose, name)) for name in ASKS)
+
+
+@register("source", "jigsaw")
+def jigsaw(
+    *,
+    rows: int,
+    columns: int,
+    tasks: list[str] | None = None,
+    split: Split = "train",
+    answers: Answers = "none",
+    format: str = "think-boxed",
+    size: int = 1_000_000,
+    seed: int = 0,
+) -> SampleSource:
+    """Puzzles of one grid, of 2 to 100 patches of 56 pixels, from photographs (arXiv 2505.23590).
+
+    The ``tasks`` of the world of jigsaws (all when None) in turn, as the source ``world`` asks
+    them, where difficulty decides the grid; here ``difficulty`` in ``meta`` is that of the largest
+    such grid with no more patches.
+
+    Raises `PartError`, a ValueError, for a grid that is too small or too large, an unknown task and
+    a bad seed.
+    """
+    patches = rows * columns
+    if min(rows, columns) < 1 or not 2 <= patches <= MOST:
+        raise PartError(f"rows={rows}, columns={columns}: use 2 to {MOST} patches")
+    level = sum(m * n <= patches for m, n in GRIDS)
+    chosen = tuple(
+        _task(name, partial(_pose_on, name, rows, columns)) for name in named_tasks("jigsaw", tasks)
+    )
+    return serve("jigsaw", chosen, split, (level, level), answers, format, size=size, seed=seed)

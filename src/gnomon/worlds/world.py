@@ -188,17 +188,44 @@ def world_source(
 
     Raises `PartError`, a ValueError, for an unknown world or task and a bad range.
     """
+    chosen = tuple(world_task(world, name) for name in named_tasks(world, tasks))
+    return serve(
+        world, chosen, split, difficulty, answers, format, options=options, size=size, seed=seed
+    )
+
+
+def named_tasks(world: str, tasks: list[str] | None) -> tuple[str, ...]:
+    """Names of the wanted tasks of a world, all when None.
+
+    Raises `PartError` for an empty list, an unknown task and one of the `absent_tasks`.
+    """
+    if tasks is not None and not tasks:
+        raise PartError("tasks=[]: name at least one task, or leave it out for all")
+    wanted = tasks or tasks_of(world) or absent_tasks(world)
+    return tuple(world_task(world, name).name for name in wanted)
+
+
+def serve(
+    world: str,
+    tasks: tuple[WorldTask, ...],
+    split: Split,
+    difficulty: tuple[int, int],
+    answers: Answers,
+    format: str,
+    *,
+    options: Literal["letters", "texts"] = "letters",
+    size: int,
+    seed: int,
+) -> SampleSource:
+    """Questions of some tasks in turn, as the source ``world`` gives them.
+
+    Raises `PartError` for a bad range of difficulties and a negative seed.
+    """
     check_levels(difficulty)
     if seed < 0:
         raise PartError(f"seed={seed}: use 0 or more")
-    if tasks is not None and not tasks:
-        raise PartError("tasks=[]: name at least one task, or leave it out for all")
-    chosen = tuple(
-        world_task(world, task) for task in tasks or tasks_of(world) or absent_tasks(world)
-    )
-    draw = partial(
-        _sample, _Asked(world, split, difficulty, options, seed), chosen, turns_of(answers, format)
-    )
+    asked = _Asked(world, split, difficulty, options, seed)
+    draw = partial(_sample, asked, tasks, turns_of(answers, format))
     return source_of(size, draw, answers, format)
 
 
