@@ -169,10 +169,18 @@ class Demonstrations(Block):
 
     They are texts under ``key`` among what else a record holds; a sample without one gets ordinary
     rollouts. With a ``prefix`` their first tokens alone are given, and the policy goes on.
+
+    ``verified`` leaves out those whose verdict by the stage's grader is not correct, as of a sample
+    without a reference; each is named as skipped, and a rollout of the policy takes its place.
+    Under ``key`` with ``_logp`` behind it a record may hold the teacher's log-probabilities, one
+    for each token of the text under the policy's tokenizer and one for the end token, which the
+    loss `luffy` with ``shaping`` importance reads; those that do not fit make a bad record. Source:
+    arXiv 2504.14945, whose data are filtered so.
     """
 
     count: Count = 1
     key: str = "demonstration"
+    verified: bool = False
     prefix: Prefix | None = None
 
 

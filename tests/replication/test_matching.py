@@ -19,6 +19,7 @@ from gnomon.replication.matching import (
     after_start,
     estimated_seconds,
     resolve,
+    responses_of,
     rollouts_of,
     shared_start,
     start_key,
@@ -118,6 +119,17 @@ def test_arms_with_unequal_budgets_are_refused_with_the_number(
 def test_a_difference_that_is_declared_with_its_reason_is_let_through() -> None:
     declared = experiment({"stages.rl.rollouts": 4}, differs={"rollouts": "it is what is tested"})
     assert rollouts_of(resolve(declared)["other"]) == 5120
+
+
+def test_a_demonstration_is_no_sampled_rollout() -> None:
+    recipes = resolve(load_experiment("luffy"))
+    assert rollouts_of(recipes["on-policy"]) == 40 * 16 * 8
+    assert rollouts_of(recipes["luffy"]) == 40 * 16 * 7
+
+
+def test_arms_are_equal_when_their_groups_are_whoever_wrote_them() -> None:
+    recipes = resolve(load_experiment("luffy"))
+    assert {responses_of(recipe) for recipe in recipes.values()} == {40 * 16 * 8}
 
 
 def test_a_declared_difference_that_is_none_is_refused() -> None:

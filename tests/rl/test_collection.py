@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from gnomon.recipe import (
     Regulariser,
     Reinforce,
     RewardKl,
+    Sampling,
     Use,
 )
 from gnomon.records import Group
@@ -31,6 +33,7 @@ from gnomon.rl.chosen import Objective
 from gnomon.rl.experience import Experience
 from gnomon.rl.loop import collect
 from gnomon.rl.losses import per_token
+from gnomon.rl.scoring import score_rows
 from gnomon.stages.context import StageContext
 from gnomon.stages.drive import open_policy
 from rl_steps import PROMPTS, ROLLOUTS, ROWS, Open, one_step, stage_of, steps_of
@@ -220,6 +223,13 @@ def charged(open_stage: Open, policy: Policy, **changes: Any) -> tuple[Experienc
         reward_kl=RewardKl(coefficient=Use("constant", value=0.5)), advantage=Use("dr-grpo"),
         **changes,
     )  # fmt: skip
+    return moved_away(stage, open_stage, policy)
+
+
+def moved_away(
+    stage: Reinforce, open_stage: Open, policy: Policy
+) -> tuple[Experience, StageContext]:
+    """What is collected by a policy that has moved away from its reference."""
     context = open_stage(stage, policy)
     prepared = context.take(stage.prompts)
     other = open_policy(Model(path=context.parent), stage, context.parent, seed=0)
@@ -423,7 +433,7 @@ def test_raising_the_divergence_alone_raises_it(open_stage: Open):
 # -- demonstrations -------------------------------------------------------------------------------
 
 
-def shown(tmp_path: Path, *texts: str, **changes: Any) -> Reinforce:
+def shown(tmp_path: Path, *texts: Any, **changes: Any) -> Reinforce:
     path = tmp_path / "shown.jsonl"
     records = [{"problem": f"{n} + 1?", "answer": "4", "demonstration": text}
                for n, text in enumerate(texts)]  # fmt: skip
@@ -513,6 +523,165 @@ def test_only_the_shaped_loss_reaches_a_demonstration(open_stage: Open, tmp_path
     assert values["off_ratio"] > 0
     assert values["mismatch"] < 1e-4  # which a demonstration has none of
     assert values["reward"] == 0.0  # of the policy's own rollouts
+
+
+def costs(experience: Experience) -> Tensor:
+    """What the KL in the reward takes off the advantage of each token, [N, T]."""
+    plain = experience.advantages_N[:, None] * experience.mask_NT
+    return plain - experience.advantages
+
+
+def test_a_demonstration_pays_nothing_for_the_kl_in_the_reward(
+    open_stage: Open, fresh_policy: Policy, tmp_path: Path
+):
+    """The trap: its log-probability of 0 is no policy's, so that 0 - log pi_ref is no KL."""
+    stage = shown(tmp_path, "3.", "3.", reward_kl=RewardKl(coefficient=constant(0.5)))
+    experience, _ = moved_away(stage, open_stage, fresh_policy)
+    cost, teachers = costs(experience), experience.given_N > 0
+    assert not cost[teachers].any()
+    assert cost[~teachers].any(1).all()
+
+
+def test_a_coefficient_measures_the_kl_in_the_reward_on_own_tokens_alone(
+    open_stage: Open, fresh_policy: Policy, tmp_path: Path
+):
+    stage = shown(tmp_path, "3.", "3.", reward_kl=RewardKl(coefficient=constant(0.5)))
+    experience, context = moved_away(stage, open_stage, fresh_policy)
+    own = experience.mask_NT[experience.given_N == 0].sum()
+    expected = float(costs(experience)[:, 0].sum() / 0.5 / own)
+    assert context.memory["measured"]["reward_kl"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_given_tokens_of_a_response_pay_only_for_those_that_follow(
+    open_stage: Open, fresh_policy: Policy, tmp_path: Path
+):
+    charge = RewardKl(coefficient=constant(0.5))
+    stage = prefixed(tmp_path, 0.5, "1 2 3", "1 2 3", reward_kl=charge)
+    experience, _ = moved_away(stage, open_stage, fresh_policy)
+    cost, given = costs(experience)[ROLLOUTS - 1], int(experience.given_N[ROLLOUTS - 1])
+    assert cost[: given + 1].tolist() == pytest.approx([float(cost[given])] * (given + 1), abs=1e-5)
+    assert abs(float(cost[given])) > 1e-4
+
+
+def test_demonstrations_that_the_grader_refuses_are_left_out_when_asked_and_named(
+    open_stage: Open, tmp_path: Path
+):
+    """The trap: such a trace would be punished like a bad rollout."""
+    block = Demonstrations(verified=True)
+    stage = shown(tmp_path, "\\boxed{4}", "\\boxed{5}", demonstrations=block,
+                  sampling=Sampling(max_new_tokens=12), format=Use("boxed"))  # fmt: skip
+    context = open_stage(stage)
+    experience = collected(stage, context)
+    for group in experience.groups:
+        right = group.sample.meta["demonstration"] == "\\boxed{4}"
+        sources = [member.rollout.source for member in group.members]
+        assert len(sources) == ROLLOUTS
+        assert sources.count("demonstration") == int(right)
+    [skip] = context.run.skipped()
+    assert (skip["place"], skip["reason"]) == ("demonstration", "its verdict is wrong: read 5.0")
+
+
+def test_a_wrong_demonstration_makes_room_for_a_right_one_of_the_same_question(
+    open_stage: Open, tmp_path: Path
+):
+    both = ["\\boxed{5}", "\\boxed{4}"]
+    stage = shown(tmp_path, both, both, demonstrations=Demonstrations(verified=True),
+                  sampling=Sampling(max_new_tokens=12), format=Use("boxed"))  # fmt: skip
+    for group in collected(stage, open_stage(stage)).groups:
+        assert group.members[-1].rollout.text == "\\boxed{4}"
+
+
+# -- true probabilities of the teacher ------------------------------------------------------------
+
+
+def token_count(context: StageContext, text: str) -> int:
+    """Tokens of a demonstration with its end token."""
+    return len(context.encoder.tokenizer(text, add_special_tokens=False)["input_ids"]) + 1
+
+
+def with_logp(tmp_path: Path, text: Any, *logp: Any, **changes: Any) -> Reinforce:
+    """Two records of one demonstration, with the log-probabilities that each has of it."""
+    stage = shown(tmp_path, text, text, loss=Use("luffy", shaping="importance"), **changes)
+    path = tmp_path / "shown.jsonl"
+    records = map(json.loads, path.read_text().splitlines())
+    lines = [json.dumps({**record, "demonstration_logp": each}) + "\n"
+             for record, each in zip(records, logp, strict=True)]  # fmt: skip
+    path.write_text("".join(lines))
+    return stage
+
+
+def lasting(count: int) -> list[float]:
+    return [-0.25 * (n + 1) for n in range(count)]
+
+
+def test_known_probabilities_of_a_teacher_are_the_old_ones_of_its_tokens(
+    open_stage: Open, tmp_path: Path
+):
+    count = token_count(open_stage(stage_of()), "1 2")
+    stage = with_logp(tmp_path, "1 2", lasting(count), lasting(count))
+    experience = collected(stage, open_stage(stage))
+    for row in experience.old_logp[ROLLOUTS - 1 :: ROLLOUTS]:
+        assert row.tolist() == pytest.approx(lasting(count))
+
+
+def test_the_ratio_of_a_teachers_token_is_to_its_known_probability(
+    open_stage: Open, tmp_path: Path, fresh_policy: Policy
+):
+    """With q = pi / 2 for all tokens every ratio is 2, up to the 1e-6 in the denominator."""
+    settings = {"optimizer": Optimizer(learning_rate=constant(0.0), weight_decay=0.0)}
+    context = open_stage(stage := shown(tmp_path, "3.", "3.", **settings), fresh_policy)
+    experience = collected(stage, context)
+    rows = experience.rows[ROLLOUTS - 1 :: ROLLOUTS]
+    logp = score_rows(fresh_policy, rows, temperature=1.0, at_once=9)[0]
+    asked = [group.sample.id for group in experience.groups]
+    told = dict(zip(asked, (logp - math.log(2)).tolist(), strict=True))
+    stage = with_logp(tmp_path, "3.", *(told[name] for name in sorted(told)), **settings)
+    values = one_step(stage, open_stage(stage, fresh_policy))
+    assert values["off_ratio"] == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_beginning_of_a_demonstration_keeps_its_known_probabilities(
+    open_stage: Open, tmp_path: Path
+):
+    count = token_count(open_stage(stage_of()), "1 2 3")
+    block = Demonstrations(prefix=Prefix(bounds=(0.5, 0.5)))
+    stage = with_logp(tmp_path, "1 2 3", lasting(count), lasting(count), demonstrations=block)
+    experience = collected(stage, open_stage(stage))
+    given, row = int(experience.given_N[ROLLOUTS - 1]), experience.old_logp[ROLLOUTS - 1]
+    assert row[:given].tolist() == pytest.approx(lasting(count)[:given])
+
+
+def test_each_of_several_demonstrations_has_its_own_probabilities(open_stage: Open, tmp_path: Path):
+    texts = ["3.", "1 2"]
+    context = open_stage(stage_of())
+    told = [lasting(token_count(context, text)) for text in texts]
+    stage = with_logp(tmp_path, texts, told, told, demonstrations=Demonstrations(count=2))
+    experience = collected(stage, open_stage(stage))
+    found = [row.tolist() for row in experience.old_logp[ROLLOUTS - 2 : ROLLOUTS]]
+    assert found == [pytest.approx(each) for each in told]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda logp: logp[:-1], r"\d+ log-probabilities for \d+ tokens"),
+        (lambda logp: [*logp[:-1], 0.5], "is no log-probability"),
+        (lambda logp: [*logp[:-1], "x"], "is no log-probability"),
+        (lambda logp: [logp, logp], r"\d+ log-probabilities for \d+ tokens"),
+        (lambda logp: 0.5, "no list"),
+    ],
+)
+def test_probabilities_that_do_not_fit_the_tokens_make_a_bad_record(
+    change: Callable[[list[float]], Any], reason: str, open_stage: Open, tmp_path: Path
+):
+    right = lasting(token_count(open_stage(stage_of()), "1 2 3"))
+    stage = with_logp(tmp_path, "1 2 3", right, change(right))
+    context, told = open_stage(stage), []
+    context.stream.on_skip = lambda id, reason: told.append((id, reason))
+    ids = {sample.id for sample, _ in context.take(3)}
+    assert len(ids) == 1
+    assert {id for id, _ in told} == {"1"}
+    assert re.search(reason, told[0][1])
 
 
 def test_a_correction_leaves_demonstrations_alone(open_stage: Open, tmp_path: Path):

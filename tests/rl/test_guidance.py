@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -55,6 +56,17 @@ def guided(loss: Tensor, teacher: Tensor) -> dict[str, float]:
     return meter.means()
 
 
+def off_ratio(teacher: Tensor, **settings: Any) -> float:
+    """What a step logs of the shaped ratio."""
+    _, stats = luffy(NEW, OLD, ADVANTAGES, MASK, teacher, **settings)
+    zeros = torch.zeros(2, 2)
+    known = {"logp": NEW, "old_logp": OLD, "mask": MASK, "off_policy": teacher,
+             "log_mismatch": zeros, "entropy": zeros}  # fmt: skip
+    meter = Meter()
+    meter.add_tokens(known, stats)
+    return meter.means()["off_ratio"]
+
+
 def test_the_worked_example_of_the_mixed_loss():
     loss, stats = luffy(NEW, OLD, ADVANTAGES, MASK, TEACHER)
     numbers = guided(loss, TEACHER)
@@ -64,6 +76,15 @@ def test_the_worked_example_of_the_mixed_loss():
     total = seq_mean_token_sum_norm(loss, MASK, Totals.of(MASK), length=2)
     assert total.item() == pytest.approx(-0.4875)
     assert stats["off_ratio"].sum().item() == pytest.approx(SHAPED)
+
+
+def test_the_shaped_ratio_is_averaged_over_the_tokens_of_demonstrations_alone():
+    assert off_ratio(TEACHER) == pytest.approx(SHAPED / 2)
+    assert off_ratio(TEACHER, cap=(0.0, 0.6)) == pytest.approx((0.5 + 0.6) / 2)
+
+
+def test_without_demonstrations_the_shaped_ratio_is_reported_as_0():
+    assert off_ratio(torch.zeros(2, 2)) == 0.0
 
 
 def test_the_worked_example_without_shaping():
@@ -142,6 +163,11 @@ def test_the_worked_example_of_the_prefix(tokens: list[int], ratio: float, lengt
     found = demonstration_prefix(tokens, 9, ratio)
     assert len(found) == length
     assert found == [*tokens, 9][:length]
+
+
+def test_a_part_of_a_token_is_left_to_the_policy():
+    """.7 of four tokens are 2.8."""
+    assert demonstration_prefix([5, 6, 7], 9, 0.7) == [5, 6]
 
 
 def test_a_ratio_outside_of_zero_and_one_is_refused():

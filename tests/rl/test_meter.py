@@ -55,6 +55,15 @@ def test_demonstrations_have_no_mismatch() -> None:
     assert measured(known(old_logp=LOGP - gap, off_policy=off))["mismatch"] == pytest.approx(0.1)
 
 
+def test_the_kl_to_the_reference_is_that_of_own_tokens_alone() -> None:
+    """The trap: no token that a teacher wrote is in a statistic of the KL."""
+    off = torch.tensor([[1.0, 1.0, 1.0], [0.0, 1.0, 0.0]])
+    x = torch.tensor([[9.0, 9.0, 9.0], [0.5, 9.0, 9.0]])
+    meter = Meter()
+    meter.add_tokens(known(reference_logp=LOGP - x, off_policy=off), {})
+    assert meter.means()["kl"] == pytest.approx(math.exp(-0.5) - 1 + 0.5)
+
+
 def test_all_micro_batches_of_the_first_update_count() -> None:
     one, other = (known(old_logp=LOGP - gap) for gap in (0.1, 0.3))
     found = measured(one, other)

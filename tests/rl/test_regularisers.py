@@ -159,6 +159,12 @@ def test_the_likelihood_of_sampled_tokens_is_raised_by_minimising_nll():
     assert (value.tolist(), gradient.tolist()) == ([[1.0, 0.0]], [[-1.0, 0.0]])
 
 
+def test_the_worked_example_of_observe_r1_charges_each_token():
+    logp, reference = torch.tensor([[-1.0, -2.0]]), torch.tensor([[-1.5, -1.8]])
+    charged = -0.1 * kl(logp, reference, estimator="k1")
+    assert charged[0].tolist() == pytest.approx([-0.05, 0.02], abs=1e-6)
+
+
 def test_the_worked_example_of_apo_weighs_each_sequence():
     """k3 of the first sequence is .083726; its weight is that of d = .5 with a positive A."""
     logp = torch.tensor([[-1.0, -2.0], [-1.0, math.nan]])

@@ -106,12 +106,17 @@ def start_key(start: Recipe) -> str:
 
 
 def rollouts_of(recipe: Recipe) -> int:
-    """Responses that a run samples for training, refills counted as if all were needed."""
-    return sum(
-        stage.steps * stage.prompts * stage.rollouts * (1 + stage.refill)
-        for stage in recipe.stages
-        if isinstance(stage, Reinforce)
-    )
+    """Responses that the policy writes for training, refills counted as if all were needed.
+
+    A demonstration is none, even where it gives the beginning alone; every sample counts as if it
+    had as many as the recipe takes.
+    """
+    return sum(_asked(stage) * (stage.rollouts - _shown(stage)) for stage in _reinforced(recipe))
+
+
+def responses_of(recipe: Recipe) -> int:
+    """Responses that a run is trained on, whoever wrote them: what arms have to have in common."""
+    return sum(_asked(stage) * stage.rollouts for stage in _reinforced(recipe))
 
 
 def updates_of(recipe: Recipe) -> int:
@@ -138,6 +143,20 @@ def estimated_seconds(
     return (seeds or experiment.seeds) * (sum(starts.values()) + sum(arms))
 
 
+def _reinforced(recipe: Recipe) -> Iterator[Reinforce]:
+    return (stage for stage in recipe.stages if isinstance(stage, Reinforce))
+
+
+def _asked(stage: Reinforce) -> int:
+    """Questions of a stage, each time that one is asked."""
+    return stage.steps * stage.prompts * (1 + stage.refill)
+
+
+def _shown(stage: Reinforce) -> int:
+    """Demonstrations in each group."""
+    return 0 if stage.demonstrations is None else min(stage.demonstrations.count, stage.rollouts)
+
+
 def _seconds(recipe: Recipe, effort: float) -> float:
     examples = sum(
         stage.steps * stage.batch_size for stage in recipe.stages if isinstance(stage, Sft)
@@ -149,7 +168,7 @@ def _seconds(recipe: Recipe, effort: float) -> float:
     return (
         SECONDS["process"]
         + SECONDS["example"] * examples
-        + SECONDS["rollout"] * rollouts_of(recipe) * effort
+        + SECONDS["rollout"] * responses_of(recipe) * effort
         + SECONDS["item"] * items
     )
 
@@ -161,7 +180,7 @@ def _shared(experiment: Experiment, recipe: Recipe) -> dict[str, Any]:
     return {
         "start": began,
         "data": _digest([_read(stage) for stage in own]),
-        "rollouts": rollouts_of(recipe),
+        "rollouts": responses_of(recipe),
         "updates": updates_of(recipe),
     }
 

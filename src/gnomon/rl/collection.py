@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gnomon.grading.respond import grade_response
 from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import SamplingSettings
 from gnomon.parts import BoundPart
 from gnomon.recipe import Prefix, Reinforce
-from gnomon.records import Group, Rollout
+from gnomon.records import Group, Rollout, Sample
 from gnomon.rl.chosen import Objective
 from gnomon.rl.corrections import combine_corrections
 from gnomon.rl.demonstrations import demonstrations_of, gone_on, shortened, write_groups
@@ -96,12 +97,31 @@ def _demonstrated(
         return [[] for _ in prepared]
     most = min(block.count, stage.rollouts)
     policy, limit = context.policy, settings.max_new_tokens
-    found = [demonstrations_of(policy, sample, block.key, limit)[:most] for sample, _ in prepared]
+    found = [demonstrations_of(policy, sample, block.key, limit) for sample, _ in prepared]
+    if block.verified:
+        pairs = zip(prepared, found, strict=True)
+        found = [_right(objective, context, sample, rollouts) for (sample, _), rollouts in pairs]
+    found = [rollouts[:most] for rollouts in found]
     if block.prefix is None:
         return found
     drawn = generator_for(context, "prefix")
     begun = [_begun(block.prefix, rollouts, context.step, drawn) for rollouts in found]
     return gone_on(objective.sampler, policy, prepared, begun, settings, generator)
+
+
+def _right(
+    objective: Objective, context: StageContext, sample: Sample, rollouts: Sequence[Rollout]
+) -> list[Rollout]:
+    """The demonstrations that the stage's grader finds right; the others are named as skipped."""
+    found = []
+    for rollout in rollouts:
+        verdict = grade_response(sample, rollout, objective.style, objective.grader).verdict
+        if verdict.correct:
+            found.append(rollout)
+        else:
+            told = f": {verdict.reason}" if verdict.reason else ""
+            context.skip("demonstration", sample.id, f"its verdict is {verdict.outcome}{told}")
+    return found
 
 
 def _begun(
@@ -166,16 +186,23 @@ def charge(
     known: Facts,
     reference: Policy | None,
 ) -> None:
-    """Put the KL in the reward into ``known``, as what each token costs."""
+    """Put the KL in the reward into ``known``, as what each token costs, [N, T].
+
+    Tokens of demonstrations cost nothing and are not measured: the policy did not write them, and
+    their log-probability of 0, or the teacher's, is no policy's (LUFFY, arXiv 2504.14945). What was
+    given of a response that the policy went on from still has the cost of what follows in its
+    return. Without a KL in the reward nothing happens.
+    """
     if objective.reward_kl is None or reference is None:
         return
     part, schedule = objective.reward_kl
     reference_logp = _scored(stage, objective, reference, rows)
-    inputs = known | {"logp": known["old_logp"], "reference_logp": reference_logp}
-    value_NT = part.supply(inputs) * known["mask"]
+    own_NT = known["mask"] * ~given_tokens(known["given"], known["mask"].shape[1])
+    inputs = {"logp": known["old_logp"], "reference_logp": reference_logp, "mask": own_NT}
+    value_NT = part.supply(known | inputs) * own_NT
     weight = coefficient_of(context, "reward_kl", schedule, len(rows))
     known["penalties"] = weight * value_NT
-    measure(context, "reward_kl", float(value_NT.sum()), float(known["mask"].sum()))
+    measure(context, "reward_kl", float(value_NT.sum()), float(own_NT.sum()))
 
 
 def scopes_of(

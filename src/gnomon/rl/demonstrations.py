@@ -1,50 +1,77 @@
 """Demonstrations inside a group: responses that the policy did not write, scored like its own.
 
-Their behaviour probability is taken as 1, so that their log-probabilities are 0 (arXiv 2504.14945).
+Their behaviour probability is taken as 1, so that their log-probabilities are 0, unless the record
+holds those of their teacher (arXiv 2504.14945).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 
+from gnomon.models.encode import Encoded
 from gnomon.models.policy import Policy
 from gnomon.models.sampler import Ended, SamplingSettings
-from gnomon.records import Rollout, Sample
+from gnomon.records import BadRecord, Rollout, Sample
 from gnomon.rl.backend import RolloutBackend
 from gnomon.rl.guidance import demonstration_prefix
 from gnomon.stages.context import Prepared
+
+Ids = tuple[int, ...]
+Logp = tuple[float, ...]
 
 
 def demonstrations_of(policy: Policy, sample: Sample, key: str, limit: int) -> list[Rollout]:
     """The demonstrations under ``sample.meta[key]``, one text or several, each with its end token.
 
     An empty one, and one of more than ``limit`` tokens, is left out: a response that was cut would
-    teach to stop nowhere.
+    teach to stop nowhere. Log-probabilities are those of the teacher where the sample has them, as
+    `check_logp` reads them, else 0. Raises BadRecord where they do not fit.
     """
-    found = sample.meta.get(key) or ()
-    texts = [found] if isinstance(found, str) else list(found)
-    encoded = [(text, _token_ids(policy, text)) for text in texts if text]
+    end = policy.end_token_ids[0]
     return [
-        Rollout(ids, (0.0,) * len(ids), text, "end", source="demonstration")
-        for text, ids in encoded
-        if len(ids) <= limit
+        Rollout((*ids, end), logp, text, "end", source="demonstration")
+        for text, ids, logp in _told(sample, key, policy.processor.tokenizer)
+        if len(ids) < limit
     ]
+
+
+def check_logp(sample: Sample, key: str, tokenizer: Any) -> None:
+    """Raise BadRecord where the log-probabilities of a teacher do not fit its tokens.
+
+    They stand under ``key`` with ``_logp`` behind it: for one text a list, for several a list of
+    lists. A list has one finite number of at most 0 for each token of the text under ``tokenizer``,
+    and one for the end token: those of a teacher that cuts texts into other tokens have no place. A
+    sample without any is as it should be. Source: arXiv 2504.14945, code (``target_probs``).
+    """
+    if f"{key}_logp" in sample.meta:
+        list(_told(sample, key, tokenizer))
+
+
+def encode_checked(
+    encode: Callable[[Sample], Encoded], key: str, tokenizer: Any, sample: Sample
+) -> Encoded:
+    """``encode`` of a sample that `check_logp` lets through; raises BadRecord as both do."""
+    check_logp(sample, key, tokenizer)
+    return encode(sample)
 
 
 def shortened(demonstration: Rollout, ratio: float) -> Rollout | None:
     """The first tokens of a demonstration, which was cut, for the policy to go on from.
 
     None when nothing is left of it, so that the policy writes the whole response; at a ratio of 1
-    the demonstration itself. See `gnomon.rl.guidance.demonstration_prefix`.
+    the demonstration itself. Tokens keep their log-probabilities. See
+    `gnomon.rl.guidance.demonstration_prefix`.
     """
     *told, end = demonstration.token_ids
     ids = tuple(demonstration_prefix(told, end, ratio))
     if len(ids) == len(demonstration.token_ids):
         return demonstration
-    return Rollout(ids, (0.0,) * len(ids), "", "length", source="demonstration") if ids else None
+    logp = demonstration.logp[: len(ids)]
+    return Rollout(ids, logp, "", "length", source="demonstration") if ids else None
 
 
 def gone_on(
@@ -58,7 +85,7 @@ def gone_on(
     """``shown`` with every demonstration that was cut gone on from by the policy.
 
     All tokens of such a response count towards its limit. Only what was given has a behaviour
-    probability of 1.
+    probability of 1, or the teacher's.
     """
     found = [list(rollouts) for rollouts in shown]
     places = [
@@ -112,6 +139,29 @@ def write_groups(
     return [[*own, *rest] for own, rest in zip(written, shown, strict=True)]
 
 
-def _token_ids(policy: Policy, text: str) -> tuple[int, ...]:
-    tokenizer: Any = policy.processor.tokenizer
-    return (*tokenizer(text, add_special_tokens=False)["input_ids"], policy.end_token_ids[0])
+def _told(sample: Sample, key: str, tokenizer: Any) -> Iterator[tuple[str, Ids, Logp]]:
+    """Each text with its tokens, and log-probabilities of these and of the end; none if empty."""
+    found = sample.meta.get(key) or ()
+    texts = [found] if isinstance(found, str) else list(found)
+    known = sample.meta.get(f"{key}_logp")
+    lists = [known] * len(texts) if known is None or isinstance(found, str) else known
+    if not isinstance(lists, list) or len(lists) != len(texts):
+        raise BadRecord(f"{key}_logp is no list of one list for each of {len(texts)} texts")
+    for text, values in zip(texts, lists, strict=True):
+        if text:
+            ids = tuple(tokenizer(text, add_special_tokens=False)["input_ids"])
+            count = len(ids) + 1
+            yield text, ids, (0.0,) * count if values is None else _fitting(values, key, count)
+
+
+def _fitting(values: Any, key: str, count: int) -> Logp:
+    if not isinstance(values, list):
+        raise BadRecord(f"{key}_logp is no list: {values!r:.80}")
+    if len(values) != count:
+        told = f"{len(values)} log-probabilities for {count} tokens, with the end token"
+        raise BadRecord(f"{key}_logp: {told}")
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not (number and math.isfinite(value) and value <= 0):
+            raise BadRecord(f"{key}_logp: {value!r:.80} is no log-probability")
+    return tuple(map(float, values))

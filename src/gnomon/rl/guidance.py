@@ -54,12 +54,15 @@ def luffy(
     x = c, so unlikely tokens of a teacher are learned too. The others: none x; log c log x;
     plus-log x + c log x; sqrt; power x^c; importance x / (q + 1e-6), with q = exp(old_logp) the
     teacher's true probability and no shaping. ``clip`` (low, high) are distances from 1 for own
-    tokens; LUFFY clips nothing. ``old_logp`` of a demonstration is read by importance alone.
+    tokens; LUFFY clips nothing. ``old_logp`` of a demonstration is read by importance alone: it
+    holds what the record says under ``demonstration_logp``, else 0, a q of 1
+    (`gnomon.rl.demonstrations`).
 
     ``off_policy`` is [N, T], 1 on the tokens of demonstrations. Stats: ``clip_high`` and
-    ``clip_low`` over all tokens (0 without a clip), ``off_policy``, ``off_ratio`` (f, 0 on own
-    tokens). The paper sums over tokens and divides by the response limit, seq-mean-token-sum-norm,
-    which grows with the batch. Source: arXiv 2504.14945.
+    ``clip_low`` over all tokens (0 without a clip), ``off_policy``, ``off_ratio`` (f within its
+    cap, 0 on own tokens), logged as its mean over the tokens of demonstrations. The paper sums over
+    tokens and divides by the response limit, seq-mean-token-sum-norm, which grows with the batch.
+    Source: arXiv 2504.14945.
     """
     other_NT = off_policy.bool() & mask.bool()
     own_NT = mask.bool() & ~other_NT

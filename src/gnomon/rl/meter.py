@@ -37,11 +37,16 @@ class Meter:
     def add_tokens(self, known: dict[str, Any], stats: dict[str, Tensor]) -> None:
         """Entropy, clipping, KL, perception and mismatch of one micro-batch.
 
-        ``perception`` is the divergence from the policy that sees the corrupted image, and
-        ``masked_entropy`` what that one's entropy is estimated to be, by -masked_logp.
+        All are means over all trained tokens, but for ``kl``, to the reference, which is that of
+        the policy's own tokens, and ``off_ratio``, the shaped ratio of `gnomon.rl.guidance.luffy`,
+        which is that of the tokens of demonstrations; either is 0 without such tokens (LUFFY, arXiv
+        2504.14945, whose off_ratio_mean it is). ``perception`` is the divergence from the policy
+        that sees the corrupted image, and ``masked_entropy`` what that one's entropy is estimated
+        to be, by -masked_logp.
         """
         mask_NT = known["mask"]
-        count = float(mask_NT.sum())
+        other_NT = mask_NT * known["off_policy"]
+        over = {"kl": mask_NT - other_NT, "off_ratio": other_NT}
         values = {"entropy": known["entropy"], **stats}
         values.pop("ratio", None)
         if "reference_logp" in known:
@@ -52,7 +57,9 @@ class Meter:
             values["perception"] = divergence(known["logp"].detach(), masked_NT.detach(), mask_NT)
             values["masked_entropy"] = -masked_NT
         for name, value_NT in values.items():
-            self.add(name, float((value_NT.detach() * mask_NT).sum()), count)
+            chosen_NT = over.get(name, mask_NT)
+            total = float((value_NT.detach() * chosen_NT).sum())
+            self.add(name, total, float(chosen_NT.sum()))
         # Only the first update of a step sees the weights that wrote the rollouts.
         if self.updates == 0:
             self.add_mismatch(known)

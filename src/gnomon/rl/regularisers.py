@@ -49,8 +49,14 @@ def kl(
 
     ``clamp`` (a, b) bounds x to +-a before, and the result to +-b after, without gradient beyond;
     verl uses (20, 10) with k3 only, TRL none. Where ``mask`` is 0 the value and the gradient are 0;
-    without a mask padding must be finite. The reference gets no gradient. Source: arXiv 2402.03300,
-    equation 4 (k3); J. Schulman, "Approximating KL divergence", 2020.
+    without a mask padding must be finite. The reference gets no gradient.
+
+    Tokens of demonstrations count: x is well defined on them, as no log-probability at sampling
+    time is read, and LUFFY's released loss takes all tokens of a response too. There it is no
+    estimate of the KL, as the policy did not draw them, but holds the policy to the reference on
+    what a teacher wrote. As ``reward_kl``, which reads those of sampling time, and in the logged
+    ``kl`` they are left out. Source: arXiv 2402.03300, equation 4 (k3); arXiv 2504.14945, code
+    (mix_actor.py); J. Schulman, "Approximating KL divergence", 2020.
     """
     x_NT = logp - reference_logp.detach()
     if mask is not None:

@@ -32,6 +32,7 @@ from gnomon.models.policy import Policy
 from gnomon.recipe import AnyStage, Model, Recipe, Reinforce, Sft, Stage, build
 from gnomon.rl.callbacks import call_back, kept_steps
 from gnomon.rl.critic import open_critic
+from gnomon.rl.demonstrations import encode_checked
 from gnomon.rl.loop import prepare_reinforce
 from gnomon.run import Run
 from gnomon.stages.context import Clock, Prepare, StageContext, StepFunction
@@ -174,10 +175,16 @@ def device() -> str:
 
 
 def open_stream(stage: AnyStage, encoder: Encoder, seed: int, position: int) -> Stream:
-    """The stage's samples in their seeded order from ``position`` on, each with its encoding."""
+    """The stage's samples in their seeded order from ``position`` on, each with its encoding.
+
+    One whose demonstrations have log-probabilities that do not fit is a bad record.
+    """
     style = build("format", stage.format)()
-    encode = encoder.example if isinstance(stage, Sft) else encoder.prompt
-    source = Prepare(build("source", stage.data)(), partial(encode, style=style))
+    encode = partial(encoder.example if isinstance(stage, Sft) else encoder.prompt, style=style)
+    shown = stage.demonstrations if isinstance(stage, Reinforce) else None
+    if shown is not None:
+        encode = partial(encode_checked, encode, shown.key, encoder.tokenizer)
+    source = Prepare(build("source", stage.data)(), encode)
     return Stream(source, seed=seed, position=position, workers=stage.workers)
 
 
