@@ -43,7 +43,7 @@ with atheris.instrument_imports(include=["gnomon"]) if MEASURED else contextlib.
     from gnomon.grading.puzzles.expressions import exact_value
     from gnomon.grading.puzzles.families import check_puzzle
     from gnomon.grading.puzzles.literals import literal
-    from gnomon.grading.released import RULES, released
+    from gnomon.grading.released import RULES, answer_candidate, released
     from gnomon.grading.size import size_problem
     from gnomon.grading.structured import read_json, split_elements
     from gnomon.parts import load_kind, part
@@ -122,7 +122,7 @@ def targets() -> dict[str, Callable[[str], object]]:
     for case in CASES:
         if case.family not in SYMBOLIC:
             table[f"puzzle {case.family}"] = functools.partial(_checked, case)
-    for system in sorted(RULES.keys() - {"mathif"}):
+    for system in sorted(RULES.keys() - {"mathif", "apo", "observe-r1"}):
         table[f"released {system}"] = functools.partial(_released, system)
     for name in sorted(CONSTRAINTS.keys() - {"language:response_language"}):
         if not name.startswith("change_case:english"):
@@ -130,7 +130,7 @@ def targets() -> dict[str, Callable[[str], object]]:
     extras = (
         read_cues, _small, extract_response, normalise_math, normalise_plain, extract_answer,
         read_json, split_elements, functools.partial(read_json, quotes=True), literal, exact_value,
-        functools.partial(exact_value, powers=True),
+        functools.partial(exact_value, powers=True), answer_candidate,
     )  # fmt: skip
     return table | {f"reader {number}": reader for number, reader in enumerate(extras)}
 

@@ -6,7 +6,14 @@ import pytest
 
 from examples import DYCK
 from gnomon.grading.grade import strict
-from gnomon.grading.released import RULES, System, first_number, pixel_iou, released
+from gnomon.grading.released import (
+    RULES,
+    System,
+    answer_candidate,
+    first_number,
+    pixel_iou,
+    released,
+)
 from gnomon.parts import PartError, part
 from gnomon.records import Answer, Outcome
 
@@ -30,6 +37,11 @@ MATHADOR = Answer(
 
 # system, text, reference, right in strict, right as released: every system differs somewhere
 PAIRS: list[tuple[Any, str, Answer, bool, bool]] = [
+    ("apo", "( B )", Answer("choice", "B", LETTERS), True, True),
+    ("apo", "A or B", Answer("choice", "A", LETTERS), False, False),
+    ("apo", "0.5", Answer("number", r"\frac{1}{2}"), True, False),
+    ("apo", "5 cm", Answer("integer", 5), True, False),
+    ("apo", "blue", Answer("text", "red"), False, True),
     ("general-reasoner", "Alas, C", Answer("choice", "A", LETTERS), False, True),
     ("general-reasoner", "C", Answer("choice", "C", LETTERS), True, True),
     ("synlogic", "```python\n1+2+3+4\n```", MATHADOR, False, True),
@@ -53,6 +65,9 @@ PAIRS: list[tuple[Any, str, Answer, bool, bool]] = [
     ("mathif", r"\boxed{50}", Answer("number", 0.5), False, True),
     ("mathif", "The answer is 42.", Answer("integer", 42), False, True),
     ("mathif", "4 apples", Answer("integer", 4), False, False),
+    ("observe-r1", "it is B", Answer("choice", "B", LETTERS), False, True),
+    ("observe-r1", "bad", Answer("choice", "B", LETTERS), False, False),
+    ("observe-r1", "so the result is 7", Answer("integer", 7), False, True),
     ("r1-aqa", "dog barking", Answer("text", "dog barking"), True, True),
     ("r1-aqa", "Dog barking", Answer("text", "dog barking"), True, False),
     ("r1-aqa-mmau", "a small dog barks", Answer("choice", "A", DOGS), False, True),
@@ -166,3 +181,46 @@ def test_an_overlap_of_one_pixel_counts_in_strict_only() -> None:
 )
 def test_the_first_number_of_visionary(text: str, value: float | None) -> None:
     assert first_number(text) == value
+
+
+@pytest.mark.parametrize(
+    ("response", "candidate"),
+    [
+        ("<answer>B</answer> or <answer>C</answer>", "<answer>B</answer>"),
+        ("<answer>\nB\n</answer>", "\nB\n</answer>"),
+        ("<answer>\nB</answer>\n<answer>C</answer>", "<answer>C</answer>"),
+        ("<answer>B\n<answer>C", "C"),
+        ("</answer>B", "</answer>B"),
+        ("so the result is 7", "so the result is 7"),
+    ],
+)
+def test_the_candidate_of_view_r1_stands_on_one_line_or_behind_the_last_tag(
+    response: str, candidate: str
+) -> None:
+    assert answer_candidate(response) == candidate
+
+
+@pytest.mark.parametrize("system", ["apo", "observe-r1"])
+@pytest.mark.parametrize(
+    ("response", "right"),
+    [("<think>so</think>\n<answer>\nB\n</answer>", True), ("<answer>A or B</answer>", False)],
+)
+def test_a_text_with_an_answer_tag_is_a_whole_response(
+    system: Any, response: str, right: bool
+) -> None:
+    gold = Answer("choice", "B" if right else "A", LETTERS)
+    assert released(response, gold, system=system).correct is right
+
+
+@pytest.mark.parametrize("system", ["apo", "observe-r1"])
+@pytest.mark.parametrize("gold", [Answer("choice", "E"), Answer("yes-no", True)])
+def test_view_r1_finds_everything_right_where_it_cannot_read_the_gold(
+    system: Any, gold: Answer
+) -> None:
+    assert released("anything", gold, system=system).correct
+    assert released("  ", gold, system=system).outcome is Outcome.WRONG
+
+
+def test_a_formula_that_the_data_wrap_in_dollar_signs_is_left_as_it_is() -> None:
+    for gold in (Answer("text", r"$2\sqrt{13}$"), Answer("expression", r"2\sqrt{13}")):
+        assert released(r"$\sqrt{52}$", gold, system="apo").correct

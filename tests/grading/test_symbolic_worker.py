@@ -11,6 +11,7 @@ from gnomon.grading import symbolic_worker
 from gnomon.grading.symbolic_worker import (
     compare_difference,
     compare_latex,
+    compare_tagged,
     compare_whole,
     parse_plain,
     serve,
@@ -65,6 +66,54 @@ def test_whole_texts_are_searched_by_math_verify_itself() -> None:
     assert compare_whole(r"\boxed{1}", r"\boxed{2}")[0] == "wrong"
     assert compare_whole("nothing", r"\boxed{2}")[0] == "unparseable answer"
     assert compare_whole("5", "nothing")[0] == "unparseable reference"
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "outcome"),
+    [
+        ("( B )", "B", "correct"),
+        ("A or B", "A", "wrong"),
+        ("0.5", r"$\frac{1}{2}$", "wrong"),
+        ("0.5", r"\frac{1}{2}", "wrong"),
+        ("1/2", "1/2", "correct"),
+        ("B", "B", "correct"),
+        ("it is B", "B", "correct"),
+        ("bad", "B", "wrong"),
+        ("", "B", "wrong"),
+    ],
+)
+def test_the_worked_answers_of_view_r1_and_observe_r1(answer: str, gold: str, outcome: str) -> None:
+    assert compare_tagged(f"<answer>{answer}</answer>", gold)[0] == outcome
+
+
+def test_an_answer_without_tags_is_judged_too() -> None:
+    assert compare_tagged("so the result is 7", "$7$")[0] == "correct"
+
+
+def test_an_answer_over_several_lines_keeps_its_closing_tag() -> None:
+    assert compare_tagged("\nB\n</answer>", "B")[0] == "correct"
+
+
+def test_without_its_tags_two_choices_are_the_first_one() -> None:
+    assert compare_tagged("A or B", "A")[0] == "correct"
+
+
+@pytest.mark.parametrize("answer", ["0.5", "1/2"])
+def test_a_number_is_read_inside_tags_only_with_blanks_around_it(answer: str) -> None:
+    """It is the tag that hides the number, not the order of the arguments."""
+    assert compare_tagged(f"<answer>{answer}</answer>", r"$\frac{1}{2}$")[0] == "wrong"
+    assert compare_tagged(f"<answer> {answer} </answer>", r"$\frac{1}{2}$")[0] == "correct"
+
+
+def test_the_letter_rule_fails_where_a_word_has_another_of_its_letters() -> None:
+    """The blanks of "( B ) because" let math-verify read the letter before the rule is asked."""
+    assert compare_tagged("<answer>(B) because</answer>", "B")[0] == "wrong"
+    assert compare_tagged("<answer>( B ) because</answer>", "B")[0] == "correct"
+
+
+def test_a_letter_beyond_d_is_no_gold_that_view_r1_can_read() -> None:
+    assert compare_tagged("<answer>E</answer>", "E")[0] == "unparseable reference"
+    assert compare_tagged("<answer>it is E</answer>", "$E$")[0] == "correct"
 
 
 @pytest.mark.parametrize("error", [MemoryError, RecursionError, SystemError])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from gnomon.parts import part
+from gnomon.parts import find, part
 from gnomon.rl.advantages import grpo
 from gnomon.rl.weights import (
     band,
@@ -87,6 +87,12 @@ def test_the_worked_example_of_bonus_and_weight_together():
     close(advantages * weight, [1.278037, 1.722572, -0.944636, -2.055974])
 
 
+def test_the_dynamic_weight_of_a_group_counts_the_responses_that_were_judged():
+    accuracy = torch.tensor([1.0, 0.0, 0.0, 0.0, NAN, NAN, NAN, NAN])
+    assert group_accuracy(accuracy, torch.zeros(8).long()).tolist() == [0.25] * 8
+    assert uncertainty(accuracy, torch.zeros(8).long()).tolist() == pytest.approx([1.35] * 8)
+
+
 # -- UniVG-R1 -------------------------------------------------------------------------------------
 
 
@@ -161,6 +167,14 @@ def test_a_group_with_nobody_right_but_advantages_from_its_format_keeps_its_kl()
     advantages = grpo(rewards, GROUP, epsilon=1e-9)
     close(advantages, [0.866025, -0.866025, 0.866025, -0.866025])
     assert difficulty_divergence(advantages, nobody, GROUP).tolist() == [1.0] * 4
+
+
+@pytest.mark.parametrize("name", ["uncertainty", "excess-length", "difficulty-divergence"])
+def test_correctness_is_a_bit_of_its_own_and_not_the_truncated_reward(name: str):
+    """Truncation takes 1.5 - .6 for wrong and .9 + .2 for right."""
+    inputs = find("weight", name).inputs
+    assert "accuracy" in inputs
+    assert "rewards" not in inputs
 
 
 # -- masks and clamps -----------------------------------------------------------------------------

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 import torch
 
+from gnomon.catalogue import load_recipe
+from gnomon.formats.plain import think_answer
+from gnomon.grading.respond import grade_response
 from gnomon.recipe import build
+from gnomon.records import Answer, Message, Rollout, Sample
+from gnomon.rewards.terms import accuracy, format_match
+from gnomon.rl.weights import group_accuracy
 from systems.stages import reinforce
 
 stage = partial(reinforce, "apo")
@@ -45,6 +51,7 @@ def test_the_worked_group_is_shaped() -> None:
     shaped = plain * build("weight", made.weights[0])(accuracy, groups, lengths)
     expected = [1.390759, -0.200659, -0.19868, -1.041912]
     assert shaped.tolist() == pytest.approx(expected, abs=1e-4)
+    assert (1 - group_accuracy(accuracy, groups)).tolist() == [0.75] * 4
 
 
 @pytest.mark.parametrize("scale", ["micro", "full"])
@@ -64,3 +71,27 @@ def test_the_released_base_would_hardly_act_on_short_responses() -> None:
         for scale in ("full", "micro")
     ]
     assert weights == pytest.approx([1.001, 1.0951], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "reward"),
+    [
+        ("( B )", Answer("choice", "B"), 1.5),
+        ("A or B", Answer("choice", "A"), 0.5),
+        ("0.5", Answer("number", r"\frac{1}{2}"), 0.5),
+        ("3", Answer("integer", 3), 1.5),
+    ],
+)
+def test_the_full_scale_pays_by_the_released_rule(answer: str, gold: Answer, reward: float) -> None:
+    text = f"<think>so</think><answer>{answer}</answer>"
+    sample = Sample("s", (Message("user", "?"),), answer=gold)
+    grader = build("grader", stage("full").grader)
+    graded = grade_response(sample, Rollout((1,), (0.0,), text, "end"), think_answer(), grader)
+    assert graded.verdict.grader.endswith("released:apo/1")
+    right = accuracy(graded.verdict)
+    assert right is not None
+    assert right + 0.5 * format_match(text, format="think-answer") == reward
+
+
+def test_the_benchmarks_are_not_asked_by_the_released_rule() -> None:
+    assert load_recipe("apo", "full").evaluation.grader.part == "math-verify"

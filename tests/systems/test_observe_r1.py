@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 import torch
 
+from gnomon.catalogue import load_recipe
+from gnomon.data.stream import Stream
 from gnomon.recipe import build
+from gnomon.records import Answer
 from systems.stages import reinforce
 
 stage = partial(reinforce, "observe-r1")
@@ -57,3 +60,43 @@ def test_a_group_without_a_right_answer_pays_no_bonus(scale: str) -> None:
 def test_the_kl_is_in_the_reward_and_not_in_the_loss(scale: str) -> None:
     assert stage(scale).regularisers == ()
     assert stage(scale).reward_kl is not None
+
+
+def test_a_bonus_for_a_group_that_is_all_wrong_would_be_undone_by_the_weight_alone() -> None:
+    """The trap: index 0 gets the bonus of nobody, [.5, 0, .5, 0] become [.7, 0, .5, 0]."""
+    made = stage("full")
+    bonus = made.rewards[-1].weight
+    rewards = torch.tensor([0.5, 0.0, 0.5, 0.0])
+    rewards[0] += float(getattr(bonus, "value", bonus))
+    assert rewards.tolist() == pytest.approx([0.7, 0.0, 0.5, 0.0])
+    groups = torch.zeros(4, dtype=torch.long)
+    advantages = build("advantage", made.advantage)(rewards, groups)
+    expected = [1.123903, -0.842927, 0.561951, -0.842927]
+    assert advantages.tolist() == pytest.approx(expected, abs=1e-5)
+    weight = build("weight", made.weights[0])(torch.zeros(4), groups)
+    assert (advantages * weight).tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "gold", "right"),
+    [
+        ("B", Answer("choice", "B"), True),
+        ("it is B", Answer("choice", "B"), True),
+        ("bad", Answer("choice", "B"), False),
+        ("so the result is 7", Answer("integer", 7), True),
+    ],
+)
+def test_the_full_scale_judges_by_the_released_rule(answer: str, gold: Answer, right: bool) -> None:
+    verdict = build("grader", stage("full").grader)(answer, gold)
+    assert (verdict.correct, verdict.grader) == (right, "released:observe-r1/1")
+
+
+def test_the_benchmarks_are_not_asked_by_the_released_rule() -> None:
+    assert load_recipe("observe-r1", "full").evaluation.grader.part == "math-verify"
+
+
+def test_a_ladder_is_climbed_by_the_sampler_that_does_not_shuffle() -> None:
+    """The trap: the released flag named shuffle turns shuffling off, so the order decides."""
+    ladder = [level / 8 for level in range(8) for _ in range(20)]
+    assert Stream(ladder, seed=0, shuffle=False).take(160) == ladder
+    assert Stream(ladder, seed=0).take(160) != ladder

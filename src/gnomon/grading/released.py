@@ -19,14 +19,15 @@ from gnomon.grading.prime import prime_equal
 from gnomon.grading.puzzles.families import check_puzzle
 from gnomon.grading.sequences import cell_share, read_permutation
 from gnomon.grading.structured import read_json
+from gnomon.grading.symbolic import default_verifier
 from gnomon.parts import register
 from gnomon.records import Answer, Box, Outcome, Verdict
 
 Rule = Callable[[str, Answer], Verdict]
 System = Literal[
-    "general-reasoner", "griffon-r", "humanomni-v2", "infigui-r1", "jigsaw-r1", "mars2", "mathif",
-    "r1-aqa", "r1-aqa-mmau", "reason-rft", "rewardmap", "seed-bench-r1", "synlogic", "ui-r1",
-    "univg-r1", "visionary-r1", "wethink",
+    "apo", "general-reasoner", "griffon-r", "humanomni-v2", "infigui-r1", "jigsaw-r1", "mars2",
+    "mathif", "observe-r1", "r1-aqa", "r1-aqa-mmau", "reason-rft", "rewardmap", "seed-bench-r1",
+    "synlogic", "ui-r1", "univg-r1", "visionary-r1", "wethink",
 ]  # fmt: skip
 
 _FIRST_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -258,11 +259,57 @@ def synlogic(text: str, reference: Answer) -> Verdict:
     return Verdict(outcome, float(outcome is Outcome.CORRECT), value=text, reason=reason)
 
 
-_TEXTS = frozenset(
-    ("integer", "count", "number", "quantity", "expression", "choice", "yes-no", "text")
-)
+def tagged(text: str, reference: Answer) -> Verdict:
+    """View-R1's rule, which is Observe-R1's too: any text is right where the gold is unreadable.
+
+    A bare E, yes or cat is such a gold. math-verify searches the answer with its tags around it:
+    "0.5", "1/2" and "5 cm" hold nothing there and have to be written like the gold, " 0.5 " with
+    its blanks and "( B ) because" hold what they say. It gets the answer in the place of the gold.
+    Then the letter rule takes "it is B". A text with an opening answer tag is a whole response, of
+    which `answer_candidate` is judged; another one stands between tags. A blank text is wrong.
+    TIMEOUT and CRASH come from the symbolic worker. Source: arXiv 2506.21655 and 2505.12432.
+    """
+    if not text.strip():
+        return decided(False, None, "an empty answer")
+    response = text if _OPEN in text else f"{_OPEN}{text}{_CLOSE}"
+    candidate = answer_candidate(response)
+    outcome, reason = default_verifier().compare(candidate, _marked(reference), "tagged")
+    if outcome is Outcome.UNPARSEABLE_REFERENCE:
+        return decided(True, candidate, f"{reason}, so that every answer is right")
+    return Verdict(outcome, float(outcome is Outcome.CORRECT), value=candidate, reason=reason)
+
+
+_OPEN, _CLOSE = "<answer>", "</answer>"
+
+
+def answer_candidate(response: str) -> str:
+    r"""What the rule of View-R1 judges of a response, tags included. Linear.
+
+    The first answer block that stands on one line; else what follows the last opening tag, with the
+    closing one; else the whole response. Source: arXiv 2506.21655, released code.
+
+    >>> answer_candidate("So <answer>B</answer>."), answer_candidate("<answer>\nB\n</answer>")
+    ('<answer>B</answer>', '\nB\n</answer>')
+    """
+    for line in response.split("\n"):
+        start = line.find(_OPEN)
+        end = line.find(_CLOSE, start) if start >= 0 else -1
+        if end >= 0:
+            return line[start : end + len(_CLOSE)]
+    return response.rpartition(_OPEN)[2]
+
+
+def _marked(reference: Answer) -> str:
+    """The gold as the published data write it: formulas in dollar signs, the rest as it is."""
+    text = reference_text(reference)
+    return f"${text}$" if reference.kind in _FORMULAS and "$" not in text else text
+
+
+_FORMULAS = frozenset(("integer", "count", "number", "quantity", "expression"))
+_TEXTS = _FORMULAS | {"choice", "yes-no", "text"}
 _CHOICE, _ACTIONS = frozenset(("choice",)), frozenset(("action",))
 RULES: dict[str, tuple[Rule, frozenset[str]]] = {
+    "apo": (tagged, _TEXTS),
     "general-reasoner": (general_reasoner, _CHOICE),
     "griffon-r": (griffon, _TEXTS),
     "humanomni-v2": (humanomni, _TEXTS),
@@ -270,6 +317,7 @@ RULES: dict[str, tuple[Rule, frozenset[str]]] = {
     "jigsaw-r1": (jigsaw, frozenset(("permutation", "integer", "choice"))),
     "mars2": (mars2, _TEXTS),
     "mathif": (mathif, _TEXTS),
+    "observe-r1": (tagged, _TEXTS),
     "r1-aqa": (exact, _TEXTS),
     "r1-aqa-mmau": (mmau, _CHOICE),
     "reason-rft": (exact, _TEXTS),

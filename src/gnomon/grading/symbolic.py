@@ -37,7 +37,7 @@ _ROOTS = (re.compile(r"√ ?\(([^()]*)\)"), re.compile(r"√ ?([0-9]+|[A-Za-z])"
 _SIGNS = str.maketrans({"π": r"\pi ", "×": r"\times ", "·": r"\cdot ", "−": "-", "∞": r"\infty "})
 _ENVIRONMENT = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "HOME", "TMPDIR")
 
-Mode = Literal["latex", "difference", "whole"]
+Mode = Literal["latex", "difference", "whole", "tagged"]
 Finding = tuple[Outcome, str]
 
 
@@ -70,8 +70,9 @@ class SymbolicVerifier:
 
         Both texts must have passed `size_problem`. ``mode="latex"`` asks math-verify (0.9);
         ``"difference"`` asks whether the difference of two plain expressions simplifies to 0;
-        ``"whole"`` asks math-verify with its own search, on texts of any size. Gives TIMEOUT past
-        the limit and CRASH when the worker dies or fails; the next request finds a new worker.
+        ``"whole"`` asks math-verify with its own search, on texts of any size; ``"tagged"`` is the
+        rule of View-R1 on an answer with its tags, of any size. Gives TIMEOUT past the limit and
+        CRASH when the worker dies or fails; the next request finds a new worker.
         """
         request = {"mode": mode, "prediction": prediction, "reference": reference}
         message = json.dumps(request | {"seconds": PATIENCE * self.seconds}).encode()

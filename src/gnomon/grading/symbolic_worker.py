@@ -16,6 +16,7 @@ from collections import deque
 from multiprocessing.connection import Connection
 from typing import Any
 
+CHOICES = frozenset("abcdef")
 TOKEN = re.compile(r"\s*([0-9]*\.[0-9]+|[0-9]+\.?|sqrt|pi|[a-zA-Zα-ω]|[-+*/^()])")
 
 
@@ -94,6 +95,36 @@ def compare_whole(prediction: str, reference: str) -> tuple[str, str]:
     if verify(gold, found, timeout_seconds=None, raise_on_error=True):
         return "correct", "equal by math-verify"
     return "wrong", "different by math-verify"
+
+
+def compare_tagged(prediction: str, reference: str) -> tuple[str, str]:
+    """Outcome of View-R1's accuracy rule on an answer with its tags and a gold text.
+
+    The first hit decides: math-verify, with the answer in the place of the gold; a text that is
+    written like the gold; the only letter from a to f. An answer that cannot be read is wrong.
+    Source: arXiv 2506.21655, released code.
+    """
+    from math_verify import (
+        ExprExtractionConfig,
+        LatexExtractionConfig,
+        StringExtractionConfig,
+        parse,
+        verify,
+    )
+
+    searched = (StringExtractionConfig(), LatexExtractionConfig(), ExprExtractionConfig())
+    gold, found = (parse(text, searched, parsing_timeout=None) for text in (reference, prediction))
+    if not gold:
+        return "unparseable reference", "math-verify finds nothing in the reference"
+    if verify(found, gold, timeout_seconds=None):
+        return "correct", "equal by math-verify"
+    bare = prediction.replace("</answer>", "").replace("<answer>", "").strip()
+    if verify(bare, gold, timeout_seconds=None):
+        return "correct", "written like the reference"
+    letters = CHOICES & set(bare.lower())
+    if any(letters == {str(member).lower()} for member in gold):
+        return "correct", "its only letter from a to f"
+    return "wrong", "different by math-verify and by its letters"
 
 
 def compare_difference(prediction: str, reference: str) -> tuple[str, str]:
@@ -181,7 +212,12 @@ def _atom(tokens: deque[str]) -> Any:
     raise ValueError(f"{token!r} stands where a value should stand")
 
 
-_MODES = {"latex": compare_latex, "difference": compare_difference, "whole": compare_whole}
+_MODES = {
+    "latex": compare_latex,
+    "difference": compare_difference,
+    "whole": compare_whole,
+    "tagged": compare_tagged,
+}
 
 
 if __name__ == "__main__":
