@@ -50,8 +50,9 @@ class StagePlan:
     ``expected`` are the lengths of a sample as the data show them (responses to be sampled at their
     limit), ``longest`` those that the stage admits; ``work`` and ``most_work`` follow from them.
     ``kept`` is the share of rollouts that the resampler leaves, 1 without one; ``trained`` counts
-    the parameters that get a gradient. ``memory`` holds one estimate for each combination of full
-    training or adapters, number of GPUs, and gradient checkpointing.
+    the parameters that get a gradient, ``connector`` says whether its own do. ``memory`` holds one
+    estimate for each combination of full training or adapters, number of GPUs, and gradient
+    checkpointing.
     """
 
     name: str
@@ -66,6 +67,7 @@ class StagePlan:
     work: Work
     most_work: Work
     trained: int
+    connector: bool
     load: Load
     memory: tuple[MemoryEstimate, ...]
     data: DataCheck
@@ -227,6 +229,7 @@ class _Planner:
             work=work(expected, amount),
             most_work=work(longest, amount),
             trained=trained.parameters,
+            connector=trained.connector,
             load=load,
             memory=tuple(self._memory(stage, data)),
             data=data,
@@ -373,6 +376,7 @@ def _notes(recipe: Recipe, stages: tuple[StagePlan, ...]) -> Iterator[str]:
                 f"data's; put the real file at {stage.data.expected}."
             )
     yield from _missing_benchmarks(recipe)
+    yield from _frozen_connectors(stages)
     yield (
         "Memory is the worst case that the recipe admits: the longest rows, the largest images and "
         "sounds. On several GPUs, weights, gradients, optimiser and reference are taken as "
@@ -382,6 +386,18 @@ def _notes(recipe: Recipe, stages: tuple[StagePlan, ...]) -> Iterator[str]:
         yield "Compute counts every response at its length limit; shorter ones cost less."
     if any(stage.kept != 1 for stage in stages):
         yield "The share trained on was tried with right-or-wrong rewards of mixed difficulty."
+
+
+def _frozen_connectors(stages: tuple[StagePlan, ...]) -> Iterator[str]:
+    """A stage can mean to freeze it, as published ones do, so it is told and not refused."""
+    for stage in stages:
+        if stage.rollouts and stage.data.media and not stage.connector:
+            yield (
+                f"Warning: {stage.name}: the connector is not trained, although the stage "
+                "reinforces answers about images or sounds; frozen in RL, reward and reasoning "
+                "collapsed (arXiv 2507.06167). Leave connector out of freeze, and vision or "
+                "audio, which hold it; with adapters, let model.lora.targets match it."
+            )
 
 
 def _missing_benchmarks(recipe: Recipe) -> Iterator[str]:

@@ -109,6 +109,26 @@ def test_a_written_out_gradient_in_bfloat16_is_near_that_of_calling_the_head(
     assert (found - called).norm() < (called - exact).norm()
 
 
+@pytest.mark.parametrize(
+    ("chances", "entropy"),
+    [([0.5, 0.25, 0.25], 1.039721), ([0.25] * 4, 1.386294), ([1.0], 0.0)],
+)
+def test_the_worked_entropies_of_skywork_r1v3(
+    fresh_policy: Policy, rows: list[Encoded], chances: list[float], entropy: float
+) -> None:
+    """Of a head that gives every position these chances and the rest of the vocabulary none."""
+
+    def told(module: torch.nn.Module, inputs: tuple[Tensor, ...], logits: Tensor) -> Tensor:
+        fixed = torch.full_like(logits, -200.0)
+        fixed[..., : len(chances)] = torch.tensor(chances).log()
+        return fixed
+
+    fresh_policy.core.lm_head.register_forward_hook(told)
+    with torch.no_grad():
+        found = score_tokens(fresh_policy, fresh_policy.batch(rows)).entropy
+    assert found.tolist() == pytest.approx([entropy] * 8, abs=1e-6)
+
+
 def weighted_gradient(policy: Policy, rows: list[Encoded], entropy: bool) -> Tensor:
     """Gradient of a sum in which every token counts differently."""
     scores = score_tokens(policy, policy.batch(rows), temperature=1.3, entropy=entropy)

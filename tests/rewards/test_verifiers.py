@@ -4,8 +4,15 @@ from typing import Any
 
 import pytest
 
-from gnomon.records import Answer
-from gnomon.rewards.verifiers import equivalence_verifier, hybrid_answer, variant_judged
+from gnomon.records import Answer, Graded, Group, Message, Outcome, Rollout, Sample, Verdict
+from gnomon.rewards.verifiers import (
+    equivalence_verifier,
+    hybrid_answer,
+    rule_or_verifier,
+    summary,
+    variant_judged,
+    verifier_disagreement,
+)
 
 JOULE = Answer("text", "4.9 J")
 
@@ -106,3 +113,87 @@ def test_the_worked_answers_of_defacto(
     found = variant_judged(asked(text, type=kind, y_star="red"), judge)
     assert found == [[pytest.approx(score)]]
     assert len(judge.requests) == calls
+
+
+# -- Skywork-R1V3 ---------------------------------------------------------------------------------
+
+YES, NO = "Final Decision: Yes", "Final Decision: No"
+SAID = "<think> a fall </think> 4.9 joules"
+
+
+@pytest.mark.parametrize(
+    ("rule", "reply", "score", "calls"),
+    [
+        (True, NO, 1.0, 0),
+        (False, YES, 1.0, 1),
+        (False, NO, 0.0, 1),
+        (False, "I think so", 0.0, 1),
+        (False, None, 0.0, 1),
+    ],
+)
+def test_the_rule_or_the_verifier_accepts(
+    reader: Any, asked: Any, rule: bool, reply: str | None, score: float, calls: int
+) -> None:
+    judge = reader(reply)
+    assert rule_or_verifier(asked(SAID, answer=JOULE, correct=rule), judge) == [[score]]
+    assert len(judge.requests) == calls
+
+
+def test_the_verifier_sees_question_reference_and_summary_without_the_thought(
+    reader: Any, asked: Any
+) -> None:
+    judge = reader(NO)
+    rule_or_verifier(asked(SAID, answer=JOULE, question="How much work?"), judge)
+    [text] = judge.texts
+    assert "How much work?" in text
+    assert "4.9 J\n" in text
+    assert "4.9 joules" in text
+    assert "a fall" not in text
+
+
+@pytest.mark.parametrize("text", ["<think> it is 4.9 J, and", "<think> a </think> ", ""])
+def test_a_response_without_a_summary_is_not_verified(reader: Any, asked: Any, text: str) -> None:
+    judge = reader(YES)
+    assert rule_or_verifier(asked(text, answer=JOULE), judge) == [[0.0]]
+    assert verifier_disagreement(asked(text, answer=JOULE), judge) == [[None]]
+    assert judge.requests == []
+
+
+def test_the_summary_stands_behind_the_last_thought() -> None:
+    assert summary("<think> a </think> b <think> c </think> d ") == "d"
+
+
+@pytest.mark.parametrize(("reply", "score"), [(YES, 1.0), (NO, None), (None, None)])
+def test_where_the_grader_failed_only_a_yes_decides(
+    reader: Any, reply: str | None, score: float | None
+) -> None:
+    sample = Sample("s", (Message("user", "?"),), answer=JOULE)
+    member = Graded(Rollout((1,), (0.0,), SAID, "end"), Verdict(Outcome.TIMEOUT, 0.0))
+    groups = [Group(sample, (member,))]
+    assert rule_or_verifier(groups, reader(reply)) == [[score]]
+    assert verifier_disagreement(groups, reader(reply)) == [[None]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "reply", "score"),
+    [
+        (True, YES, 0.0),
+        (True, NO, 1.0),
+        (False, YES, 1.0),
+        (False, NO, 0.0),
+        (True, None, None),
+        (False, "I think so", None),
+    ],
+)
+def test_disagreements_of_rule_and_verifier_are_counted_either_way(
+    reader: Any, asked: Any, rule: bool, reply: str | None, score: float | None
+) -> None:
+    batch = asked(SAID, answer=JOULE, correct=rule)
+    assert verifier_disagreement(batch, reader(reply)) == [[score]]
+
+
+def test_without_a_reference_neither_term_applies(reader: Any, asked: Any) -> None:
+    judge = reader(YES)
+    assert rule_or_verifier(asked(SAID), judge) == [[None]]
+    assert verifier_disagreement(asked(SAID), judge) == [[None]]
+    assert judge.requests == []

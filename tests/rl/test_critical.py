@@ -15,9 +15,18 @@ from hypothesis import strategies as st
 from gnomon.checkpoint import list_checkpoints
 from gnomon.models.policy import Policy
 from gnomon.parts import forget, part, register
-from gnomon.recipe import Evaluation, Model, Optimizer, Recipe, Reinforce, Reward, Use
+from gnomon.recipe import (
+    Evaluation,
+    Model,
+    Optimizer,
+    Recipe,
+    Reinforce,
+    Reward,
+    Sampling,
+    Use,
+)
 from gnomon.rl.callbacks import call_back
-from gnomon.rl.critical import LEXICON, bare, is_critical, rank, reflection
+from gnomon.rl.critical import LEXICON, bare, begins_word, is_critical, rank, reflection
 from gnomon.training import train
 from gnomon.watch import Watcher
 from rl_steps import Open, stage_of
@@ -46,6 +55,85 @@ def test_the_entropy_is_the_mean_over_critical_tokens_alone() -> None:
     found = reflection(["Wait", " two", "hmm", "."], [2.0, 9.0, 1.0, 0.0])
     assert (found.critical, found.occurrences) == (1.5, 2)
     assert (found.high, found.entropy) == (0.25, 3.0)
+
+
+def test_the_worked_entropy_of_critical_tokens() -> None:
+    tokens = ["The", "Wait", ",", " so", " alternatively"]
+    assert reflection(tokens, [0.1, 2.0, 0.3, 0.2, 1.0]).critical == 1.5
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ({50: 1.2, 100: 1.5, 150: 1.4}, [100]),
+        ({50: None, 100: 1.5, 150: 1.5}, [150]),
+        ({50: None, 100: None, 150: None}, []),
+    ],
+)
+def test_the_worked_choices_of_a_checkpoint(
+    scores: dict[int, float | None], best: list[int]
+) -> None:
+    assert rank(scores)[:1] == best
+
+
+def test_a_lower_mean_entropy_selects_nothing() -> None:
+    """It falls for all checkpoints: here the one with the higher mean reflects with less."""
+    tokens = ["Wait", " so"]
+    early, late = reflection(tokens, [1.2, 5.0]), reflection(tokens, [1.5, 0.1])
+    assert early.entropy > late.entropy
+    assert rank({50: early.critical, 100: late.critical}) == [100, 50]
+
+
+# -- words of several tokens ----------------------------------------------------------------------
+
+SPLIT = ["Hmm", ",", " Altern", "atively", " so"]
+SPREAD = [1.0, 0.3, 2.0, 0.0, 0.2]
+
+
+def test_a_word_that_is_split_over_tokens_is_missed_by_the_test_of_each() -> None:
+    found = reflection(SPLIT, SPREAD)
+    assert (found.critical, found.occurrences) == (1.0, 1)
+
+
+def test_with_words_a_split_word_counts_with_its_first_token() -> None:
+    found = reflection(SPLIT, SPREAD, words=True)
+    assert (found.critical, found.occurrences) == (1.5, 2)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "found"),
+    [
+        ([" wait", "ing"], [False, False]),
+        (["a", "wait"], [False, False]),
+        (["", "W", "", "AIT", "!"], [False, True, False, False, False]),
+        (["so, wait", " then"], [True, False]),
+        (["wait wait"], [True]),
+        (["\u0130", " wait"], [False, True]),
+        ([], []),
+    ],
+)
+def test_a_word_is_whole_in_the_joined_text(tokens: list[str], found: list[bool]) -> None:
+    assert begins_word(tokens) == found
+
+
+def test_no_word_begins_without_a_lexicon() -> None:
+    assert begins_word(["wait"], ()) == [False]
+    assert begins_word(["wait"], ("",)) == [False]
+
+
+def test_no_word_goes_on_in_the_next_response() -> None:
+    tokens, entropies = ["so wa", "it is"], [1.0, 2.0]
+    assert reflection(tokens, entropies, words=True).critical == 1.0
+    assert reflection(tokens, entropies, words=True, sizes=[1, 1]).critical is None
+
+
+@given(st.lists(st.sampled_from([*LEXICON, "Two", "one"]), max_size=9))
+def test_words_apart_are_found_by_both_tests(tokens: list[str]) -> None:
+    apart, entropies = [f" {token}" for token in tokens], [float(n) for n, _ in enumerate(tokens)]
+    assert reflection(apart, entropies) == reflection(apart, entropies, words=True)
+
+
+# -- checkpoints ----------------------------------------------------------------------------------
 
 
 def test_the_threshold_of_a_high_entropy_is_strict() -> None:
@@ -93,6 +181,26 @@ def test_the_callback_ranks_each_step_among_those_before(
     assert (values["critical/rank"], memory["best"]) == (1.0, [2])
     assert values["critical/entropy"] > 0
     assert values["critical/tokens"] <= values["critical/length"] * 2
+
+
+def test_checkpoints_are_compared_at_temperature_one_and_on_the_full_vocabulary(
+    open_stage: Open, tiny_policy: Policy
+) -> None:
+    """However the stage samples: what it cuts off would bias the entropies."""
+    words = {bare(tiny_policy.processor.tokenizer.decode([token])) for token in range(400)}
+    use = Use("critical-entropy", items=2, lexicon=tuple(words - {""}), words=True)
+    found = []
+    for settings in ({}, {"temperature": 0.3, "top_k": 2, "top_p": 0.5}):
+        sampling = Sampling(max_new_tokens=6, **settings)
+        stage = stage_of(
+            callbacks=(use,), sampling=sampling,
+            rewards=(Reward(part=Use("accuracy"), weight=1.0),),
+        )  # fmt: skip
+        context = open_stage(stage)
+        context.step = 1
+        found.append(call_back(stage, context, {}))
+    assert found[0] == found[1]
+    assert found[0]["critical/entropy"] > 0
 
 
 def test_the_checkpoint_that_a_callback_calls_best_is_kept(

@@ -9,7 +9,9 @@ import torch
 
 from gnomon.catalogue import load_recipe
 from gnomon.plan import plan
-from gnomon.recipe import build
+from gnomon.recipe import build, override
+from gnomon.records import Answer, Graded, Group, Message, Outcome, Rollout, Sample, Verdict
+from gnomon.rewards.score import Term, score, term_statistics
 from systems.stages import reinforce
 
 stage = partial(reinforce, "skywork-r1v3", place=1)
@@ -20,7 +22,7 @@ def test_the_constants_are_those_of_the_specification(
 ) -> None:
     found = told("skywork-r1v3")
     expected = {
-        "rl.rewards.accuracy.weight": (0.8, "paper"),
+        "rl.rewards.rule-or-verifier.weight": (0.8, "paper"),
         "rl.rewards.format-match.weight": (0.2, "paper"),
         "rl.rollouts": (32, "paper"),
         "rl.prompts": (32, "paper"),
@@ -58,3 +60,65 @@ def test_the_worked_advantages() -> None:
     rewards, groups = torch.tensor([1.0, 0.2, 0.2, 0.2]), torch.zeros(4, dtype=torch.long)
     found = build("advantage", stage("full").advantage)(rewards, groups)
     assert found.tolist() == pytest.approx([1.499996, *[-0.499999] * 3], abs=1e-5)
+
+
+# -- the reward -----------------------------------------------------------------------------------
+
+FORMED, LOOSE = "<think> so </think> \\boxed{B}", "it is \\boxed{B}"
+
+
+def rewarded(rule: bool, model: bool, text: str) -> Group:
+    """One response with the verdicts of rule and model, scored by the stage's own terms."""
+    outcome = Outcome.CORRECT if rule else Outcome.WRONG
+    member = Graded(Rollout((1,), (0.0,), text, "end"), Verdict(outcome, float(rule)))
+    sample = Sample("s", (Message("user", "Which?"),), answer=Answer("choice", "B"))
+    reply = f"Final Decision: {'Yes' if model else 'No'}"
+    terms = [
+        Term(
+            reward.part.part, build("reward", reward.part), reward.weight,
+            ask=(lambda requests: [reply] * len(requests)) if reward.reader else None,
+        )
+        for reward in stage("full").rewards
+    ]  # fmt: skip
+    [group] = score([Group(sample, (member,))], terms, build("combination", stage("full").combine))
+    return group
+
+
+@pytest.mark.parametrize(
+    ("rule", "model", "text", "reward"),
+    [
+        (False, True, FORMED, 1.0),
+        (False, False, FORMED, 0.2),
+        (True, False, LOOSE, 0.8),
+        (False, False, LOOSE, 0.0),
+    ],
+)
+def test_the_worked_rewards(rule: bool, model: bool, text: str, reward: float) -> None:
+    assert rewarded(rule, model, text).members[0].reward == pytest.approx(reward)
+
+
+@pytest.mark.parametrize(("rule", "model"), [(False, True), (True, False), (True, True)])
+def test_disagreements_of_rule_and_model_are_logged_and_not_paid(rule: bool, model: bool) -> None:
+    group = rewarded(rule, model, FORMED)
+    assert term_statistics([group])["reward/verifier-disagreement"] == float(rule != model)
+    assert group.members[0].reward == pytest.approx(1.0)
+
+
+def test_the_micro_scale_asks_no_verifier() -> None:
+    assert [reward.reader for reward in stage("micro").rewards] == [None, None]
+
+
+# -- the connector --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["connector", "vision"])
+def test_the_plan_warns_of_a_connector_that_is_frozen_in_rl(part: str) -> None:
+    recipe = override(load_recipe("skywork-r1v3", "micro"), {"stages.rl.freeze": [part]})
+    [warning] = [note for note in plan(recipe).notes if note.startswith("Warning: rl: ")]
+    assert "connector" in warning
+
+
+@pytest.mark.parametrize("frozen", [[], ["tower"]])
+def test_a_plan_with_a_trained_connector_has_no_warning(frozen: list[str]) -> None:
+    recipe = override(load_recipe("skywork-r1v3", "micro"), {"stages.rl.freeze": frozen})
+    assert not any(note.startswith("Warning") for note in plan(recipe).notes)

@@ -1,17 +1,17 @@
 """Skywork-R1V3: a small cold start, on-policy RL of all modules, then the connector alone.
 
 arXiv 2507.06167; no training code exists. The report trains InternVL3-38B, which this version does
-not load: full scale has Qwen2.5-VL-7B-Instruct. The model that verifies beside the rule is left
-out, as no part takes the better of two verdicts, and so is the early stop on a validation loss. The
-entropy of critical tokens is measured whenever RL saves, and the checkpoint that is best by it is
-kept; the connector is tuned from the last one.
+not load: full scale has Qwen2.5-VL-7B-Instruct. There a model verifies what the rule refuses; at
+micro scale the rule alone decides. The early stop on a validation loss is left out. The entropy of
+critical tokens is measured whenever RL saves, and the checkpoint that is best by it is kept; the
+connector is tuned from the last one.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from gnomon.recipe import Recipe, Sampling, Scale, Use, ours, paper
+from gnomon.recipe import Recipe, Reward, Sampling, Scale, Use, ours, paper
 from gnomon.recipes.grpo import (
     accuracy_and_format,
     asked,
@@ -26,10 +26,12 @@ from gnomon.recipes.grpo import (
     worked_examples,
     world,
 )
+from gnomon.recipes.rewarded import judge
 
 NAME = "skywork-r1v3"
 DESCRIPTION = "Small cold start, on-policy RL, connector-only tuning (arXiv 2507.06167)."
 FORM = Use("think-boxed")
+VERIFIER = "Qwen/Qwen2.5-32B-Instruct"
 
 
 def _method() -> dict[str, Any]:
@@ -37,11 +39,23 @@ def _method() -> dict[str, Any]:
     return {
         "advantage": Use("grpo", bias=ours("unbiased"), epsilon=ours(1e-6)),
         "loss": Use("ppo-clip", clip_low=paper(0.2), clip_high=paper(0.2)),
-        "rewards": accuracy_and_format("think-boxed", paper(0.8), paper(0.2)),
         "rollouts": paper(32),
         "updates": paper(1),
         "callbacks": (Use("critical-entropy", lexicon=ours(("wait", "alternatively", "hmm"))),),
     }
+
+
+def _ruled() -> tuple[Reward, ...]:
+    return accuracy_and_format("think-boxed", paper(0.8), paper(0.2))
+
+
+def _verified() -> tuple[Reward, ...]:
+    """A right answer by rule or by a model, the layout, and where rule and model differ."""
+    _, layout = _ruled()
+    reader = judge(VERIFIER)
+    either = Reward(part=Use("rule-or-verifier"), weight=paper(0.8), reader=reader)
+    apart = Reward(part=Use("verifier-disagreement"), weight=ours(0.0), reader=reader)
+    return either, layout, apart
 
 
 def skywork_r1v3(scale: Scale) -> Recipe:
@@ -59,7 +73,7 @@ def _micro() -> Recipe:
         optimizer=warmed(ours(4e-4), paper(0.03)),
         freeze=paper(("tower", "language", "embeddings", "head")),
     )
-    stage = micro_rl(FORM, steps=ours(80), prompts=ours(4), **_method())
+    stage = micro_rl(FORM, steps=ours(80), prompts=ours(4), rewards=_ruled(), **_method())
     return micro(NAME, DESCRIPTION, micro_cold_start(FORM, steps=ours(200)), stage, connector)
 
 
@@ -82,6 +96,7 @@ def _full() -> Recipe:
         optimizer=steady(paper(1e-6)),
         steps=ours(500),
         max_tokens=ours(4096),
+        rewards=_verified(),
         **_method(),
     )
     connector = worked_examples(

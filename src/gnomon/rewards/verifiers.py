@@ -1,6 +1,7 @@
 """Verifiers: a reader decides whether an answer is the reference answer, where rules cannot.
 
-Sources: General-Reasoner, arXiv 2505.14652; WeThink, arXiv 2506.07905; DeFacto, arXiv 2509.20912.
+Sources: General-Reasoner, arXiv 2505.14652; WeThink, arXiv 2506.07905; DeFacto, arXiv 2509.20912;
+Skywork-R1V3, arXiv 2507.06167.
 What `gnomon.rewards.judges` says about judges that are talked to holds here too.
 """
 
@@ -18,6 +19,7 @@ from gnomon.rewards.evidence import abstains, same_words, variant_answer, varian
 from gnomon.rewards.judges import FENCED, SCALE, fenced, gold_text, request
 from gnomon.rewards.replies import bare_number, final_decision, one_or_zero
 from gnomon.rewards.sections import any_case_block, column_of, last_block
+from gnomon.rewards.terms import accuracy
 
 _VERIFY_SYSTEM = (
     "Decide whether a student's answer is equivalent to the reference answer. Do not solve the "
@@ -40,9 +42,7 @@ def equivalence_verifier(groups: Sequence[Group], ask: Reader, *, exact: bool = 
         gold = gold_text(sample)
         if gold is None:
             return None
-        said = final_answer(member.rollout.text)
-        asked = f"Question: {question_of(sample)}\nReference answer: {gold}"
-        return request(f"{asked}\n\n{fenced('student answer', str(said))}", _VERIFY_SYSTEM)
+        return _equivalence(sample, gold, str(final_answer(member.rollout.text)))
 
     def read(sample: Sample, member: Graded, reply: str | None) -> float:
         said = final_answer(member.rollout.text)
@@ -50,6 +50,78 @@ def equivalence_verifier(groups: Sequence[Group], ask: Reader, *, exact: bool = 
         return verified_score(bool(final_decision(reply, exact=exact)), said, sizes)
 
     return ask_about(groups, ask, plan, read)
+
+
+def _equivalence(sample: Sample, gold: str, said: str) -> Request:
+    asked = f"Question: {question_of(sample)}\nReference answer: {gold}"
+    return request(f"{asked}\n\n{fenced('student answer', said)}", _VERIFY_SYSTEM)
+
+
+@register("reward")
+def rule_or_verifier(groups: Sequence[Group], ask: Reader) -> Table:
+    """Skywork-R1V3: 1 when the rule or a verifier accepts the answer, else 0.
+
+    Formula: max([the grader finds it right], [the verifier accepts it])
+
+    The rule is the stage's grader. The verifier is asked only where that did not accept; it sees
+    question, reference and what `summary` shows, nothing of the thought, and is not asked where
+    there is nothing to show. A reply without a decision, or a failed one, is a No. Where the grader
+    itself failed, a No leaves the answer undecided: None, as without a reference. The OR has the
+    recall of both and the false accepts of both: an answer that speaks to the verifier can game it,
+    and `verifier-disagreement` says how often the two differ. Weight 0.8, with 0.2 for the format.
+    Source: arXiv 2507.06167; what the verifier is shown and told, and failures, are ours.
+    """
+
+    def plan(sample: Sample, member: Graded) -> Request | float | None:
+        gold, ruled = gold_text(sample), accuracy(member.verdict)
+        said = summary(member.rollout.text)
+        if gold is None:
+            return None
+        return _equivalence(sample, gold, said) if ruled != 1 and said else ruled
+
+    def read(sample: Sample, member: Graded, reply: str | None) -> float | None:
+        return 1.0 if final_decision(reply) else accuracy(member.verdict)
+
+    return ask_about(groups, ask, plan, read)
+
+
+@register("reward")
+def verifier_disagreement(groups: Sequence[Group], ask: Reader) -> Table:
+    """1 where the grader and the verifier of `rule-or-verifier` differ, 0 where they agree.
+
+    Formula: [the grader finds it right] != [the verifier accepts it]
+
+    Give it weight 0: its mean is logged with every step, and the rollouts are stored with their
+    scores. With a weight it can be gamed, by answers on which the two differ. The verifier is asked
+    about every answer, so one that the grader refused is asked about by both terms. None without a
+    reference, without a decision of either, and where there is nothing to show. Source: arXiv
+    2507.06167 has the two verdicts; counting where they differ is ours.
+    """
+
+    def plan(sample: Sample, member: Graded) -> Request | None:
+        gold, said = gold_text(sample), summary(member.rollout.text)
+        if gold is None or not said or accuracy(member.verdict) is None:
+            return None
+        return _equivalence(sample, gold, said)
+
+    def read(sample: Sample, member: Graded, reply: str | None) -> float | None:
+        accepted = final_decision(reply)
+        return None if accepted is None else float(accepted != member.verdict.correct)
+
+    return ask_about(groups, ask, plan, read)
+
+
+def summary(text: str) -> str:
+    """The stripped text behind the last closing think tag, or all of it without think tags.
+
+    Empty where a thought is opened and never closed: a cut response has no answer to show. Source:
+    ours, for the summary of Skywork-R1V3, arXiv 2507.06167.
+
+    >>> summary("<think> 2 + 3 </think> It is 5."), summary("It is 5."), summary("<think> 2 + 3")
+    ('It is 5.', 'It is 5.', '')
+    """
+    _, _, rest = text.rpartition("</think>")
+    return "" if "<think>" in rest else rest.strip()
 
 
 _TIERS = (0.0, 0.5, 1.0)

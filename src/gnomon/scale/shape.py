@@ -70,12 +70,14 @@ class Parameters:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a stage trains: parameters, their tensors, and how many of them are adapters'."""
+    """What a stage trains: parameters, their tensors, how many of them are adapters', and whether
+    some are of the tower, of the connector and of the language model's layers."""
 
     parameters: int
     tensors: int
     adapters: int
     tower: bool
+    connector: bool
     language: bool
 
 
@@ -201,6 +203,9 @@ def trained_parameters(config: Any, freeze: Sequence[Freezable], lora: Lora | No
         tensors=len(trained),
         adapters=_adapter_count(trained),
         tower=_touches(trained, family_of(config).tower),
+        connector=any(
+            prefix in name for name in trained for prefix in family_of(config).parts["connector"]
+        ),
         language=_touches(trained, ("language_model.layers",)),
     )
 
