@@ -1,4 +1,4 @@
-"""Changes of the formulas of an objective, each of which some test must notice.
+"""Changes of the formulas of an objective and of its rewards, each of which some test must notice.
 
 Each stands as: formula, what is flipped, what stands once in the module, what is put in its place.
 """
@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "gnomon"
+PACKAGES = ("rl", "rewards")
 TESTS = {
     "advantages": ("advantages",), "estimators": ("estimators",), "moments": ("moments",),
     "returns": ("returns",), "critic": ("critic",), "losses": ("losses",),
@@ -20,8 +21,9 @@ TESTS = {
     "weights": ("weights",), "aggregation": ("aggregation",), "schedules": ("schedules",),
     "controllers": ("controllers",), "perception": ("perception",), "focus": ("focus",),
     "corruption": ("corruption",), "critical": ("critical",),
+    "scopes": ("scopes",), "shaping": ("shaping",),
 }  # fmt: skip
-"""The test files under tests/rl of each module under gnomon.rl."""
+"""The test files of each module, in the folder of tests that is named as its package."""
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,22 @@ class Mutation:
     kind: str
     old: str
     new: str
+    package: str = "rl"
 
     @property
     def path(self) -> Path:
-        """The module, relative to the package."""
-        return Path("rl") / f"{self.module}.py"
+        """The module, relative to gnomon."""
+        return Path(self.package) / f"{self.module}.py"
 
     @property
     def tests(self) -> tuple[Path, ...]:
         """The test files that must fail."""
-        return tuple(ROOT / "tests" / "rl" / f"test_{name}.py" for name in TESTS[self.module])
+        folder = ROOT / "tests" / self.package
+        return tuple(folder / f"test_{name}.py" for name in TESTS[self.module])
 
 
-def _of(module: str, *rows: tuple[str, str, str, str]) -> Iterator[Mutation]:
-    return (Mutation(module, *row) for row in rows)
+def _of(module: str, *rows: tuple[str, str, str, str], package: str = "rl") -> Iterator[Mutation]:
+    return (Mutation(module, *row, package) for row in rows)
 
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -187,8 +191,27 @@ MUTATIONS: tuple[Mutation, ...] = (
          "torch.where(other_NT, advantage_NT * shaped_NT, own_loss_NT)"),
         ("luffy", "bound", "shaped_NT if cap is None else shaped_NT.clamp(*cap)", "shaped_NT"),
         ("luffy", "bound", "bounds = clip or (math.inf, math.inf)", "bounds = (0.2, 0.2)"),
+        ("luffy", "shape", '"none": lambda x, q, c: x,', '"none": lambda x, q, c: x * c,'),
+        ("luffy", "sign", '"log": lambda x, q, c: c * x.log()', '"log": lambda x, q, c: -c * x.log()'),
+        ("luffy", "shape", "c * x.log(),\n    \"plus-log\"", "x.log(),\n    \"plus-log\""),
+        ("luffy", "sign", "x + c * x.log()", "x - c * x.log()"),
+        ("luffy", "shape", "x.sqrt()", "x"),
+        ("luffy", "shape", "x**c", "x * c"),
+        ("luffy", "denominator", "lambda x, q, c: x / (q + 1e-6)", "lambda x, q, c: x"),
         ("shaped-ratio", "sign", "return -per_token(advantages, mask) * ratio_NT", "return per_token(advantages, mask) * ratio_NT"),
         ("shaped-ratio", "denominator", " / shape(old_NT, old_NT, constant)", ""),
+        ("demonstration-prefix", "bias", "[*token_ids, end] if token_ids else []", "[*token_ids]"),
+        ("demonstration-prefix", "bias", "[*token_ids, end] if token_ids else []", "[*token_ids, end]"),
+        ("demonstration-prefix", "bound", "math.floor(len(whole) * ratio)", "math.ceil(len(whole) * ratio)"),
+        ("demonstration-prefix", "bound", "if not 0 <= ratio <= 1:", "if not 0 <= ratio:"),
+        ("prefix-ratios", "sign", "most * (1 - min(step / steps, 1.0))", "most * (1 + min(step / steps, 1.0))"),
+        ("prefix-ratios", "bound", "min(step / steps, 1.0)", "step / steps"),
+        ("prefix-ratios", "denominator", "low + (high - low) * u for u", "low + high * u for u"),
+        ("prefix-ratios", "sign", "most * (10 - window) / 10", "most * (10 + window) / 10"),
+        ("prefix-ratios", "bias", "most * (window + 1) / 10", "most * window / 10"),
+        ("prefix-ratios", "bound", "math.ceil(10 * step / steps) - 1", "math.floor(10 * step / steps)"),
+        ("prefix-ratios", "bound", "min(max(math.ceil(10 * step / steps) - 1, 0), 9)", "max(math.ceil(10 * step / steps) - 1, 0)"),
+        ("prefix-ratios", "denominator", "max(count - 1, 1)", "count"),
     ),
     *_of(
         "regularisers",
@@ -263,6 +286,17 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("clamp-advantage", "bound", ".clamp(max=1.0)", ""),
         ("right-only", "sign", "return (accuracy == 1).to(accuracy.dtype)", "return (accuracy == 0).to(accuracy.dtype)"),
         ("demonstrations-only", "sign", "return off_policy.float()", "return 1 - off_policy.float()"),
+        ("group-accuracy", "mask", "torch.where(grouped.count_J1 > 0, grouped.mean_J1, math.nan)", "grouped.mean_J1"),
+        ("group-accuracy", "scope", "return mean_J1[grouped.row_N, 0]", "return mean_J1.nanmean().expand_as(accuracy)"),
+    ),
+    *_of(
+        "scopes",
+        ("token-advantages", "sign", "wide + (term.weight * credit_N)", "wide - (term.weight * credit_N)"),
+        ("token-advantages", "denominator", "(term.weight * credit_N)[:, None]", "credit_N[:, None]"),
+        ("token-advantages", "mask", " * term.inside_NT.to(credit_N.dtype)", " + 0 * term.inside_NT"),
+        ("token-advantages", "scope", "total[:, None] if total.ndim == 1 else total", "advantages_N[:, None]"),
+        ("token-advantages", "mask", "math.nan if value is None", "0.0 if value is None"),
+        ("token-advantages", "bound", "credit_N.ndim != 1 or advantages_N.ndim != 1", "credit_N.ndim != 1"),
     ),
     *_of(
         "aggregation",
@@ -332,5 +366,54 @@ MUTATIONS: tuple[Mutation, ...] = (
         ("critical-entropy", "denominator", "math.fsum(chosen) / len(chosen) if", "math.fsum(chosen) / count if"),
         ("critical-entropy", "bound", "entropy > HIGH for", "entropy >= HIGH for"),
         ("critical-entropy", "sign", "key=lambda step: (known[step], step)", "key=lambda step: (-known[step], step)"),
+    ),
+    *_of(
+        "shaping",
+        ("soft-overlong", "sign", "min(-(length - (limit - buffer))", "min((length - (limit - buffer))"),
+        ("soft-overlong", "bias", "-(length - (limit - buffer)) /", "-(length - limit) /"),
+        ("soft-overlong", "denominator", "/ buffer * factor", "/ limit * factor"),
+        ("soft-overlong", "bound", "penalty if floor is None else max(penalty, floor)", "penalty"),
+        ("soft-overlong", "bound", "if not 0 < buffer <= limit", "if not 0 < buffer"),
+        ("cosine-length", "sign", "(1 + math.cos(math.pi * length / limit))", "(1 - math.cos(math.pi * length / limit))"),
+        ("cosine-length", "denominator", "return end + (start - end) / 2 *", "return end + (start - end) *"),
+        ("cosine-length", "bias", "return end + (start - end)", "return (start - end)"),
+        ("cosine-length", "bound", "if length >= limit:\n        return beyond", "if length > limit:\n        return beyond"),
+        ("cosine-length", "sign", "right if verdict.correct else wrong", "wrong if verdict.correct else right"),
+        ("cosine-length", "mask", "in _UNDECIDED:\n        return None", "in _UNDECIDED:\n        return 0.0"),
+        ("shortest-right", "sign", "least = min(lengths)", "least = max(lengths)"),
+        ("shortest-right", "bound", "least > floor", "least >= floor"),
+        ("shortest-right", "bound", " and (released or least < math.inf)", ""),
+        ("shortest-right", "mask", "float(_length(member)) if member.verdict.correct else math.inf", "float(_length(member))"),
+        ("shortest-right", "bound", "[length or math.inf for length", "[length for length"),
+        ("shortest-right", "order", "lengths.index(least)", "len(lengths) - 1 - lengths[::-1].index(least)"),
+        ("dynamic-length", "sign", "-0.25 * (1 + math.cos(math.pi * length / target))", "-0.25 * (1 - math.cos(math.pi * length / target))"),
+        ("dynamic-length", "bound", "if length >= 2 * target", "if length >= target"),
+        ("dynamic-length", "denominator", "-0.25 * (1 + math.cos(math.pi * length / target))", "-0.5 * (1 + math.cos(math.pi * length / target))"),
+        ("dynamic-length", "sign", "-0.25 * (1 + math.cos(math.pi * length / least))", "-0.25 * (1 - math.cos(math.pi * length / least))"),
+        ("dynamic-length", "bound", "if length >= limit:\n        return -0.5", "if length > limit:\n        return -0.5"),
+        ("dynamic-length", "denominator", "0.5 * least_length", "least_length"),
+        ("dynamic-length", "scope", 'if target == "mean" else', 'if target == "shortest" else'),
+        ("dynamic-length", "mask", "        0.0\n        if member.verdict.correct\n", "        0.0\n        if member.verdict.correct and len(right) == 1\n"),
+        ("rare-right", "bound", "group.accuracy <= share", "group.accuracy < share"),
+        ("rare-right", "mask", "float(member.verdict.correct and group.accuracy <= share)", "float(group.accuracy <= share)"),
+        ("word-repetition", "sign", "return -most * _repeated_share", "return most * _repeated_share"),
+        ("word-repetition", "denominator", "1 - len(set(runs)) / len(runs)", "1 - len(set(runs)) / len(items)"),
+        ("word-repetition", "mask", "if wrong_only and verdict.correct", "if verdict.correct"),
+        ("token-repetition", "sign", "member.rollout.token_ids, n) * most", "member.rollout.token_ids, n) * -most"),
+        ("token-repetition", "bound", "    if most > 0:", "    if most > 1:"),
+        ("format-and-result", "bound", "if not parsed.well_formed or parsed.answer is None", "if parsed.answer is None"),
+        ("format-and-result", "sign", "parsed.answer is None:\n        return 0.0", "parsed.answer is None:\n        return 1.0"),
+        ("format-and-result", "comparison", "if given == gold", "if given in gold or gold in given"),
+        ("format-and-result", "comparison", "text.strip().removesuffix(\".\").strip().lower()", "text.strip().removesuffix(\".\").strip()"),
+        ("format-and-result", "comparison", "text.strip().removesuffix(\".\").strip().lower()", "text.strip().lower()"),
+        ("format-and-result", "comparison", "float(outcome is Outcome.CORRECT)", "float(outcome is not Outcome.CORRECT)"),
+        ("format-and-result", "mask", "reference is None or validate_reference(reference) is not None", "reference is None"),
+        ("format-plus-result", "sign", "right + float(_LAYOUT", "right - float(_LAYOUT"),
+        ("format-plus-result", "bound", "if opened and closed else 0.0", "if opened else 0.0"),
+        ("luffy-verifier", "bound", "if THINK not in text or END_THINK not in text", "if END_THINK not in text"),
+        ("luffy-verifier", "scope", "text.split(END_THINK)[1]", "text.split(END_THINK)[-1]"),
+        ("luffy-verifier", "scope", "last_boxed(tail) or tail", "tail"),
+        ("luffy-verifier", "bias", "THINK + response if opened else response", "response"),
+        package="rewards",
     ),
 )  # fmt: skip

@@ -24,7 +24,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "src")]
 
-from mutated_formulas import MUTATIONS, PACKAGE, ROOT, Mutation  # noqa: E402
+from mutated_formulas import MUTATIONS, PACKAGE, PACKAGES, ROOT, Mutation  # noqa: E402
 
 TABLE = ROOT / "docs" / "objectives-mutations.md"
 SECONDS = 600
@@ -107,7 +107,8 @@ def _preload() -> None:
     torch.testing.assert_close(torch.ones(1), torch.ones(1))  # imports much the first time
     with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing):
         pytest.main([*QUIETLY, "--fixtures", str(ROOT / "tests" / "columns.py")])
-    early = {name for name in sys.modules if name.startswith("gnomon.rl")}
+    mutable = tuple(f"gnomon.{package}" for package in PACKAGES)
+    early = {name for name in sys.modules if name.startswith(mutable)}
     assert not early, f"{early} would be tested as they are"
 
 
@@ -132,7 +133,9 @@ def _all(chosen: list[Mutation], jobs: int) -> Iterator[tuple[Mutation, str]]:
 
 def _copy(folder: Path) -> Path:
     """A folder with the formulas alone, which stand before the rest of the package."""
-    shutil.copytree(PACKAGE / "rl", folder / "rl", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(PACKAGE / package, folder / package, ignore=ignored)
     return folder
 
 

@@ -22,6 +22,13 @@ def test_every_formula_of_a_kind_is_mutated(kind: str) -> None:
     assert ours - BY_FORMULA == set()
 
 
+def test_every_reward_that_shapes_length_repetition_or_layout_is_mutated() -> None:
+    """These are the rewards of the systems whose objectives are here."""
+    made = load_kind("reward")
+    ours = {n for n in made if made[n].function.__module__ == "gnomon.rewards.shaping"}
+    assert ours - BY_FORMULA == set()
+
+
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: f"{m.formula}-{m.kind}")
 def test_a_mutation_fits_in_one_place_and_is_python(mutation: Mutation) -> None:
     """A source that has moved on would else be tested against nothing."""

@@ -22,6 +22,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), flags=re.MULTILI
 *FILE, SESSION = [text for language, text in BLOCKS if language == "python"]
 SHELL = [line for language, text in BLOCKS if language == "sh" for line in text.splitlines()]
 RL = "stages.multimodal-rl"
+KINDS = ("reward", "advantage", "loss", "regulariser")
 SMALL = {
     "stages": "[multimodal-rl]",
     f"{RL}.steps": 2,
@@ -55,7 +56,7 @@ def line_of(command: str) -> list[str]:
 
 def test_each_part_takes_at_most_fifteen_lines() -> None:
     parts = [text for text in FILE if "@register" in text]
-    assert len(parts) == 3
+    assert len(parts) == 4
     assert all(len(text.strip().splitlines()) <= 15 for text in parts)
 
 
@@ -66,7 +67,7 @@ def test_each_part_registers_one_function_of_the_page() -> None:
         for node in ast.parse(text).body
         if isinstance(node, ast.FunctionDef) and node.decorator_list
     ]
-    assert names == ["word_budget", "above_median", "cut_weight"]
+    assert names == ["word_budget", "above_median", "cut_weight", "free_zone"]
 
 
 def test_the_recipe_of_the_page_is_complete_and_reloads(mine: Path) -> None:
@@ -75,6 +76,8 @@ def test_the_recipe_of_the_page_is_complete_and_reloads(mine: Path) -> None:
         stage = recipe.stages[1]
         assert stage.loss.settings == {"ceiling": 1.2}
         assert stage.loss.origins == {"ceiling": "ours"}
+        [penalty] = stage.regularisers
+        assert (penalty.part.part, penalty.part.settings) == ("free-zone", {"width": 0.5})
         Path("recipe.yaml").write_text(recipe.to_yaml())
         assert load_recipe("recipe.yaml") == recipe
 
@@ -96,15 +99,30 @@ def test_the_parts_are_functions_on_plain_values(mine: Path) -> None:
     assert logp.grad[0].tolist() == pytest.approx([-3.6, 0.0])
 
 
+def test_the_regulariser_of_the_page_pulls_back_only_beyond_its_zone(mine: Path) -> None:
+    import torch
+
+    load_recipe("mine.py:my_recipe")
+    logp = torch.tensor([[-1.0, -2.0, -1.6, torch.nan]], requires_grad=True)
+    reference, mask = torch.full((1, 4), -2.0), torch.tensor([[1.0, 1.0, 1.0, 0.0]])
+    penalty = part("regulariser", "free-zone", width=0.5)(logp, reference, mask)
+    assert penalty[0].tolist() == pytest.approx([0.125, 0.0, 0.0, 0.0])
+    penalty.sum().backward()
+    assert logp.grad is not None
+    assert logp.grad[0, :3].tolist() == pytest.approx([0.5, 0.0, 0.0])
+
+
 def test_the_lines_for_a_session_work(mine: Path) -> None:
     load_recipe("mine.py:my_recipe")
     exec(compile(SESSION, str(PAGE), "exec"), {})
 
 
-def test_the_table_shows_every_input_of_the_three_kinds() -> None:
-    rows = re.findall(r"^\| (reward|advantage|loss) \| (.*) \|$", PAGE.read_text(), re.MULTILINE)
+def test_the_table_shows_every_input_of_the_four_kinds() -> None:
+    rows = re.findall(
+        r"^\| (reward|advantage|loss|regulariser) \| (.*) \|$", PAGE.read_text(), re.MULTILINE
+    )
     shown = {kind: re.findall("`(.*?)`", inputs) for kind, inputs in rows}
-    assert shown == {kind: list(INPUTS[kind]) for kind in ("reward", "advantage", "loss")}
+    assert shown == {kind: list(INPUTS[kind]) for kind in KINDS}
 
 
 def test_the_command_of_the_page_trains_with_the_parts(mine: Path, tiny_folder: Path) -> None:

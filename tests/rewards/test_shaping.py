@@ -205,6 +205,17 @@ def test_the_worked_example_of_the_hard_and_the_additive_reward(response, hard, 
     assert format_plus_result(response, PARIS) == additive
 
 
+@pytest.mark.parametrize("answer", ["not Paris", "par"])
+def test_words_that_hold_the_reference_or_are_in_it_are_not_the_answer(answer: str):
+    response = f"<think>t</think> <answer>{answer}</answer>"
+    assert (format_and_result(response, PARIS), format_plus_result(response, PARIS)) == (0.0, 1.0)
+
+
+def test_an_answer_block_that_is_not_closed_earns_nothing():
+    response = "<think>t</think> <answer>Paris"
+    assert (format_and_result(response, PARIS), format_plus_result(response, PARIS)) == (0.0, 0.0)
+
+
 def test_a_second_try_compares_values():
     response = r"<think>t</think><answer>\frac12</answer>"
     assert format_and_result(response, asked(Answer("number", 0.5))) == 1
@@ -232,6 +243,11 @@ def test_without_a_usable_reference_the_reward_does_not_apply():
 )
 def test_the_answer_of_luffy_stands_between_the_first_closing_tag_and_the_next(response, reward):
     assert luffy_verifier(response, asked(Answer("integer", 7))) == reward
+
+
+def test_the_last_boxed_text_after_the_thought_is_the_answer_whatever_stands_beside_it():
+    assert luffy_verifier(r"so</think> It is \boxed{Rome}, no, \boxed{Paris} then", PARIS) == 1
+    assert luffy_verifier(r"so</think> It is \boxed{Paris}, no, \boxed{Rome} then", PARIS) == 0
 
 
 def test_the_opening_tag_is_in_the_prompt_unless_it_is_said_otherwise():

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -19,14 +21,13 @@ from torch import Tensor
 from gnomon.parts import load_kind, part
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.corrections import combine_corrections
+from gnomon.rl.guidance import SHAPES
 from gnomon.rl.survey import Survey
 
 SETTINGS = {
-    # Everything in the band, so that the choice does not hang on the order of the draws.
-    "clip-cov": {"share": 1.0, "low": 0.1, "high": 99.0},
+    "clip-cov": {"share": 0.3, "low": 0.1, "high": 99.0},
     "kl-cov": {"share": 0.2},
     "ppo-clip": {"dual_clip": 3.0, "delta": 4.0},
-    "kl": {"estimator": "k3"},
     "perception-kl": {"share": 0.5},
     "top-entropy": {"share": 0.5},
     "off-policy-sequences": {"threshold": 0.1},
@@ -43,9 +44,20 @@ def ours(kind: str) -> list[str]:
     return sorted(n for n in made if made[n].function.__module__.startswith("gnomon."))
 
 
-PARTS = [("loss", name) for name in ours("loss")]
-PARTS += [("regulariser", name) for name in ours("regulariser")]
-PARTS += [("focus", name) for name in ours("focus")]
+CHOICES = {
+    "kl": [{"estimator": estimator} for estimator in ("k1", "abs", "k2", "k3")]
+    + [{"estimator": "k3", "gradient": "k2"}, {"estimator": "k3", "clamp": (1.0, 0.5)}],
+    "kl-by-ratio": [{"estimator": estimator} for estimator in ("k1", "abs", "k2", "k3")],
+    "luffy": [{"shaping": shape} for shape in SHAPES] + [{"clip": (0.2, 0.2), "cap": (0.0, 0.6)}],
+    "shaped-ratio": [{"shaping": shape} for shape in SHAPES],
+}
+"""Every choice of the parts that are several formulas."""
+PARTS = [
+    (kind, name, {**SETTINGS.get(name, {}), **choice})
+    for kind in ("loss", "regulariser", "focus")
+    for name in ours(kind)
+    for choice in CHOICES.get(name, [{}])
+]
 
 
 @dataclass(frozen=True)
@@ -94,10 +106,14 @@ def batches(draw: st.DrawFn) -> Batch:
 
 
 def total(
-    kind: str, name: str, batch: Batch, pieces: Sequence[tuple[Sequence[int], int]]
+    kind: str,
+    name: str,
+    chosen: dict[str, Any],
+    batch: Batch,
+    pieces: Sequence[tuple[Sequence[int], int]],
 ) -> tuple[float, Tensor]:
     """Value and gradient on logp [B, W] of a part over micro-batches: rows, and more padding."""
-    bound = part(kind, name, **SETTINGS.get(name, {}))
+    bound = part(kind, name, **chosen)
     totals = Totals.of(batch.mask)
     order = [row for rows, _ in pieces for row in rows]
     index = torch.tensor(order)
@@ -130,20 +146,41 @@ def same(one: tuple[float, Tensor], other: tuple[float, Tensor]) -> None:
     torch.testing.assert_close(one[1], other[1], atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("kind", "name"), PARTS)
+@pytest.mark.parametrize(("kind", "name", "chosen"), PARTS)
 @settings(max_examples=15)
 @given(batches(), st.integers(1, 2), st.data())
 def test_padding_order_and_micro_batches_change_neither_value_nor_gradient(
-    kind, name, batch, padding, data
+    kind, name, chosen, batch, padding, data
 ):
     rows = list(range(len(batch.mask)))
-    whole = total(kind, name, batch, [(rows, 0)])
+    made = partial(total, kind, name, chosen, batch)
+    whole = made([(rows, 0)])
     assert math.isfinite(whole[0])
-    same(total(kind, name, batch, [(rows, padding)]), whole)
+    same(made([(rows, padding)]), whole)
     shuffled = data.draw(st.permutations(rows))
-    same(total(kind, name, batch, [(shuffled, 0)]), whole)
+    same(made([(shuffled, 0)]), whole)
     cut = data.draw(st.integers(1, len(rows) - 1))
-    same(total(kind, name, batch, [(shuffled[:cut], 0), (shuffled[cut:], padding)]), whole)
+    same(made([(shuffled[:cut], 0), (shuffled[cut:], padding)]), whole)
+
+
+@pytest.mark.parametrize("scale", ["group", "batch", "centred", "running", "none"])
+@pytest.mark.parametrize("centre", ["group", "batch", "running", "none"])
+@settings(max_examples=15)
+@given(st.lists(st.integers(0, 8), min_size=2, max_size=9), st.data())
+def test_advantages_and_memory_of_every_scope_do_not_depend_on_the_order_of_rows(
+    centre, scale, eighths, data
+):
+    groups = torch.tensor(data.draw(st.lists(
+        st.integers(0, 2), min_size=len(eighths), max_size=len(eighths)
+    )))  # fmt: skip
+    rewards = torch.tensor(eighths, dtype=torch.float64) / 8
+    order = list(data.draw(st.permutations(range(len(eighths)))))
+    made = part("advantage", "scoped", centre=centre, scale=scale)
+    one, other = {}, {}
+    for _ in range(2):  # what is remembered of the first batch is in the second
+        plain, moved = made(rewards, groups, one), made(rewards[order], groups[order], other)
+        torch.testing.assert_close(moved, plain[order], atol=1e-6, rtol=1e-6)
+    assert other.get("pooled") == pytest.approx(one.get("pooled"))
 
 
 @settings(max_examples=25)

@@ -128,8 +128,8 @@ EVERYBODY = set(PEERS)
         ("epsilon", {"advantage": Use("grpo", epsilon=1e-4)}, {"TRL"}),
         ("scope", {"advantage": Use("lite-ppo")}, set()),
         ("single", {}, {"TRL"}),
-        ("single", {"advantage": Use("grpo", single="keep")}, {"verl", "EasyR1"}),
-        ("single", {"advantage": Use("pass-at-k")}, set()),
+        ("single", {"advantage": Use("grpo", single="keep")}, {"verl"}),
+        ("single", {"advantage": Use("pass-at-k")}, {"EasyR1"}),
         ("upper", {}, {"verl", "TRL"}),
         ("upper", {"loss": Use("ppo-clip", clip_high=0.3)}, {"EasyR1"}),
         ("dual", {}, {"TRL"}),
@@ -169,6 +169,11 @@ def test_only_easyr1_has_a_kl_in_the_loss_by_default():
 
 def test_what_a_part_refuses_is_said():
     assert row("single", advantage=Use("pass-at-k")).ours == "refused"
+
+
+def test_easyr1_refuses_a_group_of_one():
+    """Its estimator asserts more than one score of a group: "GRPO needs rollout.n > 1."."""
+    assert row("single").peers == {"verl": "0.7", "TRL": "0", "EasyR1": "refused"}
 
 
 def test_the_numbers_of_the_worked_examples_stand_in_the_table():

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from gnomon.parts import part
+from gnomon.records import Graded, Group, Outcome, Rollout, Sample, Verdict
 from gnomon.rl.aggregation import Totals
 from gnomon.rl.objective import PEERS
 from gnomon.rl.survey import Survey
@@ -30,7 +31,7 @@ SEEDS = range(3)
 @pytest.fixture(scope="module")
 def fed() -> SimpleNamespace:
     """What the trainer below is given instead of what its model and its rewards would say."""
-    return SimpleNamespace(logp=None, entropy=None, scores=None)
+    return SimpleNamespace(logp=None, entropy=None, scores=None, rollouts=None)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +47,9 @@ def trainer(
     class Fed(GRPOTrainer):  # type: ignore[misc]
         def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
             return fed.logp, fed.entropy, None
+
+        def _generate(self, prompts: list[Any]) -> Any:
+            return super()._generate(prompts) if fed.rollouts is None else fed.rollouts
 
     def first(completions: list[Any], **_: Any) -> list[Any]:
         return fed.scores[0]  # type: ignore[no-any-return]
@@ -165,6 +169,36 @@ def test_a_loss_is_that_of_trl_in_value_and_gradient(
     same_gradient((loss_of_ours(ours, settings, mode, batch, leaf), leaf), (expected, other))
 
 
+def with_an_empty_row(batch: PeerBatch) -> PeerBatch:
+    """The batch with nothing to train on in its second row."""
+    mask = batch.mask.clone()
+    mask[1] = 0.0
+    return dataclasses.replace(batch, mask=mask)
+
+
+@pytest.mark.parametrize("name", ["dapo", "cispo", "vespo", "dr_grpo"])
+def test_a_row_that_is_fully_masked_costs_what_it_costs_in_trl(
+    name: str, trainer: Any, fed: SimpleNamespace, batch: PeerBatch
+) -> None:
+    ours, settings, mode, theirs = LOSSES[name]
+    masked = with_an_empty_row(batch)
+    leaf, other = masked.leaf(), masked.leaf()
+    expected = loss_of_trl(trainer, fed, masked, other, **theirs)
+    same_gradient((loss_of_ours(ours, settings, mode, masked, leaf), leaf), (expected, other))
+
+
+@pytest.mark.parametrize("name", ["grpo", "sapo", "gspo", "luspo"])
+def test_the_sequence_means_of_trl_count_a_row_that_is_fully_masked_and_ours_do_not(
+    name: str, trainer: Any, fed: SimpleNamespace, batch: PeerBatch
+) -> None:
+    ours, settings, mode, theirs = LOSSES[name]
+    masked = with_an_empty_row(batch)
+    leaf, other = masked.leaf(), masked.leaf()
+    expected = loss_of_trl(trainer, fed, masked, other, **theirs)
+    found = loss_of_ours(ours, settings, mode, masked, leaf)
+    same_gradient((found * (ROWS - 1) / ROWS, leaf), (expected, other))
+
+
 @pytest.mark.parametrize(
     ("focus", "theirs"),
     [
@@ -236,6 +270,73 @@ def test_advantages_are_those_of_trl(
     }  # fmt: skip
     expected = part("advantage", ours, **settings).supply(known)
     torch.testing.assert_close(expected, found, rtol=1e-4, atol=1e-5)
+
+
+# -- correction and rewards -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bounds", [(None, 3.0), (0.8, 1.2)])
+@pytest.mark.parametrize(
+    "mode", ["sequence-mask", "token-mask", "sequence-truncate", "token-truncate"]
+)
+def test_the_mismatch_weights_are_those_of_trl(
+    mode: str, bounds: tuple[float | None, float], trainer: Any, fed: SimpleNamespace,
+    batch: PeerBatch, monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    low, high = bounds
+    theirs = {
+        "use_vllm": True, "vllm_importance_sampling_correction": True, "beta": 0.0,
+        "vllm_importance_sampling_mode": mode.replace("-", "_"),
+        "vllm_importance_sampling_clip_min": low, "vllm_importance_sampling_clip_max": high,
+    }  # fmt: skip
+    for name, value in {**SUMMED, **theirs}.items():
+        monkeypatch.setattr(trainer, name, value)
+    width = int(batch.lengths.max())
+    old, rollout, mask = (
+        values[:, :width] for values in (batch.logp, batch.rollout_logp, batch.mask)
+    )
+    lengths = batch.lengths.tolist()
+    sampled = [row[:length] for row, length in zip(rollout.tolist(), lengths, strict=True)]
+    ids, texts = [[1] * length for length in lengths], [""] * ROWS
+    rollouts = ([[1]] * ROWS, ids, None, texts, sampled, {}, None, None)
+    for name, value in {"rollouts": rollouts, "logp": old, "entropy": batch.entropy,
+                        "scores": [batch.rewards.tolist()] * 2}.items():  # fmt: skip
+        monkeypatch.setattr(fed, name, value)
+    made = trainer._generate_and_score_completions([{"prompt": "count"} for _ in range(ROWS)])
+    expected = made["importance_sampling_ratio"].expand(ROWS, width) * mask
+    correction = part("correction", "trl-mismatch", mode=mode, low=low, high=high)
+    found, kept = correction(old, rollout, mask)
+    torch.testing.assert_close(found, expected)
+    assert kept.equal(mask.bool())
+
+
+def peer_rewards() -> Any:
+    return pytest.importorskip("trl.rewards", reason="TRL 1.16 is not installed")
+
+
+@pytest.mark.parametrize(("limit", "buffer"), [(100, 20), (100, 100), (7, 3)])
+def test_the_soft_overlong_penalty_is_that_of_trl(limit: int, buffer: int) -> None:
+    lengths = range(1, limit + 5)
+    theirs = peer_rewards().get_soft_overlong_punishment(limit, buffer)
+    ours = part("reward", "soft-overlong", limit=limit, buffer=buffer)
+    found = [ours.supply({"length": length}) for length in lengths]
+    assert found == pytest.approx(theirs([[1] * length for length in lengths]))
+
+
+@pytest.mark.parametrize(("n", "most"), [(3, -1.0), (2, -0.5), (1, -1.0)])
+def test_the_repetition_penalty_is_that_of_trl(n: int, most: float) -> None:
+    made = torch.Generator().manual_seed(n)
+    responses = [
+        tuple(torch.randint(0, 3, (length,), generator=made).tolist()) for length in range(1, 12)
+    ]
+    members = tuple(
+        Graded(Rollout(ids, (0.0,) * len(ids), "", "end"), Verdict(Outcome.WRONG, 0.0))
+        for ids in responses
+    )
+    theirs = peer_rewards().get_repetition_penalty_reward(n, most)
+    ours = part("reward", "token-repetition", n=n, most=most)
+    [found] = ours.supply({"groups": [Group(Sample("s", ()), members)]})
+    assert found == pytest.approx(theirs([list(ids) for ids in responses]))
 
 
 # -- defaults -------------------------------------------------------------------------------------

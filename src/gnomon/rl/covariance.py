@@ -96,9 +96,15 @@ def _count(survey: Survey, share: float) -> int:
 
 
 def _random_band(survey: Survey, share: float, low: float, high: float) -> Tensor:
-    """[B, W], true on random tokens whose covariance is strictly between the two bounds."""
+    """[B, W], true on random tokens whose covariance is strictly between the two bounds.
+
+    They are drawn by rank of log-probability, then advantage, so that neither padding nor the order
+    of rows changes which; only tokens that tie in both are told apart by their place.
+    """
     cov_BW = covariances(survey.logp, survey.advantages, survey.mask)
     places = ((cov_BW > low) & (cov_BW < high) & survey.mask.bool()).nonzero()
+    for values_BW in (survey.advantages, survey.logp):
+        places = places[values_BW[places[:, 0], places[:, 1]].argsort(stable=True)]
     generator = torch.Generator().manual_seed(survey.seed)
     order = torch.randperm(len(places), generator=generator)[: _count(survey, share)]
     return _at(places[order.to(places.device)], cov_BW)

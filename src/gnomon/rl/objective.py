@@ -76,6 +76,8 @@ class Choice:
     kl: BoundPart | None
     corrections: tuple[BoundPart, ...] = ()
     kl_is_on: bool = False
+    least_members: int = 1
+    """The smallest group that the trainer takes; a smaller one stops it."""
 
 
 PEERS: dict[str, Callable[[], Choice]] = {
@@ -94,11 +96,12 @@ PEERS: dict[str, Callable[[], Choice]] = {
         (part("correction", "trl-mismatch"),),
     ),
     "EasyR1": lambda: Choice(
-        part("advantage", "grpo", epsilon=1e-6, single="keep"),
+        part("advantage", "grpo", epsilon=1e-6),
         part("loss", "ppo-clip", clip_high=0.3, dual_clip=3.0),
         part("aggregation", "token-mean"),
         part("regulariser", "kl", estimator="k3", clamp=(20.0, 10.0)),
         kl_is_on=True,
+        least_members=2,
     ),
 }
 """Defaults of the peers, as parts; a KL that is off has the form that it takes when it is on."""
@@ -238,6 +241,8 @@ def _numbers(value: Tensor | str | None) -> str:
 def _advantages(choice: Choice, rewards: list[float], groups: list[int]) -> Tensor:
     """Advantages of some rollouts of one token each, among others of which they know nothing."""
     rewards_N, groups_N = torch.tensor(rewards), torch.tensor(groups)
+    if int(groups_N.bincount().min()) < choice.least_members:
+        raise ValueError(f"every group needs at least {choice.least_members} members")
     known = made_rollouts(rewards_N, groups_N, torch.ones(len(rewards), 1), terms=1)
     made = choice.advantage.supply(known | {"memory": {}})
     return row_means(made, known["mask"])

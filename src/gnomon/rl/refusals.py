@@ -172,18 +172,31 @@ def _images(stage: Reinforce) -> Iterator[str]:
 
 
 def _tasks(stage: Reinforce) -> Iterator[str]:
-    """Moments of each task need samples that have one."""
-    if "tasks" not in find("advantage", stage.advantage.part).inputs:
+    """Moments of each task need samples that have one, as the first that can be read show."""
+    name = stage.advantage.part
+    if "tasks" not in find("advantage", name).inputs:
         return
     try:
         source = build("source", stage.data)()
-        nameless = next((i for i in range(min(8, len(source))) if not source[i].task), None)
     except (ValueError, OSError):
-        return  # what is wrong with a source is told where sources are checked
+        return  # gnomon.training.check refuses a source that does not open, at its own place
+    tasks: dict[int, str] = {}
+    reason = ""
+    for index in range(min(8, len(source))):
+        try:
+            tasks[index] = source[index].task
+        except (ValueError, OSError) as error:
+            reason = reason or str(error)
+    nameless = next((index for index, task in tasks.items() if not task), None)
     if nameless is not None:
         yield (
-            f"advantage: {stage.advantage.part!r} keeps moments for each task, and sample "
-            f"{nameless} of the source has none; give every record a task, or use an advantage "
+            f"advantage: {name!r} keeps moments for each task, and sample {nameless} of the source "
+            "has none; give every record a task, or use an advantage without task moments"
+        )
+    elif reason and not tasks:
+        yield (
+            f"advantage: {name!r} keeps moments for each task, and none of the first samples can "
+            f"be read to see whether it has one ({reason}); mend the source, or use an advantage "
             "without task moments"
         )
 
