@@ -109,7 +109,7 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         {f"{SFT}.rollouts": 8},
         f"{SFT}.rollouts: there is no such setting; known: at_once, batch_size, data, evaluate, "
         "format, freeze, kind, max_tokens, micro_batch_tokens, modality, name, optimizer, "
-        "save_every, steps, wise_ft, workers",
+        "save_every, shuffle, steps, wise_ft, workers",
     ),
     "misspelled field of the model": (
         {"model.dtyp": "float32"},

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from gnomon.catalogue import import_file
 from gnomon.logs import RunError
+from gnomon.models.load import load_policy
 from gnomon.parts import forget
 from gnomon.recipe import (
     Evaluation,
@@ -28,10 +29,12 @@ from gnomon.recipe import (
     Sampling,
     Sft,
     Use,
+    build,
     override,
 )
 from gnomon.rewards.score import RewardError
 from gnomon.run import Run
+from gnomon.stages.drive import open_stream
 from gnomon.tensors import load_tensors
 from gnomon.training import check, resume, train
 from gnomon.watch import Watcher
@@ -249,6 +252,17 @@ def test_a_stage_can_go_without_its_evaluation(tiny_folder: Path, tmp_path: Path
     recipe = recipe_of(tiny_folder, cold_start(evaluate=False, steps=1), text_rl())
     run = train(recipe, root=tmp_path)
     assert [result["index"] for result in run.evaluations()] == [0, 2]
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_stage_keeps_the_order_of_its_source_when_it_is_not_to_shuffle(
+    tiny_folder: Path, shuffle: bool
+) -> None:
+    stage = cold_start(data=Use("microworld", **COUNT.settings, answers="worked"), shuffle=shuffle)
+    encoder = load_policy(str(tiny_folder)).encoder(max_tokens=2048)
+    taken = [sample.id for sample, _ in open_stream(stage, encoder, 0, 0).take(6)]
+    source = build("source", stage.data)()
+    assert (taken == [source[index].id for index in range(6)]) is not shuffle
 
 
 @pytest.mark.parametrize("lora", [None, Lora(rank=2, alpha=4)], ids=["full", "lora"])

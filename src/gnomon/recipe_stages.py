@@ -209,10 +209,12 @@ Freezable = Literal["vision", "audio", "tower", "connector", "language", "embedd
 class Stage(Block):
     """What every stage has. ``modality`` 'image' demands that every sample brings a picture.
 
-    ``workers`` processes prepare samples ahead; 0 prepares them in the run's own process.
-    ``wise_ft`` is how far the final model goes, weight by weight, from that which the stage began
-    with to that which it trained (the mixing coefficient of WiSE-FT, arXiv 2109.01903): less than 1
-    keeps much of what training made it forget. Checkpoints before the last hold the trained model.
+    Without ``shuffle`` the samples come in the order of their source, in every epoch: a curriculum
+    where that is sorted. ``workers`` processes prepare samples ahead; 0 prepares them in the run's
+    own process. ``wise_ft`` is how far the final model goes, weight by weight, from that which the
+    stage began with to that which it trained (the mixing coefficient of WiSE-FT, arXiv 2109.01903):
+    less than 1 keeps much of what training made it forget. Checkpoints before the last hold the
+    trained model.
     """
 
     name: str
@@ -225,6 +227,7 @@ class Stage(Block):
     max_tokens: Count = 2048
     save_every: Count = 50
     workers: Whole = Field(0, ge=0)
+    shuffle: bool = True
     wise_ft: Number = Field(1.0, gt=0, le=1)
     evaluate: bool = True
 

@@ -95,3 +95,7 @@ def test_the_full_scale_pays_by_the_released_rule(answer: str, gold: Answer, rew
 
 def test_the_benchmarks_are_not_asked_by_the_released_rule() -> None:
     assert load_recipe("apo", "full").evaluation.grader.part == "math-verify"
+
+
+def test_the_data_keep_their_order_at_full_scale() -> None:
+    assert not stage("full").shuffle

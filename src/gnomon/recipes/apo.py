@@ -50,6 +50,7 @@ def _full() -> dict[str, Any]:
         **rl(
             grader=Use("released", system="apo"),
             weights=(Use("excess-length", base=code(1.00001)),),
+            shuffle=code(False),
             prompts=code(128),
             updates=code(2),
             sampling=Sampling(max_new_tokens=code(4096), temperature=code(1.0), top_p=code(1.0)),

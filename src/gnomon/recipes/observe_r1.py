@@ -1,7 +1,7 @@
 """Observe-R1: look first, then think; a bonus for brevity, and weights for uncertain questions.
 
 arXiv 2505.12432, and the released code zrguo/Observe-R1. The pipeline that makes NeuraLadder is
-left out, and so is its order from easy to hard: sources are read in random order.
+left out; its order from easy to hard is that of the file, which full scale keeps.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def _full() -> Recipe:
         FORM,
         grader=Use("released", system="observe-r1"),
         rewards=rewards(code(100)),
+        shuffle=code(False),
         prompts=code(128),
         updates=code(2),
         sampling=Sampling(max_new_tokens=code(8192), temperature=code(1.0)),

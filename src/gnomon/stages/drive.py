@@ -175,7 +175,7 @@ def device() -> str:
 
 
 def open_stream(stage: AnyStage, encoder: Encoder, seed: int, position: int) -> Stream:
-    """The stage's samples in their seeded order from ``position`` on, each with its encoding.
+    """The stage's samples in their order from ``position`` on, each with its encoding.
 
     One whose demonstrations have log-probabilities that do not fit is a bad record.
     """
@@ -185,7 +185,9 @@ def open_stream(stage: AnyStage, encoder: Encoder, seed: int, position: int) -> 
     if shown is not None:
         encode = partial(encode_checked, encode, shown.key, encoder.tokenizer)
     source = Prepare(build("source", stage.data)(), encode)
-    return Stream(source, seed=seed, position=position, workers=stage.workers)
+    return Stream(
+        source, seed=seed, position=position, shuffle=stage.shuffle, workers=stage.workers
+    )
 
 
 def planned_updates(stage: AnyStage) -> int:
