@@ -224,3 +224,11 @@ def test_the_estimate_counts_shared_stages_once_a_seed() -> None:
     assert estimated_seconds(declared, recipes) == pytest.approx(3 * one)
     alone = estimated_seconds(declared, {"grpo": recipes["grpo"]}, seeds=1)
     assert one < 2 * alone
+
+
+@pytest.mark.parametrize("name", ["effort", "example_effort"])
+def test_an_estimate_grows_with_what_a_rollout_and_an_example_cost(name: str) -> None:
+    declared = load_experiment("defacto")
+    dearer = declared.model_copy(update={name: 2 * getattr(declared, name)})
+    recipes = resolve(declared)
+    assert estimated_seconds(dearer, recipes) > estimated_seconds(declared, recipes)

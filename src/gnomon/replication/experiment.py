@@ -78,7 +78,8 @@ class Experiment(Block):
     trained once, and the arms begin from their checkpoint.
 
     ``changes`` hold for every arm, before its own. ``also`` are further metrics, without a verdict.
-    ``effort`` is the cost of a rollout against plain GRPO, for the estimate of the time.
+    For the estimate of the time: ``effort`` is the cost of a rollout against plain GRPO, and
+    ``example_effort`` that of a supervised example against one of scenes in words.
     """
 
     system: str
@@ -94,6 +95,7 @@ class Experiment(Block):
     reference: str
     arms: dict[str, Arm]
     effort: Number = Field(1.0, gt=0)
+    example_effort: Number = Field(1.0, gt=0)
     notes: str = ""
 
     @model_validator(mode="after")

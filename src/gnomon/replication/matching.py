@@ -132,12 +132,12 @@ def estimated_seconds(
     From `SECONDS` of gnomon-micro, so for the micro scale only. Shared stages count once a seed.
     """
     starts = {
-        start_key(start): _seconds(start, 1.0)
+        start_key(start): _seconds(experiment, start)
         for recipe in recipes.values()
         if (start := shared_start(experiment, recipe)) is not None
     }
     arms = [
-        _seconds(after_start(experiment, recipe, recipe.model.path), experiment.effort)
+        _seconds(experiment, after_start(experiment, recipe, recipe.model.path))
         for recipe in recipes.values()
     ]
     return (seeds or experiment.seeds) * (sum(starts.values()) + sum(arms))
@@ -157,7 +157,7 @@ def _shown(stage: Reinforce) -> int:
     return 0 if stage.demonstrations is None else min(stage.demonstrations.count, stage.rollouts)
 
 
-def _seconds(recipe: Recipe, effort: float) -> float:
+def _seconds(experiment: Experiment, recipe: Recipe) -> float:
     examples = sum(
         stage.steps * stage.batch_size for stage in recipe.stages if isinstance(stage, Sft)
     )
@@ -167,8 +167,8 @@ def _seconds(recipe: Recipe, effort: float) -> float:
     )
     return (
         SECONDS["process"]
-        + SECONDS["example"] * examples
-        + SECONDS["rollout"] * responses_of(recipe) * effort
+        + SECONDS["example"] * examples * experiment.example_effort
+        + SECONDS["rollout"] * responses_of(recipe) * experiment.effort
         + SECONDS["item"] * items
     )
 
