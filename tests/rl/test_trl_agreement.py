@@ -169,34 +169,37 @@ def test_a_loss_is_that_of_trl_in_value_and_gradient(
     same_gradient((loss_of_ours(ours, settings, mode, batch, leaf), leaf), (expected, other))
 
 
-def with_an_empty_row(batch: PeerBatch) -> PeerBatch:
-    """The batch with nothing to train on in its second row."""
+Loss = tuple[Tensor, Tensor]
+"""A loss and the leaf that its gradient belongs to."""
+
+
+@pytest.fixture
+def with_an_empty_row(
+    name: str, trainer: Any, fed: SimpleNamespace, batch: PeerBatch
+) -> tuple[Loss, Loss]:
+    """Our loss and TRL's of the batch with nothing to train on in its second row."""
+    ours, settings, mode, theirs = LOSSES[name]
     mask = batch.mask.clone()
     mask[1] = 0.0
-    return dataclasses.replace(batch, mask=mask)
+    masked = dataclasses.replace(batch, mask=mask)
+    leaf, other = masked.leaf(), masked.leaf()
+    expected = loss_of_trl(trainer, fed, masked, other, **theirs)
+    return (loss_of_ours(ours, settings, mode, masked, leaf), leaf), (expected, other)
 
 
 @pytest.mark.parametrize("name", ["dapo", "cispo", "vespo", "dr_grpo"])
 def test_a_row_that_is_fully_masked_costs_what_it_costs_in_trl(
-    name: str, trainer: Any, fed: SimpleNamespace, batch: PeerBatch
+    with_an_empty_row: tuple[Loss, Loss],
 ) -> None:
-    ours, settings, mode, theirs = LOSSES[name]
-    masked = with_an_empty_row(batch)
-    leaf, other = masked.leaf(), masked.leaf()
-    expected = loss_of_trl(trainer, fed, masked, other, **theirs)
-    same_gradient((loss_of_ours(ours, settings, mode, masked, leaf), leaf), (expected, other))
+    same_gradient(*with_an_empty_row)
 
 
 @pytest.mark.parametrize("name", ["grpo", "sapo", "gspo", "luspo"])
 def test_the_sequence_means_of_trl_count_a_row_that_is_fully_masked_and_ours_do_not(
-    name: str, trainer: Any, fed: SimpleNamespace, batch: PeerBatch
+    with_an_empty_row: tuple[Loss, Loss],
 ) -> None:
-    ours, settings, mode, theirs = LOSSES[name]
-    masked = with_an_empty_row(batch)
-    leaf, other = masked.leaf(), masked.leaf()
-    expected = loss_of_trl(trainer, fed, masked, other, **theirs)
-    found = loss_of_ours(ours, settings, mode, masked, leaf)
-    same_gradient((found * (ROWS - 1) / ROWS, leaf), (expected, other))
+    (found, leaf), theirs = with_an_empty_row
+    same_gradient((found * (ROWS - 1) / ROWS, leaf), theirs)
 
 
 @pytest.mark.parametrize(

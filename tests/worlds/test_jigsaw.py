@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -205,3 +207,8 @@ def test_a_grid_has_the_difficulty_of_the_largest_one_that_it_holds():
         for m, n in ((1, 2), (3, 1), (1, 5), (2, 3), (9, 9))
     ]
     assert levels == [1, 2, 3, 4, 5]
+
+
+def test_workers_can_be_given_a_source_of_one_grid():
+    source = part("source", "jigsaw", rows=2, columns=3)()
+    assert pickle.loads(pickle.dumps(source))[1].id == source[1].id

@@ -336,19 +336,23 @@ ASKS: Mapping[str, Callable[[np.random.Generator, Puzzle], Posed]] = {
 """What can be asked about a puzzle."""
 
 
-def _pose(name: str, rng: np.random.Generator, level: int) -> Posed:
-    return ASKS[name](rng, draw_puzzle(rng, *grid_of(rng, level)))
+Grid = Callable[[np.random.Generator, int], tuple[int, int]]
+"""Rows and columns of a puzzle, which may be drawn and follow its difficulty."""
 
 
-def _pose_on(name: str, m: int, n: int, rng: np.random.Generator, _level: int) -> Posed:
-    return ASKS[name](rng, draw_puzzle(rng, m, n))
+def _pose(name: str, grid: Grid, rng: np.random.Generator, level: int) -> Posed:
+    return ASKS[name](rng, draw_puzzle(rng, *grid(rng, level)))
 
 
-def _task(name: str, pose: Callable[[np.random.Generator, int], Posed]) -> WorldTask:
-    return WorldTask(name, "multi", "image", pose, confirm, effort)
+def _fixed(m: int, n: int, _rng: np.random.Generator, _level: int) -> tuple[int, int]:
+    return m, n
 
 
-TASKS = tuple(_task(name, partial(_pose, name)) for name in ASKS)
+def _task(name: str, grid: Grid = grid_of) -> WorldTask:
+    return WorldTask(name, "multi", "image", partial(_pose, name, grid), confirm, effort)
+
+
+TASKS = tuple(map(_task, ASKS))
 
 
 @register("source", "jigsaw")
@@ -376,7 +380,6 @@ def jigsaw(
     if min(rows, columns) < 1 or not 2 <= patches <= MOST:
         raise PartError(f"rows={rows}, columns={columns}: use 2 to {MOST} patches")
     level = sum(m * n <= patches for m, n in GRIDS)
-    chosen = tuple(
-        _task(name, partial(_pose_on, name, rows, columns)) for name in named_tasks("jigsaw", tasks)
-    )
+    grid = partial(_fixed, rows, columns)  # no lambda: workers get the source by pickle
+    chosen = tuple(_task(name, grid) for name in named_tasks("jigsaw", tasks))
     return serve("jigsaw", chosen, split, (level, level), answers, format, size=size, seed=seed)
