@@ -56,6 +56,13 @@ def test_an_effect_stands_beside_what_the_source_reports(
     assert "papo: helps; gamma-doubled: hurts; semantic-masks: no effect seen" in page
 
 
+def test_other_arms_are_compared_with_each_other(made: tuple[Path, dict[Path, str]]) -> None:
+    root, pages = made
+    page = pages[root / "docs/replications.md"]
+    assert "| against | papo | gamma-doubled |\n" in page
+    assert re.search(r"\| \*\*semantic-masks\*\* \| -10\.0 \(.*\) \| \+20\.0 \(", page)
+
+
 def test_the_page_names_seeds_machine_commit_and_base(made: tuple[Path, dict[Path, str]]) -> None:
     root, pages = made
     told = "Seeds 0, 1, 2. Machine: 2 cores. Commit: 01234567. Base model: fedcba98"

@@ -58,6 +58,21 @@ def test_effects_are_against_the_reference(tmp_path: Path) -> None:
     assert arms["better"].values["accuracy"] == {0: 0.6, 1: 0.6, 2: 0.6}
 
 
+def test_arms_that_are_not_the_reference_are_compared_with_each_other(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), SHARES)
+    (result,) = results(tmp_path)
+    assert {pair: round(effect.effect, 3) for pair, effect in result.between.items()} == {
+        ("same", "better"): -0.1, ("worse", "better"): -0.2, ("worse", "same"): -0.1
+    }  # fmt: skip
+
+
+def test_two_arms_without_a_seed_in_common_are_not_compared(tmp_path: Path) -> None:
+    experiment = declared()
+    store_run(tmp_path, experiment, made_record(experiment, "better", 0, 0.6))
+    store_run(tmp_path, experiment, made_record(experiment, "same", 1, 0.5))
+    assert results(tmp_path)[0].between == {}
+
+
 def test_only_seeds_that_both_arms_have_are_compared(tmp_path: Path) -> None:
     experiment = declared()
     store_made(tmp_path, experiment, {"plain": 0.5})

@@ -40,7 +40,10 @@ page. The first run of an experiment is kept; one of another declaration stands 
 that covers both (`gnomon.replication.statistics.paired_effect`). It *helps* or *hurts* when the
 interval lies on one side of zero, there is *no effect seen* when it lies within the margin, and it
 is *inconclusive* when it holds zero and reaches beyond the margin, or with fewer than three seeds.
-How much seeds scatter is told by all arms of an experiment together. These are runs of minutes of a
+How much seeds scatter is told by all arms of an experiment together. A second table compares the
+other arms with each other: the arm of the row minus that of the column. These pairs were not
+declared beforehand and have no verdict: one interval in twenty misses a true zero, and a table can
+hold ten. These are runs of minutes of a
 model of a few million parameters: they test the mechanism, not the size of a published gain.
 
 This page is made from `replications/*.json` by `make docs`.
@@ -170,6 +173,8 @@ def _result_blocks(experiment: Experiment, result: Result, bases: Set[str | None
         heading += ", of another declaration than the file's"
     yield f"### {experiment.system}: {heading} ({result.declaration[:8]})\n"
     yield table(_head(result), [_result_row(result, arm) for arm in result.arms])
+    if result.between:
+        yield table(("against", *_columns(result)), list(_between_rows(result)))
     state = "" if result.done else " Not every declared arm and seed has run."
     yield (
         f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
@@ -229,6 +234,25 @@ def value_text(by_seed: Mapping[int, float], metric: Metric) -> str:
     if metric.name == ACCURACY:
         return f"{100 * mean:.1f} % ({', '.join(f'{100 * value:.1f}' for value in values)})"
     return f"{mean:.3g} ({', '.join(f'{value:.3g}' for value in values)})"
+
+
+def _columns(result: Result) -> list[str]:
+    """The arms that another one is compared with, in the order of the declaration."""
+    against = {earlier for _, earlier in result.between}
+    return [name for name in result.experiment.arms if name in against]
+
+
+def _between_rows(result: Result) -> Iterator[list[str]]:
+    """One row for each arm that is compared with an earlier one."""
+    columns = _columns(result)
+    for name in result.experiment.arms:
+        effects = [result.between.get((name, earlier)) for earlier in columns]
+        if any(effects):
+            metric = result.experiment.metric
+            yield [
+                f"**{name}**",
+                *("" if effect is None else effect_text(effect, metric) for effect in effects),
+            ]
 
 
 def _also(arm: ArmResult, metric: Metric) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from statistics import fmean
 from typing import Any
 
@@ -60,6 +61,8 @@ class ArmResult:
 class Result:
     """All arms of one declaration at one budget. ``again`` says that an earlier one is stored.
 
+    ``between`` has, for each two arms that have run and are not the reference, the effect on the
+    experiment's metric of the first against the second; these were not declared beforehand.
     ``warnings`` say what is not as it should be in a controlled experiment.
     """
 
@@ -69,6 +72,7 @@ class Result:
     again: bool
     seeds: tuple[int, ...]
     arms: tuple[ArmResult, ...]
+    between: Mapping[tuple[str, str], Effect]
     commits: tuple[str, ...]
     machines: tuple[str, ...]
     bases: tuple[str, ...]
@@ -141,11 +145,23 @@ def _result(
             for name in experiment.arms
             if by_arm[name] or any(item["arm"] == name for item in failures)
         ),
+        between=_between(experiment, by_arm),
         commits=_different(runs, "commit"),
         machines=_different(runs, "machine"),
         bases=_different(runs, "base"),
         warnings=tuple(_warnings(experiment, by_arm)),
     )
+
+
+def _between(
+    experiment: Experiment, by_arm: Mapping[str, list[Record]]
+) -> dict[tuple[str, str], Effect]:
+    others = [name for name in experiment.arms if name != experiment.reference]
+    found = {
+        (later, earlier): compare(later, earlier, by_arm, experiment.metric)
+        for earlier, later in combinations(others, 2)
+    }
+    return {pair: effect for pair, effect in found.items() if effect is not None}
 
 
 def _arm_result(
