@@ -2,16 +2,15 @@
 
     make docs
 
-Whole pages: docs/reference/parts.md, docs/recipes.md, and docs/replications.md with its pictures.
-Between markers: the file tree and the table of stages in README.md, and the tables of results in
-docs/micro-runs.md and docs/grading.md. A test compares the pages with what this
-program would write, so that none of them can be out of date.
+Whole pages: those of docs/reference, docs/recipes.md, docs/worlds.md, and docs/replications.md with
+its pictures. Between markers: the file tree and the table of stages in README.md, and the tables of
+results in docs/micro-runs.md and docs/grading.md. A test compares the pages with what this program
+would write, so that none of them can be out of date.
 """
 
 from __future__ import annotations
 
 import ast
-import inspect
 import json
 import re
 import typing
@@ -20,15 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from grading_tables import figures
+from reference_tables import blocks_page, parts_page
 from run_tables import micro_table, stage_table, table
 from world_tables import worlds_page
 
 from gnomon.catalogue import SCALES, load_recipe, recipe_names
-from gnomon.parts import INPUTS, Part, load_kind
+from gnomon.parts import load_kind
 from gnomon.problems import name_of
 from gnomon.recipe import Block, OfKind, Recipe, Use
 from gnomon.replication.page import replication_pages
-from gnomon.report.console import readable_type
 
 ROOT = Path(__file__).parents[1]
 MARKED = ("README.md", "docs/micro-runs.md", "docs/grading.md")
@@ -60,6 +59,7 @@ def pages(root: Path) -> dict[Path, str]:
         runs: fill(runs.read_text(), "micro-runs", micro_table(micro_runs)),
         grading: fill(grading.read_text(), "figures", figures(*costs)),
         root / "docs/reference/parts.md": parts_page(),
+        root / "docs/reference/blocks.md": blocks_page(),
         root / "docs/recipes.md": recipes_page(),
         root / "docs/worlds.md": worlds_page(_stored(root / SPEEDS)),
         **replication_pages(root),
@@ -168,109 +168,16 @@ def _shown(place: Path) -> bool:
     return place.is_file() or any(map(_shown, place.iterdir()))
 
 
-# -- the reference of parts -----------------------------------------------------------------------
-
-PARTS_INTRODUCTION = """# Parts
-
-Every part that a recipe can name, by kind. *Inputs* are what the run supplies while it goes on;
-*settings* are what a recipe fixes, with the defaults shown. `gnomon parts loss ppo-clip` shows the
-same on the console, and `gnomon.part("loss", "ppo-clip", clip_high=0.28)` returns the function with
-its settings checked. [Your own](../extending.md) parts work the same way.
-
-This page is made from the code by `make docs`.
-"""
-
-
-def parts_page() -> str:
-    """The whole reference."""
-    known = {kind: ours(kind) for kind in INPUTS}
-    contents = [
-        f"- {kind}: " + ", ".join(f"[{name}](#{kind}-{name})" for name in parts) + "\n"
-        for kind, parts in known.items()
-    ]
-    blocks = [PARTS_INTRODUCTION, "".join(contents)]
-    for kind, parts in known.items():
-        blocks.append(f"## {kind}\n")
-        if INPUTS[kind]:
-            blocks.append(table(("input", "what it is"), _meanings(kind)))
-        blocks += [part_section(made) for made in parts.values()]
-    return "\n".join(blocks)
-
-
-def ours(kind: str) -> dict[str, Part]:
-    """The package's own parts of a kind, by name; a user's file may have registered others."""
-    parts = load_kind(kind)
-    return {
-        n: parts[n] for n in sorted(parts) if parts[n].function.__module__.startswith("gnomon.")
-    }
-
-
-def part_section(made: Part) -> str:
-    """Signature, docstring and settings of one part."""
-    hints = typing.get_type_hints(made.function)
-    settings = list(made.settings.model_fields)
-    arguments = ", ".join([*made.inputs, *(["*"] if settings else []), *settings])
-    returns = readable_type(hints["return"]) if "return" in hints else "Any"
-    module = made.function.__module__
-    source = f"../../src/{module.replace('.', '/')}.py"
-    blocks = [
-        f"### {made.kind} {made.name}\n",
-        f"`{made.function.__name__}({arguments}) -> {returns}` in [{module}]({source})\n",
-        markdown(inspect.getdoc(made.function) or ""),
-    ]
-    if settings:
-        blocks.append(table(("setting", "type", "default"), list(_settings(made, hints))))
-    return "\n".join(blocks)
-
-
-def _meanings(kind: str) -> list[tuple[str, str]]:
-    return [(f"`{name}`", escape(meaning)) for name, meaning in INPUTS[kind].items()]
-
-
-def _settings(made: Part, hints: Mapping[str, Any]) -> Iterator[Row]:
-    for parameter in inspect.signature(made.function).parameters.values():
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            needed = parameter.default is parameter.empty
-            default = "needed" if needed else f"`{parameter.default!r}`"
-            yield f"`{parameter.name}`", f"`{readable_type(hints[parameter.name])}`", default
-
-
-def markdown(doc: str) -> str:
-    """A docstring as Markdown: examples and ruled tables in fences, names as code.
-
-    >>> markdown("Keeps ``x``.\\n\\n>>> 1\\n1")
-    'Keeps `x`.\\n\\n```pycon\\n>>> 1\\n1\\n```\\n'
-    """
-    blocks = []
-    for paragraph in re.split(r"\n{2,}", doc.strip()):
-        if paragraph.startswith(">>>"):
-            blocks.append(f"```pycon\n{paragraph}\n```\n")
-        elif paragraph.startswith("==="):
-            blocks.append(f"```text\n{paragraph}\n```\n")
-        else:
-            blocks.append(f"{escape(paragraph)}\n")
-    return "\n".join(blocks)
-
-
-def escape(text: str) -> str:
-    """Text of a docstring for Markdown: ``name`` and `name` as code, angle brackets as written."""
-    pieces = re.split(r"(``.*?``|`[^`]*`)", text, flags=re.DOTALL)
-    return "".join(
-        f"`{piece.strip('`')}`" if index % 2 else piece.replace("<", "&lt;")
-        for index, piece in enumerate(pieces)
-    )
-
-
 # -- the recipes ----------------------------------------------------------------------------------
 
 RECIPES_INTRODUCTION = """# Recipes
 
 Every published recipe with its stages and what it sets. *From* says where a constant comes from:
 `paper`, `code` (the released one) or `ours`; nothing stands there for what is no constant of the
-method. What is not listed has the default of its part ([parts](reference/parts.md)) or block. A
-place is written as `--set` takes it, after the name of its section: in the section
-`stages.cold-start` the setting `steps` is `stages.cold-start.steps`. The `recipe.yaml` that every
-run writes holds all settings.
+method. What is not listed has the default of its [part](reference/parts.md) or
+[block](reference/blocks.md). A place is written as `--set` takes it, after the name of its section:
+in the section `stages.cold-start` the setting `steps` is `stages.cold-start.steps`. The
+`recipe.yaml` that every run writes holds all settings.
 
 This page is made from the code by `make docs`.
 """

@@ -114,8 +114,11 @@ NEW = "new"
 class Model(Block):
     """The model to start from: a folder, a hub id, or a ``new`` one of an ``architecture``.
 
-    ``image_pixels`` are the least and the most pixels that an image is resized to; None keeps the
-    processor's. ``video`` says which frames of a video are shown, each resized as an image.
+    ``dtype`` is that of the weights in training and in sampling, ``attention`` the implementation
+    of it. ``gradient_checkpointing`` computes the layers again in the backward pass, for memory.
+    With ``lora`` the adapters alone are trained. ``image_pixels`` are the least and the most pixels
+    that an image is resized to; None keeps the processor's. ``video`` says which frames of a video
+    are shown, each resized as an image.
     """
 
     path: str
@@ -141,7 +144,9 @@ class Evaluation(Block):
     """What is measured before the first stage and after each.
 
     ``base_format`` asks the untrained model in the form that it knows, ``format`` asks in the form
-    that the stages teach.
+    that the stages teach; ``base_grader`` and ``grader`` read their answers. Each item gets
+    ``samples`` responses of up to ``max_new_tokens``, greedy ones at temperature 0; ``top_k`` 0
+    keeps all tokens. An item of more than ``max_tokens``, pictures included, is skipped and named.
     """
 
     benchmarks: tuple[UseBenchmark, ...] = ()  # type: ignore[valid-type]
@@ -167,7 +172,12 @@ class Evaluation(Block):
 
 
 class Recipe(Block):
-    """A whole run. ``imports`` are the user's files whose parts it names."""
+    """A whole run: the stages in turn, each going on from the model of the one before.
+
+    ``seed`` decides everything that is drawn: the same recipe and seed give the same run on one
+    machine. ``data_root`` is the folder in which relative paths of pictures begin. ``imports`` are
+    the user's files whose parts the recipe names.
+    """
 
     name: str
     description: str = ""

@@ -207,7 +207,13 @@ Freezable = Literal["vision", "audio", "tower", "connector", "language", "embedd
 
 
 class Stage(Block):
-    """What every stage has. ``modality`` 'image' demands that every sample brings a picture.
+    """What every stage has: samples of ``data`` in a ``format``, for so many ``steps``.
+
+    ``modality`` image demands that every sample brings a picture, text that none does. What is
+    named in ``freeze`` is not trained; vision, or audio in a model that hears, is the tower with
+    the connector. A sample of more than ``max_tokens``, pictures included, is skipped and named. A
+    checkpoint is written every ``save_every`` steps and after the last one, and with ``evaluate``
+    the final model is measured.
 
     Without ``shuffle`` the samples come in the order of their source, in every epoch: a curriculum
     where that is sorted. ``workers`` processes prepare samples ahead; 0 prepares them in the run's
@@ -240,7 +246,7 @@ class Stage(Block):
 
 
 class Supervised(Stage):
-    """What the supervised stages have: ``batch_size`` examples an update.
+    """What the supervised stages have: a step is an update on ``batch_size`` examples.
 
     They are computed ``micro_batch_tokens`` at a time, and ``at_once`` micro-batches side by side,
     each on one thread: on a CPU and with small models that is sooner done than one after the other
@@ -280,6 +286,10 @@ class Reinforce(Stage):
     A = centre / scale x weights, then an optional resampler, then
     loss = aggregate(bound(ratio) x A) + regularisers.
 
+    ``sampler`` writes the rollouts, ``grader`` gives each its verdict, and ``combine`` makes one
+    reward of the terms in ``rewards``. ``reward_kl`` charges every token, ``regularisers`` are
+    added to the loss, and ``aggregate`` says how tokens become one number.
+
     ``demonstrations`` take the place of some of the rollouts. ``filters`` say which rollouts count
     before any advantage is made; where they drop whole groups, up to ``refill`` further batches of
     questions are asked until ``prompts`` groups count. ``focus`` says which tokens the policy loss
@@ -287,6 +297,10 @@ class Reinforce(Stage):
     ``corruption`` hides parts of images for regularisers that take masked log-probabilities.
     ``value`` trains a critic for advantages that need one. ``callbacks`` look at the policy
     whenever the stage saves, and may rank its checkpoints, of which the best is kept.
+
+    ``micro_batch_rows`` rollouts are computed at a time, which changes no result. Every
+    ``log_rollouts_every`` steps, at the first and at the last all rollouts of the step are written
+    into the run's folder.
     """
 
     kind: Literal["reinforce"] = "reinforce"
