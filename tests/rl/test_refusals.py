@@ -177,6 +177,22 @@ def test_demonstrations_need_a_loss_that_knows_them(base: Recipe) -> None:
     assert "at least one of the 8 rollouts" in line
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"focus": (Use("off-policy-sequences"),)},
+        {"regularisers": (Regulariser(part=Use("kl-by-ratio"), coefficient=constant(0.1)),)},
+    ],
+    ids=["focus", "regulariser"],
+)
+def test_what_compares_with_the_sampling_policy_is_refused_beside_demonstrations(
+    base: Recipe, changes: Any
+) -> None:
+    assert told(base, **changes) == []
+    [line] = told(base, demonstrations=Demonstrations(), loss=Use("luffy"), **changes)
+    assert "no policy has sampled the tokens of demonstrations" in line
+
+
 def critic(**changes: Any) -> Value:
     return Value(optimizer=Optimizer(learning_rate=constant(1e-3)), **changes)
 

@@ -86,6 +86,14 @@ def _demonstrations(stage: Reinforce) -> Iterator[str]:
             f"loss: {stage.loss.part!r} takes the tokens of demonstrations for the policy's own; "
             "use luffy, or leave demonstrations out"
         )
+    compared = [("focus", use) for use in stage.focus]
+    compared += [("regulariser", item.part) for item in stage.regularisers]
+    for kind, use in compared:
+        if "old_logp" in find(kind, use.part).inputs:
+            yield (
+                f"{kind}: {use.part!r} compares the policy with what sampled, and no policy has "
+                "sampled the tokens of demonstrations; leave one of the two out"
+            )
     if stage.demonstrations.count >= stage.rollouts:
         yield (
             f"demonstrations.count={stage.demonstrations.count}: the policy must write at least "
