@@ -122,6 +122,29 @@ def test_runs_that_began_from_another_base_are_told(tmp_path: Path) -> None:
     assert result.bases == ("another", "fedcba9876543210")
 
 
+def test_arms_that_nothing_sets_apart_are_told(tmp_path: Path) -> None:
+    experiment = declared()
+    for seed in range(2):
+        for arm, share in {"plain": 0.5, "better": 0.6, "same": 0.6}.items():
+            curves = {"length": [[1.0, 10.0 * seed], [2.0, 20.0]]}
+            store_run(
+                tmp_path, experiment, made_record(experiment, arm, seed, share, curves=curves)
+            )
+    (result,) = results(tmp_path)
+    assert result.warnings == (
+        "better and same answered alike in every seed, rollouts included: what sets them apart did "
+        "not act",
+    )
+
+
+def test_the_same_answers_after_other_rollouts_are_no_idle_arm(tmp_path: Path) -> None:
+    experiment = declared()
+    for arm, length in {"plain": 9.0, "same": 9.5}.items():
+        curves = {"length": [[1.0, length]]}
+        store_run(tmp_path, experiment, made_record(experiment, arm, 0, 0.5, curves=curves))
+    assert results(tmp_path)[0].warnings == ()
+
+
 def test_a_recipe_that_changed_between_seeds_is_told(tmp_path: Path) -> None:
     experiment = declared()
     store_made(tmp_path, experiment, {"plain": 0.5}, seeds=1)

@@ -77,6 +77,11 @@ def full(name: str, sample: Sample) -> float:
     return {"acre": 1.0 + 0.5, "defacto": 1.0 + 0.2 + regions, "pixelthink": 5.0}[name]
 
 
+def easy(sample: Sample) -> bool:
+    """Whether PixelThink gives it the small budget, which a worked thought is beyond."""
+    return float(sample.meta.get("difficulty_score_model", 10.0)) < 3.5
+
+
 def tagged(thought: str, answer: str) -> str:
     return f"<think> {thought} </think> <answer> {answer} </answer>"
 
@@ -91,7 +96,8 @@ def test_a_worked_response_is_well_formed_right_and_earns_the_full_reward(name: 
         text = worked(name, sample)
         found = paid(name, sample, text)
         assert style.fits(text) and found.verdict.correct, text
-        assert found.reward == pytest.approx(full(name, sample)), (text, found.scores)
+        if not easy(sample):
+            assert found.reward == pytest.approx(full(name, sample)), (text, found.scores)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -158,10 +164,11 @@ def test_the_layout_alone_earns_two_of_five_and_no_mask() -> None:
 
 
 def test_words_beyond_the_budget_of_an_easy_sample_cost() -> None:
-    easy = [s for s in drawn("pixelthink") if s.meta["difficulty_score_model"] < 3.5]
-    for sample in easy:
-        text = worked("pixelthink", sample).replace("</think>", "so " * 30 + "</think>")
-        assert 0.0 < paid("pixelthink", sample, text).reward < 5.0
+    for sample in filter(easy, drawn("pixelthink")):
+        text = worked("pixelthink", sample)
+        brief = re.sub("<think>.*(?= box)", "<think>", text)
+        assert 2.5 < paid("pixelthink", sample, text).reward < 5.0
+        assert paid("pixelthink", sample, brief).reward == 5.0
 
 
 def test_nobody_judges_at_micro_scale() -> None:

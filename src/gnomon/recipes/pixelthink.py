@@ -5,7 +5,8 @@ is joined to the records. Left out: the uncertainty of each rollout (0 for all: 
 log-probabilities of other tokens), and at full scale the frozen SAM2 that turns box and points into
 a mask, which no reward needs. ``micro`` refers to objects of the world ``edits``; in place of SAM2
 its grader has a stand-in that knows the true mask. Pictures of 112 in place of 840 pixels need
-limits as much smaller, and short responses need smaller budgets.
+limits as much smaller; short responses need smaller budgets, such that what the cold start shows is
+about a quarter beyond that of easy samples and within that of hard ones.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _micro() -> dict[str, Any]:
     length = Use(
         "thinking-length",
         column="difficulty_score_model",
-        budgets=ours((40.0, 80.0)),
+        budgets=ours((24.0, 40.0)),
         span=ours(40.0),
     )
     return {

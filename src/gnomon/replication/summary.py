@@ -250,4 +250,21 @@ def _warnings(experiment: Experiment, by_arm: Mapping[str, list[Record]]) -> lis
         for seed, weights in sorted(begun.items())
         if len(weights) > 1
     ]
+    said += [
+        f"{one} and {other} answered alike in every seed, rollouts included: what sets them apart "
+        "did not act"
+        for one, other in combinations(by_arm, 2)
+        if _same_runs(by_arm[one], by_arm[other])
+    ]
     return said
+
+
+def _same_runs(one: Sequence[Record], other: Sequence[Record]) -> bool:
+    """Whether the seeds that two arms have in common gave the same items and mean lengths."""
+    first, second = ({run["seed"]: run for run in runs} for runs in (one, other))
+    seeds = first.keys() & second.keys()
+    return bool(seeds) and all(
+        first[seed]["items"] == second[seed]["items"]
+        and first[seed]["curves"].get("length", ()) == second[seed]["curves"].get("length")
+        for seed in seeds
+    )
