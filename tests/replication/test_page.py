@@ -56,6 +56,18 @@ def test_an_effect_stands_beside_what_the_source_reports(
     assert "papo: helps; gamma-doubled: hurts; semantic-masks: no effect seen" in page
 
 
+def test_verdicts_are_counted_and_set_against_the_numbers_of_the_sources(
+    made: tuple[Path, dict[Path, str]],
+) -> None:
+    root, pages = made
+    told = " ".join(pages[root / "docs/replications.md"].split())
+    # The source: papo +2, gamma doubled -13.54, semantic masks +.5, which here have no effect.
+    assert (
+        "1 experiments 3 arms stand against their reference: helps 1, no effect seen 1, hurts 1" in told
+    )
+    assert "a number for 3 of them: 2 have an effect of the same sign here, 0 of the other" in told
+
+
 def test_other_arms_are_compared_with_each_other(made: tuple[Path, dict[Path, str]]) -> None:
     root, pages = made
     page = pages[root / "docs/replications.md"]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
+from typing import get_args
 
 from gnomon.replication.chart import chart
 from gnomon.replication.experiment import (
@@ -20,12 +22,15 @@ from gnomon.replication.experiment import (
 )
 from gnomon.replication.matching import estimated_seconds, resolve
 from gnomon.replication.results import base_of, read_results
-from gnomon.replication.statistics import Effect, Point
+from gnomon.replication.statistics import Effect, Point, Verdict
 from gnomon.replication.summary import ArmResult, Result, summarise
 
 STORED = "replications"
 """Folder of stored results, from the root of the repository."""
 PICTURES = "images/replications"
+_SIGNS: Mapping[Verdict, int] = {
+    "helps": 1, "hurts": -1, "no effect seen": 0, "inconclusive": 0
+}  # fmt: skip
 NOT_RUN = "not run yet"
 INTRODUCTION = """# Replications
 
@@ -55,18 +60,40 @@ def replication_pages(root: Path) -> dict[Path, str]:
     blocks, pictures = [INTRODUCTION], {}
     rows: list[Sequence[str]] = []
     sections: list[str] = []
+    first: list[Result] = []
     for system in experiment_files():
         experiment = load_experiment(system)
         results = summarise(read_results(root / STORED, system))
         rows.append(_overview_row(experiment, results))
         sections.append(section(experiment, results))
         if results:
+            first.append(results[0])
             drawing = chart(f"{system}: training accuracy", _bands(results[0], ACCURACY))
             pictures[root / "docs" / PICTURES / f"{system}.svg"] = drawing
     head = ("system", "question", "arms", "result")
-    blocks += [table(head, rows), *sections]
+    blocks += [table(head, rows), *([tally(first)] if first else []), *sections]
     pictures = {path: text for path, text in pictures.items() if text}
     return {root / "docs/replications.md": "\n".join(blocks), **pictures}
+
+
+def tally(results: Sequence[Result]) -> str:
+    """How often each verdict was given, and how verdicts go with the numbers of the sources."""
+    said = [(arm, arm.verdict) for result in results for arm in result.arms if arm.verdict]
+    counts = Counter(verdict for _, verdict in said)
+    each = ", ".join(f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict))
+    claimed = [
+        (math.copysign(1, arm.arm.claim.effect), _SIGNS[verdict])
+        for arm, verdict in said
+        if arm.arm.claim is not None and arm.arm.claim.effect
+    ]
+    same = sum(claim == seen for claim, seen in claimed)
+    other = sum(claim == -seen for claim, seen in claimed)
+    return (
+        f"In the first results of {len(results)} experiments {len(said)} arms stand against their "
+        f"reference: {each}. The sources report a number for {len(claimed)} of them: {same} have "
+        f"an effect of the same sign here, {other} of the other, and the rest none that could be "
+        "told from zero.\n"
+    )
 
 
 def section(experiment: Experiment, results: Sequence[Result]) -> str:
