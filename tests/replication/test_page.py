@@ -63,9 +63,21 @@ def test_verdicts_are_counted_and_set_against_the_numbers_of_the_sources(
     told = " ".join(pages[root / "docs/replications.md"].split())
     # The source: papo +2, gamma doubled -13.54, semantic masks +.5, which here have no effect.
     assert (
-        "1 experiments 3 arms stand against their reference: helps 1, no effect seen 1, hurts 1" in told
+        "1 experiments 3 arms stand against their reference: helps 1, no effect seen 1, hurts 1"
+        in told
     )
     assert "a number for 3 of them: 2 have an effect of the same sign here, 0 of the other" in told
+
+
+def test_where_no_arm_is_better_than_guessing_the_page_says_so(tmp_path: Path) -> None:
+    tasks = {"count": {"items": 400, "accuracy": 0.4, "guess": 0.6}}
+    store_made(tmp_path / STORED, load_experiment("papo"), SHARES, tasks=tasks)
+    page = replication_pages(tmp_path)[tmp_path / "docs/replications.md"]
+    told = "no arm is better than the most common answer in any task, so that no difference could"
+    assert "| count | 400 | 60.0 | 40.0 | 40.0 | 40.0 | 40.0 |\n" in page
+    assert f"\nN{told[1:]} show.\n" in page
+    assert f"In papo {told} show.\n" in page
+    assert f"semantic-masks: no effect seen ({told} show) |" in page
 
 
 def test_other_arms_are_compared_with_each_other(made: tuple[Path, dict[Path, str]]) -> None:

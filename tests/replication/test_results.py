@@ -14,6 +14,7 @@ from gnomon.replication.experiment import Experiment, Metric, ReplicationError, 
 from gnomon.replication.jobs import Job
 from gnomon.replication.results import (
     POINTS,
+    by_task,
     curves,
     item_results,
     logged_mean,
@@ -72,13 +73,17 @@ def test_damaged_items_are_refused(broken: dict[str, Any]) -> None:
         unpack(broken)
 
 
-def evaluated(run: Run, outcomes: list[str], samples: int = 1) -> None:
+def evaluated(
+    run: Run, outcomes: list[str], samples: int = 1, asked: dict[int, tuple[str, str]] | None = None
+) -> None:
+    """An evaluation with these outcomes; ``asked`` are task and reference of items."""
     rows = [
         {
             "group": place // samples, "member": place % samples, "sample_id": str(place),
-            "task": "count", "prompt": "", "images": [], "response": "model text", "stop": "end",
-            "length": 1, "reference": "1", "outcome": outcome, "reason": "", "grader": "g",
-            "reward": 0.0, "scores": {},
+            "task": (asked or {}).get(place // samples, ("count", "1"))[0], "prompt": "",
+            "images": [], "response": "model text", "stop": "end", "length": 1,
+            "reference": (asked or {}).get(place // samples, ("count", "1"))[1],
+            "outcome": outcome, "reason": "", "grader": "g", "reward": 0.0, "scores": {},
         }
         for place, outcome in enumerate(outcomes)
     ]  # fmt: skip
@@ -95,6 +100,16 @@ def test_items_are_right_wrong_or_not_graded(run: Run) -> None:
 def test_of_several_samples_the_most_decide(run: Run) -> None:
     evaluated(run, ["correct", "correct", "wrong", "correct", "wrong", "wrong"], samples=3)
     assert item_results(run)["rl"][:2] == [1.0, 0.0]
+
+
+def test_a_guess_is_the_most_common_reference_of_a_task(run: Run) -> None:
+    asked = {0: ("sum", "4"), 1: ("sum", "5"), 2: ("sum", "5"), 3: ("side", "left")}
+    assert by_task(run) == {}
+    evaluated(run, ["wrong", "correct"] * 3 + ["correct"] * 2, samples=2, asked=asked)
+    assert by_task(run) == {
+        "sum": {"items": 3, "accuracy": 0.5, "guess": 0.6667},
+        "side": {"items": 1, "accuracy": 1.0, "guess": 1.0},
+    }
 
 
 def test_a_logged_metric_is_the_mean_of_the_last_steps_of_its_stage(run: Run) -> None:

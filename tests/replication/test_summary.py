@@ -164,6 +164,38 @@ def test_a_failed_run_is_shown_until_it_succeeds(tmp_path: Path) -> None:
     assert results(tmp_path)[0].arms[1].failures == ()
 
 
+def in_tasks(**accuracies: float) -> dict[str, dict[str, float]]:
+    return {
+        task: {"items": 200, "accuracy": accuracy, "guess": 0.5}
+        for task, accuracy in accuracies.items()
+    }
+
+
+def test_each_task_has_the_mean_of_the_seeds_of_every_arm(tmp_path: Path) -> None:
+    experiment = declared()
+    for seed, accuracy in enumerate((0.4, 0.8)):
+        tasks = in_tasks(count=accuracy, sum=0.1)
+        store_run(tmp_path, experiment, made_record(experiment, "plain", seed, 0.5, tasks=tasks))
+    (result,) = results(tmp_path)
+    assert result.tasks["count"].accuracy == {"plain": pytest.approx(0.6)}
+    assert (result.tasks["sum"].items, result.tasks["sum"].guess) == (200, 0.5)
+
+
+@pytest.mark.parametrize(("count", "guessed"), [(0.52, True), (0.53, False)])
+def test_arms_that_are_no_better_than_guessing_in_any_task_are_told(
+    tmp_path: Path, count: float, guessed: bool
+) -> None:
+    store_made(tmp_path, declared(), SHARES, tasks=in_tasks(count=count, sum=0.1))
+    (result,) = results(tmp_path)
+    assert result.guessed == guessed
+
+
+def test_without_stored_tasks_nothing_is_said_of_guessing(tmp_path: Path) -> None:
+    store_made(tmp_path, declared(), SHARES)
+    (result,) = results(tmp_path)
+    assert (result.tasks, result.guessed) == ({}, False)
+
+
 def test_curves_have_the_range_of_the_seeds(tmp_path: Path) -> None:
     store_made(tmp_path, declared(), {"plain": 0.5})
     points = results(tmp_path)[0].arms[0].curves["accuracy"]

@@ -32,6 +32,9 @@ _SIGNS: Mapping[Verdict, int] = {
     "helps": 1, "hurts": -1, "no effect seen": 0, "inconclusive": 0
 }  # fmt: skip
 NOT_RUN = "not run yet"
+GUESSED = (
+    "no arm is better than the most common answer in any task, so that no difference could show"
+)
 INTRODUCTION = """# Replications
 
 Does a published variant help when everything else is equal? Every experiment is declared in a file
@@ -48,7 +51,8 @@ is *inconclusive* when it holds zero and reaches beyond the margin, or with fewe
 How much seeds scatter is told by all arms of an experiment together. A second table compares the
 other arms with each other: the arm of the row minus that of the column. These pairs were not
 declared beforehand and have no verdict: one interval in twenty misses a true zero, and a table can
-hold ten. These are runs of minutes of a
+hold ten. A third one has the accuracy of each task, beside that of its most common answer. These
+are runs of minutes of a
 model of a few million parameters: they test the mechanism, not the size of a published gain.
 
 This page is made from `replications/*.json` by `make docs`.
@@ -88,12 +92,18 @@ def tally(results: Sequence[Result]) -> str:
     ]
     same = sum(claim == seen for claim, seen in claimed)
     other = sum(claim == -seen for claim, seen in claimed)
-    return (
+    told = (
         f"In the first results of {len(results)} experiments {len(said)} arms stand against their "
         f"reference: {each}. The sources report a number for {len(claimed)} of them: {same} have "
         f"an effect of the same sign here, {other} of the other, and the rest none that could be "
-        "told from zero.\n"
+        "told from zero."
     )
+    names = [result.experiment.system for result in results if result.guessed]
+    return f"{told}{f' In {_listed(names)} {GUESSED}.' if names else ''}\n"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
 
 
 def section(experiment: Experiment, results: Sequence[Result]) -> str:
@@ -173,6 +183,7 @@ def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str
         return [link, experiment.question, str(len(experiment.arms)), f"{NOT_RUN}: {command}"]
     said = [f"{arm.name}: {arm.verdict}" for arm in results[0].arms if arm.verdict is not None]
     text = "; ".join(said) or "no arm can be compared yet"
+    text += f" ({GUESSED})" if results[0].guessed else ""
     return [link, experiment.question, str(len(experiment.arms)), text]
 
 
@@ -202,6 +213,12 @@ def _result_blocks(experiment: Experiment, result: Result, bases: Set[str | None
     yield table(_head(result), [_result_row(result, arm) for arm in result.arms])
     if result.between:
         yield table(("against", *_columns(result)), list(_between_rows(result)))
+    if result.tasks and result.experiment.metric.name == ACCURACY:
+        yield table(
+            ("task", "items", "most common answer", *_measured_arms(result)), _tasks(result)
+        )
+    if result.guessed:
+        yield f"{GUESSED.capitalize()}.\n"
     state = "" if result.done else " Not every declared arm and seed has run."
     yield (
         f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
@@ -261,6 +278,23 @@ def value_text(by_seed: Mapping[int, float], metric: Metric) -> str:
     if metric.name == ACCURACY:
         return f"{100 * mean:.1f} % ({', '.join(f'{100 * value:.1f}' for value in values)})"
     return f"{mean:.3g} ({', '.join(f'{value:.3g}' for value in values)})"
+
+
+def _measured_arms(result: Result) -> list[str]:
+    return list(next(iter(result.tasks.values())).accuracy)
+
+
+def _tasks(result: Result) -> list[list[str]]:
+    """Of each task its items, and accuracies after the last stage in per cent."""
+    return [
+        [
+            name,
+            str(task.items),
+            f"{100 * task.guess:.1f}",
+            *(f"{100 * task.accuracy[arm]:.1f}" for arm in _measured_arms(result)),
+        ]
+        for name, task in result.tasks.items()
+    ]
 
 
 def _columns(result: Result) -> list[str]:

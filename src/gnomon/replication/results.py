@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,7 @@ def run_record(experiment: Experiment, job: Job, budget: float, machine: str) ->
             "updates": updates_of(own),
         },
         "items": {stage: pack(bits) for stage, bits in item_results(run).items()},
+        "tasks": by_task(run),
         "logged": {
             metric.name: logged_mean(run, metric, own.stages[-1].name)
             for metric in experiment.metrics
@@ -119,6 +121,29 @@ def item_results(run: Run) -> dict[str, list[float]]:
             right[place] = float(np.mean(values) > 0.5) if not np.isnan(values).any() else math.nan
         found[result["stage"]] = right
     return found
+
+
+def by_task(run: Run) -> dict[str, dict[str, float]]:
+    """Of each task after the last evaluated stage: its ``items``, ``accuracy``, and ``guess``.
+
+    A guess is the task's most common reference as the answer to all of its items.
+    """
+    results = run.evaluations()
+    rows = run.evaluation_rows(results[-1]["index"], results[-1]["stage"]) if results else []
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["task"], []).append(row)
+    told = {}
+    for task, own in found.items():
+        references = {row["group"]: row["reference"] for row in own}
+        right = [_right(row["outcome"]) for row in own]
+        accuracy = math.nan if all(map(math.isnan, right)) else float(np.nanmean(right))
+        told[task] = {
+            "items": len(references),
+            "accuracy": round(accuracy, 4),
+            "guess": round(Counter(references.values()).most_common(1)[0][1] / len(references), 4),
+        }
+    return told
 
 
 def logged_mean(run: Run, metric: Metric, stage: str) -> float:

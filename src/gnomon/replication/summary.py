@@ -58,11 +58,22 @@ class ArmResult:
 
 
 @dataclass(frozen=True)
+class TaskResult:
+    """A task of the benchmark: its items, the share of its most common answer, and each arm's mean
+    accuracy over the seeds after the last stage."""
+
+    items: int
+    guess: float
+    accuracy: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Result:
     """All arms of one declaration at one budget. ``again`` says that an earlier one is stored.
 
     ``between`` has, for each two arms that have run and are not the reference, the effect on the
     experiment's metric of the first against the second; these were not declared beforehand.
+    ``tasks`` are those of the benchmark by name, none where they are not stored.
     ``warnings`` say what is not as it should be in a controlled experiment.
     """
 
@@ -73,10 +84,24 @@ class Result:
     seeds: tuple[int, ...]
     arms: tuple[ArmResult, ...]
     between: Mapping[tuple[str, str], Effect]
+    tasks: Mapping[str, TaskResult]
     commits: tuple[str, ...]
     machines: tuple[str, ...]
     bases: tuple[str, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def guessed(self) -> bool:
+        """Whether no arm is better by the margin than guessing in any task."""
+        metric = self.experiment.metric
+        return (
+            bool(self.tasks)
+            and metric.name == ACCURACY
+            and not any(
+                max(task.accuracy.values()) > task.guess + metric.margin
+                for task in self.tasks.values()
+            )
+        )
 
     @property
     def done(self) -> bool:
@@ -146,11 +171,28 @@ def _result(
             if by_arm[name] or any(item["arm"] == name for item in failures)
         ),
         between=_between(experiment, by_arm),
+        tasks=_tasks(by_arm),
         commits=_different(runs, "commit"),
         machines=_different(runs, "machine"),
         bases=_different(runs, "base"),
         warnings=tuple(_warnings(experiment, by_arm)),
     )
+
+
+def _tasks(by_arm: Mapping[str, list[Record]]) -> dict[str, TaskResult]:
+    stored = {
+        arm: [run["tasks"] for run in runs if run.get("tasks")] for arm, runs in by_arm.items()
+    }
+    stored = {arm: runs for arm, runs in stored.items() if runs}
+    names = {name: told for runs in stored.values() for name, told in runs[0].items()}
+    return {
+        name: TaskResult(
+            told["items"],
+            told["guess"],
+            {arm: fmean(run[name]["accuracy"] for run in runs) for arm, runs in stored.items()},
+        )
+        for name, told in names.items()
+    }
 
 
 def _between(
