@@ -17,7 +17,7 @@ from gnomon.records import Graded, Group, Rollout, Sample
 from gnomon.rewards.score import Term, score
 
 NAMES = ("acre", "defacto", "pixelthink")
-OPTION = re.compile(r"\(([A-D])\) (\d+)")
+OPTION = re.compile(r"^([A-D])\. (\d+)$", re.MULTILINE)
 
 
 def follow(requests: Sequence[Request]) -> Replies:
@@ -125,7 +125,7 @@ def test_one_option_always_never_earns_what_consistency_does() -> None:
 
 def test_a_right_letter_after_another_sum_is_not_consistent() -> None:
     for sample in drawn("acre"):
-        text = tagged("1 + 1 = 2.", sample.meta["answer_text"])
+        text = tagged("450 + 450 = 900.", sample.meta["answer_text"])
         assert paid("acre", sample, text).reward == pytest.approx(0.5 + 0.5)
 
 

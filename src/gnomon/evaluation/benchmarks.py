@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from gnomon.data.layouts import LayoutName
 from gnomon.data.sources import RecordSource, jsonl, parquet
@@ -16,7 +16,7 @@ from gnomon.worlds.microworld import Modality, microworld
 from gnomon.worlds.problems import PROBLEMS
 from gnomon.worlds.questions import multi_step_tasks, single_step_tasks
 from gnomon.worlds.source import SampleSource
-from gnomon.worlds.world import world_source
+from gnomon.worlds.world import Options, world_source
 
 
 class Samples(Protocol):
@@ -118,7 +118,7 @@ def world_benchmark(
     items: int = 512,
     seed: int = 1,
     difficulty: tuple[int, int] = (1, 5),
-    options: Literal["letters", "texts"] = "letters",
+    options: Options = "letters",
     split: Split = "test",
 ) -> Benchmark:
     """Questions of a world, held out by construction, its ``tasks`` in turn (all when None) (ours).

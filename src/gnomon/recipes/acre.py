@@ -4,7 +4,7 @@ arXiv 2510.10104; no code is public, so that most constants are ours. The model 
 supervised stage is not published under a name that this recipe could rely on: it starts from
 Qwen2.5-VL. Images stand in the column ``images`` and videos, which are shown as frames, in
 ``videos``; the release has ``path`` and ``data_type``.
-``micro`` has questions of four options about pictures of the world ``exams``.
+``micro`` asks for values of charts and their differences, each one of four numbers by letter.
 """
 
 from __future__ import annotations
@@ -30,6 +30,6 @@ def acre(scale: Scale) -> Recipe:
             regularisers=kl(ours(0.04)),
             rollouts=ours(8),
         ),
-        micro=in_world("exams", ["choice"], (1, 2)),
+        micro=in_world("charts", ["value", "difference"], (1, 2), options="numbers"),
         full=data({"options": "options"}, "choice"),
     )

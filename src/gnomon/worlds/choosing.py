@@ -30,6 +30,23 @@ def printed(texts: Iterable[str]) -> str:
     return f" One of: {'; '.join(texts)}."
 
 
+def among_numbers(
+    rng: np.random.Generator, text: str, answer: Answer, thought: str
+) -> tuple[str, Answer, str]:
+    """A question for a whole number as one for the letter of four numbers, of which three are near.
+
+    They are not negative and at most a quarter of the right one from it, or 4. The thought does
+    not name the letter. A question for anything else stays as it is.
+    """
+    if answer.kind not in ("integer", "count"):
+        return text, answer, thought
+    number = int(answer.value)
+    reach = max(4, number // 4)
+    near = [n for n in range(max(0, number - reach), number + reach + 1) if n != number]
+    choice = optional(rng, str(number), list(map(str, shuffled(rng, near)[:3])))
+    return f"{text}{listed(choice.options)}", choice, thought
+
+
 def in_words(text: str, answer: Answer, thought: str = "") -> tuple[str, Answer, str]:
     """A question by letter as one whose options are texts, and the right text is its answer.
 

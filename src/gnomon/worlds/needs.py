@@ -8,7 +8,7 @@ from __future__ import annotations
 
 NEEDS: dict[str, tuple[str, ...]] = {
     "abductive-mllm": ("edits/masked-shape", "motion/next-action", "transformation"),
-    "acre": ("motion/next-action", "encyclopedia", "exams"),
+    "acre": ("charts/value", "charts/difference", "motion/next-action", "exams"),
     "apo": ("microworld/count", "geometry"),
     "astro": ("logic/game_of_24", "logic/sudoku", "microworld/arithmetic"),
     "bemyeyes": ("microworld/count", "charts"),

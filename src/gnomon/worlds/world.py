@@ -21,12 +21,13 @@ from gnomon.grading.grade import reference_text
 from gnomon.parts import PartError, nearest, register
 from gnomon.records import Answer, Media, Sample
 from gnomon.worlds.asking import Steps
-from gnomon.worlds.choosing import in_words
+from gnomon.worlds.choosing import among_numbers, in_words
 from gnomon.worlds.digits import Split
 from gnomon.worlds.scene import REDRAWS, between, split_of
 from gnomon.worlds.source import Answers, SampleSource, Turns, source_of, turns_of
 
 Shows = Literal["text", "image", "images", "video", "audio"]
+Options = Literal["letters", "texts", "numbers"]
 LEVELS = range(1, 6)
 """Difficulties, from easy to hard."""
 
@@ -172,14 +173,15 @@ def world_source(
     difficulty: tuple[int, int] = (1, 5),
     answers: Answers = "none",
     format: str = "think-boxed",
-    options: Literal["letters", "texts"] = "letters",
+    options: Options = "letters",
     size: int = 1_000_000,
     seed: int = 0,
 ) -> SampleSource:
     """Questions of a ``world``, its ``tasks`` in turn (all when None) (ours).
 
     Difficulty is drawn evenly from the range, both ends included. ``options`` asks for the letter
-    of a listed option, or for its text, as R1-AQA does (arXiv 2503.11197). ``direct`` adds the
+    of a listed option (letters), or for its text, as R1-AQA does (arXiv 2503.11197, texts), or
+    lists four numbers also where a whole number is asked for (numbers). ``direct`` adds the
     answer as an assistant message, ``worked`` the thought and the answer as the named ``format``
     renders them; ``demonstrated`` puts that response beside the question, as ``demonstration`` in
     ``meta``. ``none`` leaves it out, and a supervised stage writes it from ``meta``: ``thought``,
@@ -213,7 +215,7 @@ def serve(
     answers: Answers,
     format: str,
     *,
-    options: Literal["letters", "texts"] = "letters",
+    options: Options = "letters",
     size: int,
     seed: int,
 ) -> SampleSource:
@@ -236,7 +238,7 @@ class _Asked:
     world: str
     split: Split
     difficulty: tuple[int, int]
-    options: Literal["letters", "texts"]
+    options: Options
     seed: int
 
 
@@ -245,9 +247,7 @@ def _sample(asked: _Asked, tasks: tuple[WorldTask, ...], turns: Turns, index: in
     salt = zlib.crc32(f"{asked.world}/{task.name}".encode())
     rng = np.random.default_rng([asked.seed, index, salt, int(asked.split == "test")])
     level = between(rng, *asked.difficulty)
-    posed = draw_posed(task, rng, level, asked.split)
-    if asked.options == "texts":
-        posed = _in_words(posed)
+    posed = _with_options(rng, draw_posed(task, rng, level, asked.split), asked.options)
     return Sample(
         id=f"{asked.world}/{asked.split}/{task.name}/{asked.seed}-{index}",
         messages=turns(posed.text, posed),
@@ -265,8 +265,14 @@ def _sample(asked: _Asked, tasks: tuple[WorldTask, ...], turns: Turns, index: in
     )
 
 
-def _in_words(posed: Posed) -> Posed:
-    text, answer, thought = in_words(posed.text, posed.answer, posed.thought)
+def _with_options(rng: np.random.Generator, posed: Posed, options: Options) -> Posed:
+    """The question as one for a letter, for a text, or for one of four numbers."""
+    told = posed.text, posed.answer, posed.thought
+    if options == "texts":
+        told = in_words(*told)
+    if options == "numbers":
+        told = among_numbers(rng, *told)
+    text, answer, thought = told
     if answer is posed.answer:
         return posed
     return replace(
