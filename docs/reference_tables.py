@@ -97,7 +97,7 @@ BLOCKS_INTRODUCTION = """# Blocks of a recipe
 What can be set in a recipe, block by block, from the recipe itself down. Where a setting takes a
 part, its kind is named; the reference of [parts](parts.md) has those of each kind. `--set` takes
 the place of a setting from the recipe down: `stages.rl.sampling.temperature=0.9` for the stage
-called `rl`. What does not fit is refused with the reason, also by `gnomon train RECIPE --dry-run`.
+called `rl`. What does not fit is refused with the reason, also by a dry run (`--dry-run`).
 
 This page is made from the code by `make docs`.
 """

@@ -149,7 +149,8 @@ def test_items_costs_and_curves_are_stored_and_no_text(done: Done) -> None:
 def test_the_result_is_of_both_seeds(done: Done) -> None:
     (result,) = summarise(done.stored())
     assert result.seeds == (0, 1)
-    assert result.warnings == ()
+    [warning] = result.warnings  # no rollout of this model is right, so that no scale acts
+    assert warning.startswith("grpo and no-std answered alike in every seed")
     assert result.arms[1].effects["accuracy"].seeds == 2
 
 
