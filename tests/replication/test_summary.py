@@ -66,6 +66,20 @@ def test_arms_that_are_not_the_reference_are_compared_with_each_other(tmp_path: 
     }  # fmt: skip
 
 
+def test_a_copy_of_an_arm_does_not_make_an_effect_surer(tmp_path: Path) -> None:
+    found = []
+    for folder, copied in ((tmp_path / "one", ()), (tmp_path / "other", ("same", "worse"))):
+        experiment = declared()
+        for seed, shares in enumerate(((0.5, 0.6), (0.5, 0.5), (0.45, 0.6))):
+            for arm, share in zip(("plain", "better"), shares, strict=True):
+                store_run(folder, experiment, made_record(experiment, arm, seed, share))
+            for arm in copied:
+                store_run(folder, experiment, made_record(experiment, arm, seed, shares[1]))
+        (result,) = results(folder)
+        found.append(result.arms[1].effects["accuracy"])
+    assert found[0] == found[1]
+
+
 def test_two_arms_without_a_seed_in_common_are_not_compared(tmp_path: Path) -> None:
     experiment = declared()
     store_run(tmp_path, experiment, made_record(experiment, "better", 0, 0.6))

@@ -134,17 +134,20 @@ def compare(
 ) -> Effect | None:
     """The effect on one metric over the seeds that both arms have; None without any.
 
-    Further arms that have all of these seeds tell how much seeds scatter.
+    Further arms that have all of these seeds tell how much seeds scatter, copies of one once.
     """
     tables = {name: _tables(runs, metric) for name, runs in by_arm.items()}
     seeds = sorted(tables[arm].keys() & tables[reference].keys())
     if not seeds:
         return None
-    own, theirs, *others = (
-        [tables[name][seed] for seed in seeds]
-        for name in [arm, reference, *(name for name in by_arm if name not in (arm, reference))]
-        if tables[name].keys() >= set(seeds)
-    )
+    own, theirs = ([tables[name][seed] for seed in seeds] for name in (arm, reference))
+    others: list[list[list[float]]] = []
+    for name in by_arm:
+        if tables[name].keys() >= set(seeds):
+            table = [tables[name][seed] for seed in seeds]
+            # A copy of another arm, of which nothing has acted, tells nothing about seeds.
+            if table not in (own, theirs, *others):
+                others.append(table)
     return paired_effect(own, theirs, others)
 
 
