@@ -195,6 +195,17 @@ def test_each_task_has_the_mean_of_the_seeds_of_every_arm(tmp_path: Path) -> Non
     assert (result.tasks["sum"].items, result.tasks["sum"].guess) == (200, 0.5)
 
 
+def test_a_task_of_which_an_arm_has_nothing_graded_has_none_for_it(tmp_path: Path) -> None:
+    experiment = declared()
+    tasks: dict[str, Any] = in_tasks(count=0.4, sum=0.1)
+    store_run(tmp_path, experiment, made_record(experiment, "plain", 0, 0.5, tasks=tasks))
+    timed_out = {**tasks, "sum": {**tasks["sum"], "accuracy": float("nan")}}
+    store_run(tmp_path, experiment, made_record(experiment, "same", 0, 0.5, tasks=timed_out))
+    (result,) = results(tmp_path)
+    assert dict(result.tasks["sum"].accuracy) == {"plain": 0.1}
+    assert dict(result.tasks["count"].accuracy) == {"plain": 0.4, "same": 0.4}
+
+
 @pytest.mark.parametrize(("count", "guessed"), [(0.52, True), (0.53, False)])
 def test_arms_that_are_no_better_than_guessing_in_any_task_are_told(
     tmp_path: Path, count: float, guessed: bool

@@ -52,8 +52,8 @@ How much seeds scatter is told by all arms of an experiment together. A second t
 other arms with each other: the arm of the row minus that of the column. These pairs were not
 declared beforehand and have no verdict: one interval in twenty misses a true zero, and a table can
 hold ten. A third one has the accuracy of each task, beside that of its most common answer. These
-are runs of minutes of a
-model of a few million parameters: they test the mechanism, not the size of a published gain.
+are runs of minutes of a model of a few million parameters: they test the mechanism, not the size of
+a published gain.
 
 This page is made from `replications/*.json` by `make docs`.
 """
@@ -98,12 +98,8 @@ def tally(results: Sequence[Result]) -> str:
         f"an effect of the same sign here, {other} of the other, and the rest none that could be "
         "told from zero."
     )
-    names = [result.experiment.system for result in results if result.guessed]
-    return f"{told}{f' In {_listed(names)} {GUESSED}.' if names else ''}\n"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return " and ".join([*([", ".join(names[:-1])] if names[:-1] else []), *names[-1:]])
+    names = ", ".join(result.experiment.system for result in results if result.guessed)
+    return f"{told} In {names} {GUESSED}.\n" if names else f"{told}\n"
 
 
 def section(experiment: Experiment, results: Sequence[Result]) -> str:
@@ -281,7 +277,13 @@ def value_text(by_seed: Mapping[int, float], metric: Metric) -> str:
 
 
 def _measured_arms(result: Result) -> list[str]:
-    return list(next(iter(result.tasks.values())).accuracy)
+    """The arms that have an accuracy in any task, in the order of the declaration."""
+    measured = {arm for task in result.tasks.values() for arm in task.accuracy}
+    return [name for name in result.experiment.arms if name in measured]
+
+
+def _percent(accuracy: float | None) -> str:
+    return "-" if accuracy is None else f"{100 * accuracy:.1f}"
 
 
 def _tasks(result: Result) -> list[list[str]]:
@@ -291,7 +293,7 @@ def _tasks(result: Result) -> list[list[str]]:
             name,
             str(task.items),
             f"{100 * task.guess:.1f}",
-            *(f"{100 * task.accuracy[arm]:.1f}" for arm in _measured_arms(result)),
+            *(_percent(task.accuracy.get(arm)) for arm in _measured_arms(result)),
         ]
         for name, task in result.tasks.items()
     ]

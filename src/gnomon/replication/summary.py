@@ -183,18 +183,19 @@ def _result(
 
 
 def _tasks(by_arm: Mapping[str, list[Record]]) -> dict[str, TaskResult]:
-    stored = {
-        arm: [run["tasks"] for run in runs if run.get("tasks")] for arm, runs in by_arm.items()
-    }
-    stored = {arm: runs for arm, runs in stored.items() if runs}
-    names = {name: told for runs in stored.values() for name, told in runs[0].items()}
+    """The tasks of which anything was graded; an arm of which nothing was has no accuracy."""
+    told: dict[str, Mapping[str, Any]] = {}
+    found: dict[str, dict[str, list[float]]] = {}
+    for arm, runs in by_arm.items():
+        for name, task in ((n, t) for run in runs for n, t in run.get("tasks", {}).items()):
+            if task["accuracy"] is not None:
+                told.setdefault(name, task)
+                found.setdefault(name, {}).setdefault(arm, []).append(task["accuracy"])
     return {
         name: TaskResult(
-            told["items"],
-            told["guess"],
-            {arm: fmean(run[name]["accuracy"] for run in runs) for arm, runs in stored.items()},
+            task["items"], task["guess"], {arm: fmean(v) for arm, v in found[name].items()}
         )
-        for name, told in names.items()
+        for name, task in told.items()
     }
 
 
