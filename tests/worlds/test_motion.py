@@ -10,7 +10,8 @@ import pytest
 
 from gnomon.records import Answer
 from gnomon.worlds.choosing import listed, optional
-from gnomon.worlds.motion import TASKS
+from gnomon.worlds.motion import TALKS, TASKS
+from gnomon.worlds.timing import NOTHING, NOWHERE
 from gnomon.worlds.watching import watch
 from gnomon.worlds.world import LEVELS, Posed, draw_posed, world_task
 
@@ -63,6 +64,26 @@ def test_a_track_has_the_frames_in_which_the_shape_is_seen():
     assert max(counts) == 16 and min(counts) < 16
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_of_two_frames_it_is_asked_as_often_where_nothing_happens(level):
+    told = [question.answer.value for question in drawn("happens", 200, level)]
+    assert 70 <= told.count(NOTHING) <= 130
+
+
+def test_a_shape_is_looked_for_before_it_appears_and_after_it_vanished_too():
+    cells = [question.answer.value for question in drawn("where", 200)]
+    assert 10 <= cells.count(NOWHERE) <= 100 and len(set(cells)) == 17
+
+
+def test_a_film_is_in_one_split_for_all_its_questions():
+    (talk,) = TALKS
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        film = talk.draw(rng, 3)
+        asked = [ask(rng, film) for ask in talk.asks.values()]
+        assert len({question.key for question in asked if question is not None}) == 1
+
+
 def test_the_plan_has_four_options_with_one_next_action():
     for level in LEVELS:
         for question in drawn("next-action", 20, level):
@@ -94,6 +115,8 @@ def test_the_right_letter_is_not_always_the_same():
         ("track", Answer("track", {"1": (0, 0, 5, 5)})),
         ("moves", Answer("spans", ((0.0, 0.1),))),
         ("new-colour", Answer("choice", "grey")),
+        ("happens", Answer("text", "grey circle vanishes")),
+        ("where", Answer("text", "e5")),
     ],
 )
 def test_a_wrong_answer_is_not_confirmed(name, value):

@@ -59,7 +59,9 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
                 "lacking", ours(420), LACKING, _optimizer(7e-4, 1e-5), wise_ft=HALF, evaluate=False
             ),
             _sft("sliced", ours(240), SLICED, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
-            _sft("pies", ours(180), PIES, _optimizer(6e-4, 1e-5), wise_ft=HALF),
+            _sft("pies", ours(180), PIES, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
+            _follow("frames", ours(700), FRAMES, 8e-4, 4e-4, evaluate=False),
+            _follow("ordered", ours(700), ORDERED, 6e-4, 1e-5),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -268,6 +270,39 @@ PIES: Shares = (
 )
 """The values of charts, of which nearly half are pies, for little else."""
 
+FRAME_BY_FRAME = ["happens", "where"]
+"""What is asked of a film frame by frame: what changes from one to the next, and what is where."""
+KEPT: Shares = (
+    (0.05, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.5}),
+    (0.03, {**SCENE, "tasks": ["read-word"], "turns": 3, "describe": 0.6, "words": 2}),
+    (0.05, {**SCENE, "tasks": LISTED, "turns": 8, "describe": 0.2}),
+    (0.02, {**SCENE, "tasks": LISTED, "describe": 0, "answers": "worked"}),
+    (0.02, {**DIRECT, "tasks": LISTED}),
+    (0.05, _talk("charts", 1, 5, 7, tasks=READ, describe=0.3)),
+    (0.03, _talk("charts", 1, 4, 6, tasks=["value"], describe=0, answers="worked")),
+    (0.03, _talk("screens", 1, 4, 6, describe=0.3)),
+    (0.02, _talk("screens", 1, 4, 3, tasks=["act"], describe=0)),
+    *REST,
+)
+"""What is known already, so that it is not forgotten."""
+FRAMES: Shares = (
+    (0.30, _talk("motion", 1, 5, 6, tasks=FRAME_BY_FRAME, describe=0.2)),
+    (0.13, _talk("motion", 1, 5, 5, tasks=["happens", "narrate", "order"], describe=0.1)),
+    (0.10, _talk("motion", 1, 5, 2, tasks=["order"], describe=0, answers="worked")),
+    (0.06, _talk("motion", 1, 5, 6, describe=0.2)),
+    *KEPT,
+)
+"""Films of up to five events, frame by frame."""
+ORDERED: Shares = (
+    (0.14, _talk("motion", 1, 5, 6, tasks=FRAME_BY_FRAME, describe=0.4)),
+    (0.26, _talk("motion", 1, 5, 4, tasks=["happens", "narrate", "order"], describe=0.2)),
+    (0.13, _talk("motion", 1, 5, 2, tasks=["order"], describe=0, answers="worked")),
+    (0.04, _talk("motion", 1, 5, 6, describe=0.2)),
+    (0.02, _tasks("motion", "order", "direction", "narrate", most=5)),
+    *KEPT,
+)
+"""The same, and in which order it happens."""
+
 
 THINGS: Shares = (
     (0.55, {**SCENE, "tasks": ["locate"], "turns": 8, "describe": 0.1}),
@@ -348,6 +383,11 @@ def _names(name: str, steps: Any) -> Ocr:
 def _find(name: str, steps: Any, shares: Shares, floor: float = 3e-4) -> Sft:
     """What asks for one thing by another, with the tower as it is."""
     return _sft(name, steps, shares, _optimizer(1e-3, floor), freeze=("vision",), evaluate=False)
+
+
+def _follow(name: str, steps: Any, shares: Shares, peak: float, floor: float, **more: Any) -> Sft:
+    """What happens in a film, with the tower as it is."""
+    return _sft(name, steps, shares, _optimizer(peak, floor), freeze=("vision",), **more)
 
 
 def _sft(name: str, steps: Any, shares: Shares, optimizer: Optimizer, **more: Any) -> Sft:

@@ -36,7 +36,7 @@ def touch(rng: np.random.Generator, level: int) -> Posed:
     one, other = pair[0].name, pair[1].name
     question = f"Does the {one} touch the {other}?"
     thought = f"{chronicle(film)} gap at the end: {gap} pixels. {yes_no(meets)}."
-    return posed(film, question, Answer("yes-no", meets), thought, target=f"touch {meets}")
+    return posed(film, question, Answer("yes-no", meets), thought)
 
 
 def _facing(
@@ -110,7 +110,7 @@ def next_action(rng: np.random.Generator, level: int) -> Posed:
     )
     thought = f"{chronicle(film)} done: {', '.join(names[:done])}. next: {names[done]}."
     facts = {"negative_answers": negatives, "done": done}
-    return posed(film, question, answer, thought, target="next", facts=facts)
+    return posed(film, question, answer, thought, facts=facts)
 
 
 def seen_next(question: Posed, watched: Watched) -> bool:

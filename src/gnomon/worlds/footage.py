@@ -34,10 +34,9 @@ def posed(
     answer: Answer,
     thought: str,
     *,
-    target: str = "",
     facts: Mapping[str, Any] | None = None,
 ) -> Posed:
-    """A question about a film; ``target`` is what in the film it is about, for the key."""
+    """A question about a film, whose key is the film: it is in one split for all its questions."""
     told = [{"told": film.told(event), "time": list(film.span(event))} for event in film.events]
     shared = {
         "video_length": film.seconds,
@@ -50,7 +49,7 @@ def posed(
         text=f"<image>{question}",
         answer=answer,
         answer_text=reference_text(answer),
-        key=f"{film.written}: {target}",
+        key=film.written,
         thought=thought,
         show=partial(show, film),
         facts={**shared, **(facts or {})},

@@ -24,6 +24,7 @@ from gnomon.worlds.digits import Split
 from gnomon.worlds.photographs import Crop, crop_image, draw_crop
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.source import Answers, SampleSource
+from gnomon.worlds.talk import pose_about
 from gnomon.worlds.world import Posed, WorldTask, named_tasks, serve
 
 PATCH = 56
@@ -156,13 +157,12 @@ def grid_of(rng: np.random.Generator, level: int) -> tuple[int, int]:
 
 
 def draw_puzzle(rng: np.random.Generator, m: int, n: int) -> Puzzle:
-    """A puzzle of m rows and n columns, whose patches are not all at home."""
+    """A puzzle of m rows and n columns, its patches in any order.
+
+    All may be at home, or else two patches would always be exchanged.
+    """
     crop = draw_crop(rng, n / m)
-    home = list(range(1, m * n + 1))
-    forward = shuffled(rng, home)
-    while forward == home:
-        forward = shuffled(rng, home)
-    return Puzzle(crop, m, n, tuple(forward))
+    return Puzzle(crop, m, n, tuple(shuffled(rng, range(1, m * n + 1))))
 
 
 def full(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
@@ -250,18 +250,21 @@ def single(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
     )  # fmt: skip
 
 
-def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
+def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed | None:
     """Where was the content of a box before boxes of equal size were exchanged?
 
-    One box in each cell, all with offsets of their own; region k certainly changes.
+    One box in each cell, all with offsets of their own; region k certainly changes. None of a
+    puzzle in which all patches are at home.
     """
+    moved = [place for place, home in enumerate(puzzle.forward, 1) if home != place]
+    if not moved:
+        return None
     side = PATCH // 2
     boxes = [
         (x := column * PATCH + between(rng, 0, side), y := row * PATCH + between(rng, 0, side),
          x + side, y + side)
         for row in range(puzzle.m) for column in range(puzzle.n)
     ]  # fmt: skip
-    moved = [place for place, home in enumerate(puzzle.forward, 1) if home != place]
     k = pick(rng, moved)
     gold = boxes[puzzle.forward[k - 1] - 1]
     width, height = puzzle.n * PATCH, puzzle.m * PATCH
@@ -330,7 +333,7 @@ def effort(posed: Posed) -> float:
     return float(math.factorial(posed.facts["m"] * posed.facts["n"]))
 
 
-ASKS: Mapping[str, Callable[[np.random.Generator, Puzzle], Posed]] = {
+ASKS: Mapping[str, Callable[[np.random.Generator, Puzzle], Posed | None]] = {
     "full": full, "multiple": multiple, "pair": pair, "single": single, "box": box,
 }  # fmt: skip
 """What can be asked about a puzzle."""
@@ -340,8 +343,8 @@ Grid = Callable[[np.random.Generator, int], tuple[int, int]]
 """Rows and columns of a puzzle, which may be drawn and follow its difficulty."""
 
 
-def _pose(name: str, grid: Grid, rng: np.random.Generator, level: int) -> Posed:
-    return ASKS[name](rng, draw_puzzle(rng, *grid(rng, level)))
+def _draw(grid: Grid, rng: np.random.Generator, level: int) -> Puzzle:
+    return draw_puzzle(rng, *grid(rng, level))
 
 
 def _fixed(m: int, n: int, _rng: np.random.Generator, _level: int) -> tuple[int, int]:
@@ -349,7 +352,9 @@ def _fixed(m: int, n: int, _rng: np.random.Generator, _level: int) -> tuple[int,
 
 
 def _task(name: str, grid: Grid = grid_of) -> WorldTask:
-    return WorldTask(name, "multi", "image", partial(_pose, name, grid), confirm, effort)
+    return WorldTask(
+        name, "multi", "image", pose_about(partial(_draw, grid), ASKS[name]), confirm, effort
+    )
 
 
 TASKS = tuple(map(_task, ASKS))

@@ -31,7 +31,19 @@ from gnomon.worlds.footage import (
 )
 from gnomon.worlds.scene import between, pick, shuffled
 from gnomon.worlds.talk import Talk, pose_about
-from gnomon.worlds.timing import moves, moves_of, seen_moves, seen_track, seen_when, track, when
+from gnomon.worlds.timing import (
+    happens,
+    moves,
+    moves_of,
+    seen_happens,
+    seen_moves,
+    seen_track,
+    seen_when,
+    seen_where,
+    track,
+    when,
+    where,
+)
 from gnomon.worlds.watching import Watched
 from gnomon.worlds.world import Posed
 
@@ -54,7 +66,7 @@ def order(rng: np.random.Generator, film: Film) -> Posed | None:
     )
     numbers = tuple(places.index(place) + 1 for place in range(count))
     thought = chronicle(film, numbers)
-    return posed(film, question, Answer("permutation", numbers), thought, target="order")
+    return posed(film, question, Answer("permutation", numbers), thought)
 
 
 def _seen_order(question: Posed, watched: Watched) -> bool:
@@ -87,7 +99,7 @@ def first_mover(rng: np.random.Generator, film: Film) -> Posed | None:
     answer = optional(rng, right, [name for name in names if name != right])
     question = f"Which shape moves first?{listed(answer.options)}"
     thought = f"{chronicle(film)} {right} is first: {answer.value}."
-    return posed(film, question, answer, thought, target="first")
+    return posed(film, question, answer, thought)
 
 
 def _seen_first(question: Posed, watched: Watched) -> bool:
@@ -106,7 +118,7 @@ def direction(rng: np.random.Generator, film: Film) -> Posed | None:
     name = film.actors[event.actor].name
     words = ", ".join(DIRECTIONS[False] + DIRECTIONS[True])
     question = f"Which way does the {name} move: {words.replace(', down', ' or down')}?"
-    return posed(film, question, Answer("choice", event.detail), chronicle(film), target=name)
+    return posed(film, question, Answer("choice", event.detail), chronicle(film))
 
 
 def _seen_direction(question: Posed, watched: Watched) -> bool:
@@ -128,7 +140,7 @@ def new_colour(rng: np.random.Generator, film: Film) -> Posed | None:
     event = pick(rng, turns)
     name = film.actors[event.actor].name
     question = f"Which colour does the {name} turn?"
-    return posed(film, question, Answer("choice", event.detail), chronicle(film), target=name)
+    return posed(film, question, Answer("choice", event.detail), chronicle(film))
 
 
 def _seen_colour(question: Posed, watched: Watched) -> bool:
@@ -157,7 +169,7 @@ def _number(film: Film, verb: What) -> Posed:
     names = {film.actors[event.actor].name for event in film.events if event.what == verb}
     question = f"How many shapes {verb} in the video?"
     thought = f"{chronicle(film)} {verb}: {', '.join(sorted(names)) or 'none'}. total {len(names)}."
-    return posed(film, question, Answer("count", len(names)), thought, target=verb)
+    return posed(film, question, Answer("count", len(names)), thought)
 
 
 def _seen_number(question: Posed, watched: Watched) -> bool:
@@ -170,7 +182,7 @@ def narrate(rng: np.random.Generator, film: Film) -> Posed:
     """All that happens, in order, as text."""
     told = "; ".join(film.told(event) for event in film.events)
     question = "Say what happens in the video, in order."
-    return posed(film, question, Answer("text", told), chronicle(film), target="narrate")
+    return posed(film, question, Answer("text", told), chronicle(film))
 
 
 def _seen_story(question: Posed, watched: Watched) -> bool:
@@ -182,7 +194,7 @@ def describe(film: Film) -> Posed:
     """All that happens, each event with its time."""
     question = "Say what happens in the video, in order, and from when to when in seconds."
     told = chronicle(film)
-    return posed(film, question, Answer("text", told), told, target="describe")
+    return posed(film, question, Answer("text", told), told)
 
 
 TALKS = (
@@ -191,6 +203,7 @@ TALKS = (
         {
             "narrate": narrate, "direction": direction, "new-colour": new_colour, "when": when,
             "moves": moves_of, "order": order, "first-mover": first_mover, "how-many": number_of,
+            "happens": happens, "where": where,
         },
         describe,
     ),
@@ -199,6 +212,8 @@ _POSED: dict[str, Callable[[np.random.Generator, int], Posed]] = {
     "narrate": pose_about(draw_some, narrate),
     "direction": pose_about(partial(_draw_movers, ACTORS), direction),
     "new-colour": pose_about(_draw_turning, new_colour),
+    "happens": pose_about(draw_some, happens),
+    "where": pose_about(draw_some, where),
     "when": pose_about(draw_some, when),
     "track": pose_about(draw_some, track),
     "order": pose_about(_draw_several, order),
@@ -209,6 +224,8 @@ TASKS = (
     film_task("direction", "single", _POSED["direction"], _seen_direction),
     film_task("new-colour", "single", _POSED["new-colour"], _seen_colour),
     film_task("touch", "single", touch, seen_touch),
+    film_task("happens", "single", _POSED["happens"], seen_happens),
+    film_task("where", "single", _POSED["where"], seen_where),
     film_task("when", "single", _POSED["when"], seen_when),
     film_task("moves", "single", moves, seen_moves),
     film_task("track", "single", _POSED["track"], seen_track),

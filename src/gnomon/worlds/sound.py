@@ -50,10 +50,8 @@ def posed(
     answer: Answer,
     thought: str,
     work: float,
-    *,
-    target: str = "",
 ) -> Posed:
-    """A question about a score; ``work`` is what a simple listener has to do."""
+    """A question about a score, whose key is the score; ``work`` is what a simple listener does."""
     sounds = [{"what": n.timbre, "start": n.start, "end": n.end} for n in score.notes]
     facts: dict[str, Any] = {"seconds": score.seconds, "sounds": sounds, "work": work}
     if answer.options:
@@ -63,7 +61,7 @@ def posed(
         text=f"<image>{question}",
         answer=answer,
         answer_text=reference_text(answer),
-        key=f"{score.written}: {target}",
+        key=score.written,
         thought=thought,
         show=partial(show, score),
         facts=facts,
@@ -118,7 +116,7 @@ def what(rng: np.random.Generator, level: int) -> Posed:
     notes = [_note(rng, sort) for sort in sorts]
     score = in_turn(rng, notes)
     place = between(rng, 0, level - 1)
-    return posed(score, *ask_what(rng, notes, place), level, target=PLACES[place])
+    return posed(score, *ask_what(rng, notes, place), level)
 
 
 def ask_what(rng: np.random.Generator, notes: Sequence[Note], place: int) -> Asked:
@@ -145,7 +143,7 @@ def order(rng: np.random.Generator, level: int) -> Posed:
     question = f"In which order are these heard? Answer with their numbers, first to last.{lines}"
     answer = Answer("permutation", tuple(told.index(sort) + 1 for sort in sorts))
     thought = f"heard: {', '.join(sorts)}."
-    return posed(score, question, answer, thought, number, target="order")
+    return posed(score, question, answer, thought, number)
 
 
 def _heard_order(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -160,7 +158,7 @@ def higher(rng: np.random.Generator, level: int) -> Posed:
     low = between(rng, 0, 20)
     steps = shuffled(rng, [low, low + interval])
     notes = [_note(rng, "beep", step) for step in steps]
-    return posed(in_turn(rng, notes), *ask_higher(notes), 12 / interval, target="higher")
+    return posed(in_turn(rng, notes), *ask_higher(notes), 12 / interval)
 
 
 def ask_higher(beeps: Sequence[Note]) -> Asked:
@@ -190,7 +188,7 @@ def scale(rng: np.random.Generator, level: int) -> Posed:
     )
     answer = Answer("permutation", tuple(rank + 1 for rank in ranks))
     work = number * (number - 1) / 2 * 6 / apart
-    return posed(score, question, answer, _numbered(hertz), work, target="scale")
+    return posed(score, question, answer, _numbered(hertz), work)
 
 
 def _heard_scale(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -216,7 +214,7 @@ def loudest(rng: np.random.Generator, level: int) -> Posed:
         for n in range(number)
     ]
     asked = ask_loudest(rng, notes)
-    return posed(in_turn(rng, notes), *asked, number * 12 / gap, target="loud")
+    return posed(in_turn(rng, notes), *asked, number * 12 / gap)
 
 
 def ask_loudest(rng: np.random.Generator, notes: Sequence[Note]) -> Asked:
@@ -241,7 +239,7 @@ def longest(rng: np.random.Generator, level: int) -> Posed:
     others = max(note.length for n, note in enumerate(notes) if n != place)
     notes[place] = replace(notes[place], length=round(others * ratio, 2))
     asked = ask_longest(rng, notes)
-    return posed(in_turn(rng, notes), *asked, number * 2 / ratio, target="long")
+    return posed(in_turn(rng, notes), *asked, number * 2 / ratio)
 
 
 def ask_longest(rng: np.random.Generator, notes: Sequence[Note]) -> Asked:
@@ -269,7 +267,7 @@ def rhythm(rng: np.random.Generator, level: int) -> Posed:
     answer = optional(rng, right, patterns[1:4])
     question = f"Which rhythm do the beeps have?{listed(answer.options)}"
     thought = f"{_numbered([f'{one:g} s' for one in lengths])} {right}: {answer.value}."
-    return posed(score, question, answer, thought, number, target="rhythm")
+    return posed(score, question, answer, thought, number)
 
 
 def _heard_rhythm(question: Posed, heard: tuple[Heard, ...]) -> bool:
@@ -291,7 +289,7 @@ def overlap(rng: np.random.Generator, level: int) -> Posed:
     question = f"Are {NAMES[sorts[0]]} and {NAMES[sorts[1]]} heard at the same time at some moment?"
     told = f"{sorts[0]} {first.start:g}-{first.end:g} s, {sorts[1]} {second.start:g}-"
     thought = f"{told}{second.end:g} s. overlap: {yes_no(meets)}."
-    return posed(score, question, Answer("yes-no", meets), thought, 0.3 / shared, target="overlap")
+    return posed(score, question, Answer("yes-no", meets), thought, 0.3 / shared)
 
 
 def _heard_overlap(question: Posed) -> bool:
@@ -311,7 +309,7 @@ def chord(rng: np.random.Generator, level: int) -> Posed:
     hertz = ", ".join(f"{round(note.pitch)}" for note in sorted(notes, key=lambda n: n.pitch))
     question = "How many different tones sound together?"
     thought = f"tones: {hertz} Hz. total {number}."
-    return posed(score, question, Answer("count", number), thought, number, target="chord")
+    return posed(score, question, Answer("count", number), thought, number)
 
 
 def _heard_chord(question: Posed) -> bool:

@@ -1,4 +1,4 @@
-"""Questions of when and where in a film: one span, several spans, a track of boxes."""
+"""Questions of when and where in a film: a moment, one span, several spans, a track of boxes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from gnomon.grading.geometry import span_iou, spans_iou
 from gnomon.records import Answer
 from gnomon.worlds.film import Film, Step, draw_cast, draw_film
-from gnomon.worlds.footage import EVENTS, chronicle, clock, colour_asked, posed
-from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.footage import EVENTS, bare, chronicle, clock, colour_asked, posed
+from gnomon.worlds.scene import CELL, between, cell_name, pick, shuffled
 from gnomon.worlds.watching import Watched
 from gnomon.worlds.world import Posed
 
@@ -31,7 +31,6 @@ def when(rng: np.random.Generator, film: Film) -> Posed | None:
         question,
         Answer("span", span),
         f"{chronicle(film)} {why} {clock(span)}.",
-        target=question,
         facts={"solution": shares},
     )
 
@@ -104,7 +103,7 @@ def _spans_of(film: Film, mover: int) -> Posed:
     spans = tuple(map(film.span, moving))
     question = f"In which time spans does the {name} move? Give all, in seconds."
     thought = f"{chronicle(film)} {name} moves {', '.join(map(clock, spans))}."
-    return posed(film, question, Answer("spans", spans), thought, target="moves")
+    return posed(film, question, Answer("spans", spans), thought)
 
 
 def seen_moves(question: Posed, watched: Watched) -> bool:
@@ -120,6 +119,65 @@ def seen_moves(question: Posed, watched: Watched) -> bool:
     )
 
 
+NOTHING, NOWHERE = "nothing", "nowhere"
+"""What happens between frames that are alike, and where a shape is that is not to be seen."""
+
+
+def happens(rng: np.random.Generator, film: Film) -> Posed:
+    """What happens from one frame to the next; as often as not it is nothing."""
+    busy = {frame: event for event in film.events for frame in range(event.start, event.end)}
+    calm = [frame for frame in range(film.frames - 1) if frame not in busy]
+    frame = pick(rng, calm if rng.random() < 0.5 or not busy else tuple(busy))
+    told = film.told(busy[frame]) if frame in busy else NOTHING
+    span = clock((frame / film.fps, (frame + 1) / film.fps))
+    question = f"What happens at {span} seconds?"
+    return posed(film, question, Answer("text", told), f"{chronicle(film)} {span} {told}.")
+
+
+def seen_happens(question: Posed, watched: Watched) -> bool:
+    """Whether it is what is seen to happen between these two frames."""
+    found = re.search(r"at ([\d.]+)-", question.text)
+    frame = round(float(found[1]) * watched.fps) if found else -1
+    told = [h.told for h in watched.happened if h.start <= frame < h.end]
+    return bare(str(question.answer.value)) == (told[0] if told else NOTHING)
+
+
+def where(rng: np.random.Generator, film: Film) -> Posed:
+    """The cell of a shape's centre in one frame, in a grid of four rows and columns."""
+    number, frame = _frame_asked(rng, film)
+    state = film.states[number][frame]
+    cell = cell_name(state.x // CELL, state.y // CELL) if state is not None else NOWHERE
+    name, time = film.actors[number].name, f"{frame / film.fps:g}"
+    question = f"In which cell is the {name} at {time} seconds, or nowhere?"
+    thought = f"{chronicle(film)} {time} {name} {cell}."
+    return posed(film, question, Answer("text", cell), thought)
+
+
+def _frame_asked(rng: np.random.Generator, film: Film) -> tuple[int, int]:
+    """A shape and a frame in which it is not within `BLUR` of two cells."""
+    clear = [
+        (number, frame)
+        for number, states in enumerate(film.states)
+        for frame, state in enumerate(states)
+        if state is None or all(BLUR <= side % CELL < CELL - BLUR for side in (state.x, state.y))
+    ]
+    return pick(rng, clear)
+
+
+def seen_where(question: Posed, watched: Watched) -> bool:
+    """Whether the middle of that shape's pixels is in that cell, or there are none."""
+    found = re.search(r"at ([\d.]+) seconds", question.text)
+    frame = watched.seen[round(float(found[1]) * watched.fps) if found else -1]
+    colour = colour_asked(question.text)
+    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
+    boxes = [frame[name].box for name in (colour, *turns) if name in frame]
+    if not boxes:
+        return bool(question.answer.value == NOWHERE)
+    left, top, right, bottom = boxes[0]
+    cell = cell_name(int(left + right) // 2 // CELL, int(top + bottom) // 2 // CELL)
+    return bool(question.answer.value == cell)
+
+
 def track(rng: np.random.Generator, film: Film) -> Posed:
     """The box of a shape in every frame in which it can be seen, frames numbered from 1."""
     number = between(rng, 0, len(film.actors) - 1)
@@ -131,7 +189,7 @@ def track(rng: np.random.Generator, film: Film) -> Posed:
     )
     first = next(iter(boxes))
     thought = f"{chronicle(film)} {name} is first seen in frame {first} at {list(boxes[first])}."
-    return posed(film, question, Answer("track", boxes), thought, target=name)
+    return posed(film, question, Answer("track", boxes), thought)
 
 
 def seen_track(question: Posed, watched: Watched) -> bool:
