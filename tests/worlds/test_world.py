@@ -71,10 +71,10 @@ CHECKSUMS = {
     "logic": 2167887841,
     "logic-image": 3360476636,
     "metro": 3835459612,
-    "motion": 919580010,
+    "motion": 2179780990,
     "plans": 1614238299,
     "screens": 1872307357,
-    "sound": 1755722122,
+    "sound": 419657533,
     "transformation": 4167960820,
 }
 """Of a question of each task at each difficulty; pages and spoken digits hang on other programs."""

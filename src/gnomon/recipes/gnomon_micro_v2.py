@@ -8,16 +8,18 @@ it is, learns to find one thing by another, asked for little else: an object by 
 answers are worked), then an element by its place, all objects of a kind, and what changes when in a
 film (`asked`). Then everything is learnt at once, the tower with it: at a high rate (`mixed`), with
 more of what was still wrong (`wide`), films and words for little else (`followed`), all to a low
-rate (`settle`), and then what was short, with all else now and then (`lacking`, `sliced`, `pies`).
-Most of what it is told are conversations about one picture or film, whose many short answers, and
-one that says all that is shown, teach more for each token than one question a picture.
+rate (`settle`), and then what was short, with all else now and then: charts and counts (`lacking`,
+`sliced`, `pies`), and films of up to five events, with the tower as it is: what changes from one
+frame to the next (`frames`) and in which order (`ordered`). Most of what it is told are
+conversations about one picture or film, whose many short answers, and one that says all that is
+shown, teach more for each token than one question a picture.
 
 The bundled model was made so, each stage in a command of its own;
-docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of the last three stages ends half-way
-between the weights before it and after it (WiSE-FT, arXiv 2109.01903), which keeps what it made the
-model forget. Three things were otherwise when it was made: in `names` the scale of the reader's
-tokens began at 1, `wide` was the first 600 updates of a course of 1,100 down to 1e-5, and up to
-`lacking` fewer charts were pies.
+docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of `lacking`, `sliced` and `pies` ends
+half-way between the weights before it and after it (WiSE-FT, arXiv 2109.01903), which keeps what it
+made the model forget. Four things were otherwise when it was made: in `names` the scale of the
+reader's tokens began at 1, `wide` was the first 600 updates of a course of 1,100 down to 1e-5, up
+to `lacking` fewer charts were pies, and up to `pies` the split of a film hung on its question too.
 """
 
 from __future__ import annotations
