@@ -213,6 +213,8 @@ def test_arms_that_are_no_better_than_guessing_in_any_task_are_told(
     store_made(tmp_path, declared(), SHARES, tasks=in_tasks(count=count, sum=0.1))
     (result,) = results(tmp_path)
     assert result.guessed == guessed
+    said = {arm.verdict for arm in result.arms if arm.verdict is not None}
+    assert (said == {"inconclusive"}) == guessed
 
 
 def test_without_stored_tasks_nothing_is_said_of_guessing(tmp_path: Path) -> None:

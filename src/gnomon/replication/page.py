@@ -47,7 +47,8 @@ page. The first run of an experiment is kept; one of another declaration stands 
 *Effect* is the arm minus the reference, paired over seeds and held-out items, with a 95 % interval
 that covers both (`gnomon.replication.statistics.paired_effect`). It *helps* or *hurts* when the
 interval lies on one side of zero, there is *no effect seen* when it lies within the margin, and it
-is *inconclusive* when it holds zero and reaches beyond the margin, or with fewer than three seeds.
+is *inconclusive* when it holds zero and reaches beyond the margin, with fewer than three seeds, or
+when no arm is better than the most common answer in any task.
 How much seeds scatter is told by all arms of an experiment together. A second table compares the
 other arms with each other: the arm of the row minus that of the column. These pairs were not
 declared beforehand and have no verdict: one interval in twenty misses a true zero, and a table can

@@ -44,7 +44,8 @@ class ArmResult:
     """One arm: its value of each metric by seed, and its effect against the reference.
 
     ``effects`` are by metric; there is none for the reference, nor without a seed in common.
-    ``verdict`` is that of the experiment's own metric, None without an effect.
+    ``verdict`` is that of the experiment's own metric, None without an effect; where no arm is
+    better than guessing it is inconclusive, whatever the interval.
     """
 
     name: str
@@ -73,7 +74,8 @@ class Result:
 
     ``between`` has, for each two arms that have run and are not the reference, the effect on the
     experiment's metric of the first against the second; these were not declared beforehand.
-    ``tasks`` are those of the benchmark by name, none where they are not stored.
+    ``tasks`` are those of the benchmark by name, none where they are not stored; ``guessed`` says
+    that no arm is better by the margin than guessing in any of them.
     ``warnings`` say what is not as it should be in a controlled experiment.
     """
 
@@ -85,23 +87,11 @@ class Result:
     arms: tuple[ArmResult, ...]
     between: Mapping[tuple[str, str], Effect]
     tasks: Mapping[str, TaskResult]
+    guessed: bool
     commits: tuple[str, ...]
     machines: tuple[str, ...]
     bases: tuple[str, ...]
     warnings: tuple[str, ...]
-
-    @property
-    def guessed(self) -> bool:
-        """Whether no arm is better by the margin than guessing in any task."""
-        metric = self.experiment.metric
-        return (
-            bool(self.tasks)
-            and metric.name == ACCURACY
-            and not any(
-                max(task.accuracy.values()) > task.guess + metric.margin
-                for task in self.tasks.values()
-            )
-        )
 
     @property
     def done(self) -> bool:
@@ -162,6 +152,8 @@ def _result(
         and run_key(item) not in set(map(run_key, runs))
     ]
     by_arm = {name: [run for run in runs if run["arm"] == name] for name in experiment.arms}
+    tasks = _tasks(by_arm)
+    guessed = _guessed(experiment.metric, tasks)
     return Result(
         experiment=experiment,
         declaration=declaration,
@@ -169,12 +161,13 @@ def _result(
         again=again,
         seeds=tuple(sorted({run["seed"] for run in runs})),
         arms=tuple(
-            _arm_result(experiment, name, by_arm, failures)
+            _arm_result(experiment, name, by_arm, failures, guessed)
             for name in experiment.arms
             if by_arm[name] or any(item["arm"] == name for item in failures)
         ),
         between=_between(experiment, by_arm),
-        tasks=_tasks(by_arm),
+        tasks=tasks,
+        guessed=guessed,
         commits=_different(runs, "commit"),
         machines=_different(runs, "machine"),
         bases=_different(runs, "base"),
@@ -199,6 +192,11 @@ def _tasks(by_arm: Mapping[str, list[Record]]) -> dict[str, TaskResult]:
     }
 
 
+def _guessed(metric: Metric, tasks: Mapping[str, TaskResult]) -> bool:
+    best = [max(task.accuracy.values()) - task.guess for task in tasks.values()]
+    return metric.name == ACCURACY and bool(best) and max(best) <= metric.margin
+
+
 def _between(
     experiment: Experiment, by_arm: Mapping[str, list[Record]]
 ) -> dict[tuple[str, str], Effect]:
@@ -215,6 +213,7 @@ def _arm_result(
     name: str,
     by_arm: Mapping[str, list[Record]],
     failures: Sequence[Mapping[str, Any]],
+    guessed: bool,
 ) -> ArmResult:
     runs, metric = by_arm[name], experiment.metric
     found = {
@@ -224,6 +223,7 @@ def _arm_result(
         and (effect := compare(name, experiment.reference, by_arm, item)) is not None
     }
     main = found.get(metric.name)
+    told = None if main is None else verdict(main, metric.margin, metric.better)
     curves = sorted({curve for run in runs for curve in run["curves"]})
     return ArmResult(
         name=name,
@@ -235,7 +235,7 @@ def _arm_result(
             for item in experiment.metrics
         },
         effects=found,
-        verdict=None if main is None else verdict(main, metric.margin, metric.better),
+        verdict="inconclusive" if told and guessed else told,
         cost=_cost(runs),
         curves={
             curve: band([run["curves"][curve] for run in runs if curve in run["curves"]])
