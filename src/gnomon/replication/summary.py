@@ -193,8 +193,8 @@ def _tasks(by_arm: Mapping[str, list[Record]]) -> dict[str, TaskResult]:
 
 
 def _guessed(metric: Metric, tasks: Mapping[str, TaskResult]) -> bool:
-    best = [max(task.accuracy.values()) - task.guess for task in tasks.values()]
-    return metric.name == ACCURACY and bool(best) and max(best) <= metric.margin
+    better = [max(t.accuracy.values()) > t.guess + metric.margin for t in tasks.values()]
+    return metric.name == ACCURACY and bool(better) and not any(better)
 
 
 def _between(
