@@ -296,10 +296,11 @@ FRAMES: Shares = (
 )
 """Films of up to five events, frame by frame."""
 ORDERED: Shares = (
-    (0.14, _talk("motion", 1, 5, 6, tasks=FRAME_BY_FRAME, describe=0.4)),
-    (0.26, _talk("motion", 1, 5, 4, tasks=["happens", "narrate", "order"], describe=0.2)),
-    (0.13, _talk("motion", 1, 5, 2, tasks=["order"], describe=0, answers="worked")),
-    (0.04, _talk("motion", 1, 5, 6, describe=0.2)),
+    (0.10, _talk("motion", 1, 5, 9, tasks=FRAME_BY_FRAME, describe=0.3)),
+    (0.28, _talk("motion", 1, 5, 4, tasks=["order", "happens"], describe=0)),
+    (0.08, _talk("motion", 1, 5, 2, tasks=["order", "narrate"], describe=0)),
+    (0.08, _talk("motion", 1, 5, 1, tasks=["order"], describe=0, answers="worked")),
+    (0.03, _talk("motion", 1, 5, 6, describe=0.2)),
     (0.02, _tasks("motion", "order", "direction", "narrate", most=5)),
     *KEPT,
 )
