@@ -63,7 +63,7 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _sft("sliced", ours(240), SLICED, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
             _sft("pies", ours(180), PIES, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
             _follow("frames", ours(700), FRAMES, 8e-4, 4e-4, evaluate=False),
-            _follow("ordered", ours(560), ORDERED, 6e-4, 1e-5),
+            _follow("ordered", ours(520), ORDERED, 6e-4, 1e-5),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
