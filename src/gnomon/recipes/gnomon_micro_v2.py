@@ -10,7 +10,8 @@ film (`asked`). Then everything is learnt at once, the tower with it: at a high 
 more of what was still wrong (`wide`), films and words for little else (`followed`), all to a low
 rate (`settle`), and then what was short, with all else now and then: charts and counts (`lacking`,
 `sliced`, `pies`), and films of up to five events, with the tower as it is: what changes from one
-frame to the next (`frames`) and in which order (`ordered`). Most of what it is told are
+frame to the next (`frames`) and in which order (`ordered`, and `acted` with more of the actions on
+screens that it had forgotten). Most of what it is told are
 conversations about one picture or film, whose many short answers, and one that says all that is
 shown, teach more for each token than one question a picture.
 
@@ -63,7 +64,8 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _sft("sliced", ours(240), SLICED, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
             _sft("pies", ours(180), PIES, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
             _follow("frames", ours(700), FRAMES, 8e-4, 4e-4, evaluate=False),
-            _follow("ordered", ours(520), ORDERED, 6e-4, 1e-5),
+            _follow("ordered", ours(520), ORDERED, 6e-4, 1e-5, evaluate=False),
+            _follow("acted", ours(160), ACTED, 5e-4, 1e-5),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -305,6 +307,16 @@ ORDERED: Shares = (
     *KEPT,
 )
 """The same, and in which order it happens."""
+ACTED: Shares = (
+    (0.10, _tasks("screens", "act", most=5)),
+    (0.02, _tasks("screens", "goal", "name", most=3)),
+    (0.08, _talk("motion", 1, 5, 9, tasks=FRAME_BY_FRAME, describe=0.3)),
+    (0.28, _talk("motion", 1, 5, 4, tasks=["order", "happens"], describe=0)),
+    (0.08, _talk("motion", 1, 5, 2, tasks=["order", "narrate"], describe=0)),
+    (0.03, _tasks("motion", "order", "direction", "narrate", most=5)),
+    *KEPT,
+)
+"""The same, and the actions on a screen that are no clicks, which these two made it forget."""
 
 
 THINGS: Shares = (
