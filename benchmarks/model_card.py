@@ -84,7 +84,7 @@ SEES = """# gnomon-micro
 A real `Qwen2_5_VLForConditionalGeneration` of {parameters:.2f} million parameters with a tokenizer of its own. It
 answers what one look answers about the pictures and short films of the worlds (docs/worlds.md): scenes, charts, tables,
 screens, moving shapes. It does not reason. It is the base model of every micro recipe that sees, and of no use on real
-pictures. What it does badly stands in the tables below: what takes several steps, films of three events or more, and
+pictures. What it does badly stands in the tables below: what takes several steps, films of four events or more, and
 the worlds of which it saw little (maps, geometry, documents, edits, exams, the encyclopedia, jigsaws, plans).
 
 - Architecture: Qwen2.5-VL, text 6 layers x 192, 6 heads (6 key-value), vision 4 layers x 192, patch 14, vocabulary 1,024.
@@ -93,9 +93,9 @@ the worlds of which it saw little (maps, geometry, documents, edits, exams, the 
   frames after their times.
 - Made by `gnomon train gnomon-micro-base` and, from its model, `gnomon train gnomon-micro-v2`, each stage in a command of
   its own (`--set stages=[...]`) from the model of the one before. The first three stages of all ran on one H200, the
-  others on two CPU cores. After each of the last three the weights are the mean of those before and after it. The log
-  of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the last stage of the
-  first in docs/results/gnomon-micro-thoughts.jsonl.
+  others on two CPU cores. After each of `lacking`, `sliced` and `pies` the weights are the mean of those before and
+  after it. The log of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the
+  last stage of the first in docs/results/gnomon-micro-thoughts.jsonl.
 - Only the training splits of the worlds were used: scenes, charts, screens, films, digit scans, words and wordings of the
   scores below were never seen.
 - Digits are scans of scikit-learn's `load_digits` (UCI optical recognition of handwritten digits).
