@@ -93,8 +93,8 @@ the worlds of which it saw little (maps, geometry, documents, edits, exams, the 
   frames after their times.
 - Made by `gnomon train gnomon-micro-base` and, from its model, `gnomon train gnomon-micro-v2`, each stage in a command of
   its own (`--set stages=[...]`) from the model of the one before. The first three stages of all ran on one H200, the
-  others on two CPU cores. After each of `lacking`, `sliced` and `pies` the weights are the mean of those before and
-  after it. The log of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the
+  others on two CPU cores. After each of `lacking`, `sliced`, `pies` and `acted` the weights are the mean of those
+  before and after it. The log of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the
   last stage of the first in docs/results/gnomon-micro-thoughts.jsonl.
 - Only the training splits of the worlds were used: scenes, charts, screens, films, digit scans, words and wordings of the
   scores below were never seen.
