@@ -16,11 +16,12 @@ conversations about one picture or film, whose many short answers, and one that 
 shown, teach more for each token than one question a picture.
 
 The bundled model was made so, each stage in a command of its own;
-docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of `lacking`, `sliced`, `pies` and
-`acted` ends half-way between the weights before it and after it (WiSE-FT, arXiv 2109.01903), which keeps what it
-made the model forget. Four things were otherwise when it was made: in `names` the scale of the
-reader's tokens began at 1, `wide` was the first 600 updates of a course of 1,100 down to 1e-5, up
-to `lacking` fewer charts were pies, and up to `pies` the split of a film hung on its question too.
+docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of `lacking`, `sliced`, `pies` and `acted`
+ends half-way between the weights before it and after it (WiSE-FT, arXiv 2109.01903), which keeps
+what it made the model forget. Four things were otherwise when it was made: in `names` the scale of
+the reader's tokens began at 1, `wide` was the first 600 updates of a course of 1,100 down to 1e-5,
+up to `lacking` fewer charts were pies, and up to `pies` the split of a film hung on its question
+too.
 """
 
 from __future__ import annotations
