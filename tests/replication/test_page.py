@@ -77,7 +77,7 @@ def test_where_no_arm_is_better_than_guessing_the_page_says_so(tmp_path: Path) -
     assert "| count | 400 | 60.0 | 40.0 | 40.0 | 40.0 | 40.0 |\n" in page
     assert f"\nN{told[1:]} show.\n" in page
     assert f"In papo {told} show.\n" in page
-    assert f"semantic-masks: no effect seen ({told} show) |" in page
+    assert f"semantic-masks: inconclusive ({told} show) |" in page
 
 
 def test_other_arms_are_compared_with_each_other(made: tuple[Path, dict[Path, str]]) -> None:
