@@ -42,6 +42,8 @@ LEFT_OUT = {"revisual-r1": ("text-rl",)}
 GATED = ("vision-r1", "luffy")
 TASKS = ["digit-difference", "digit-place", "extreme"]
 """What the model is sometimes right about, with answers of different lengths."""
+SEED = 3
+"""Of questions that not all rollouts answer alike, from the first step on."""
 
 
 def golden_recipe(name: str) -> Recipe:
@@ -58,7 +60,8 @@ def golden_recipe(name: str) -> Recipe:
     for stage in stages:
         place = f"stages.{stage.name}"
         shown = "demonstrated" if stage.demonstrations else "none"
-        data = Use("microworld", tasks=TASKS, modality="image", difficulty=(1, 1), answers=shown)
+        asked = {"tasks": TASKS, "modality": "image", "difficulty": (1, 1), "seed": SEED}
+        data = Use("microworld", **asked, answers=shown)
         changes |= {
             f"{place}.data": data,
             f"{place}.modality": "image",
