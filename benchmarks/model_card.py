@@ -94,10 +94,11 @@ the worlds of which it saw little (maps, geometry, documents, edits, exams, the 
 - Made by `gnomon train gnomon-micro-base` and, from its model, `gnomon train gnomon-micro-v2`, each stage in a command of
   its own (`--set stages=[...]`) from the model of the one before. The first three stages of all ran on one H200, the
   others on two CPU cores. After each of `lacking`, `sliced`, `pies` and `acted` the weights are the mean of those
-  before and after it. The log of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl, that of the
-  last stage of the first in docs/results/gnomon-micro-thoughts.jsonl.
+  before and after it. The log of the second recipe, every 25th step, is in docs/results/gnomon-micro-v2-steps.jsonl,
+  that of the last stage of the first in docs/results/gnomon-micro-thoughts.jsonl.
 - Only the training splits of the worlds were used: scenes, charts, screens, films, digit scans, words and wordings of the
-  scores below were never seen.
+  scores below were never seen. Up to `pies` the split of a film hung on its question too, so that a film below may have
+  been seen with another question; of so many films none is known to come twice.
 - Digits are scans of scikit-learn's `load_digits` (UCI optical recognition of handwritten digits).
 
 ## Scores on held-out data
@@ -144,8 +145,8 @@ R1-AQA asks, it names every sound rightly), and telling which sound is the loude
 ## Scores on held-out data
 
 Greedy, answers extracted leniently, accuracy in per cent; over all tasks with its 95 % Wilson interval. Rhythm, order
-and scale take several steps. In brackets stands the accuracy of a task's most common answer, given to all of its items: what
-is not above it was not heard. Command: `python benchmarks/model_card.py gnomon-micro-audio`.
+and scale take several steps. In brackets stands the accuracy of a task's most common answer, given to all of its items:
+what is not above it was not heard. Command: `python benchmarks/model_card.py gnomon-micro-audio`.
 
 {tables}
 """

@@ -11,9 +11,9 @@ more of what was still wrong (`wide`), films and words for little else (`followe
 rate (`settle`), and then what was short, with all else now and then: charts and counts (`lacking`,
 `sliced`, `pies`), and films of up to five events, with the tower as it is: what changes from one
 frame to the next (`frames`) and in which order (`ordered`, and `acted` with more of the actions on
-screens that it had forgotten). Most of what it is told are
-conversations about one picture or film, whose many short answers, and one that says all that is
-shown, teach more for each token than one question a picture.
+screens that it had forgotten). Most of what it is told are conversations about one picture or film,
+whose many short answers, and one that says all that is shown, teach more for each token than one
+question a picture.
 
 The bundled model was made so, each stage in a command of its own;
 docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of `lacking`, `sliced`, `pies` and `acted`

@@ -75,10 +75,15 @@ def _span_watched(text: str, watched: Watched) -> tuple[float, float]:
     if text.removeprefix("<image>").startswith("When"):
         (move,) = [h for h in watched.happened if (h.colour, h.what) == (colour, "moves")]
         return move.start / watched.fps, move.end / watched.fps
-    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
-    colours = {turned[2]} if turned else {colour, *turns}
+    colours = {turned[2]} if turned else set(_worn(colour, watched))
     frames = [frame for frame, seen in enumerate(watched.seen) if colours & seen.keys()]
     return frames[0] / watched.fps, (frames[-1] + 1) / watched.fps
+
+
+def _worn(colour: str, watched: Watched) -> tuple[str, ...]:
+    """The colours of the shape that first has this one."""
+    turns = (h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns"))
+    return colour, *turns
 
 
 def moves(rng: np.random.Generator, level: int) -> Posed:
@@ -169,8 +174,7 @@ def seen_where(question: Posed, watched: Watched) -> bool:
     found = re.search(r"at ([\d.]+) seconds", question.text)
     frame = watched.seen[round(float(found[1]) * watched.fps) if found else -1]
     colour = colour_asked(question.text)
-    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
-    boxes = [frame[name].box for name in (colour, *turns) if name in frame]
+    boxes = [frame[name].box for name in _worn(colour, watched) if name in frame]
     if not boxes:
         return bool(question.answer.value == NOWHERE)
     left, top, right, bottom = boxes[0]
@@ -195,11 +199,10 @@ def track(rng: np.random.Generator, film: Film) -> Posed:
 def seen_track(question: Posed, watched: Watched) -> bool:
     """Whether the boxes are those of that shape's pixels, in the same frames."""
     colour = colour_asked(question.text)
-    turns = [h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns")]
     boxes = {
         str(number): seen[name].box
         for number, seen in enumerate(watched.seen, 1)
-        for name in (colour, *turns)
+        for name in _worn(colour, watched)
         if name in seen
     }
     drawn = question.answer.value
