@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gnomon.evaluation.metrics import wilson
-from gnomon.evaluation.summary import estimate, multi_sample_metrics, summarise
-from gnomon.records import Graded, Group, Message, Outcome, Rollout, Sample, Verdict
+from gnomon.evaluation.summary import estimate, most_common, multi_sample_metrics, summarise
+from gnomon.records import Answer, Graded, Group, Message, Outcome, Rollout, Sample, Verdict
 
 RIGHT, WRONG = Verdict(Outcome.CORRECT, 1.0, "5", 5), Verdict(Outcome.WRONG, 0.0, "4", 4)
 UNREADABLE = Verdict(Outcome.UNPARSEABLE_ANSWER, 0.0, "??")
@@ -64,6 +65,23 @@ def test_every_task_and_difficulty_gets_its_own_estimate():
     assert {name: item.accuracy for name, item in result.by_task.items()} == {"a": 0.0, "b": 1.0}
     assert list(result.by_task) == ["a", "b"]
     assert list(result.by_difficulty) == ["2", "2.5", "10"]
+
+
+def test_beside_a_task_stands_what_its_most_common_answer_would_score():
+    asked = [("sum", 4), ("sum", 5), ("sum", 5), ("side", 1)]
+    groups = [
+        replace(made, sample=replace(made.sample, answer=Answer("number", value)))
+        for task, value in asked
+        for made in [group(WRONG, RIGHT, task=task)]
+    ]
+    result = summarise("b", groups, samples=2)
+    assert {task: item.guess for task, item in result.by_task.items()} == {"sum": 2 / 3, "side": 1}
+
+
+def test_only_graded_items_with_a_reference_have_a_most_common_answer():
+    answered = replace(group(LATE).sample, answer=Answer("number", 3))
+    assert math.isnan(most_common([group(RIGHT), replace(group(LATE), sample=answered)]))
+    assert most_common([group(RIGHT), replace(group(RIGHT), sample=answered)]) == 1.0
 
 
 def test_items_without_a_task_or_a_difficulty_are_in_no_split():
@@ -158,7 +176,8 @@ def test_the_entry_of_an_evaluation_file_is_plain_json_with_counts():
         "skipped",
         "excluded",
     }
-    assert set(entry["by_task"]["count"]) == {"accuracy", "low", "high", "n"}
+    assert set(entry["by_task"]["count"]) == {"accuracy", "low", "high", "n", "guess"}
+    assert set(entry["by_difficulty"]["1"]) == {"accuracy", "low", "high", "n"}
     assert (entry["skipped"], entry["excluded"]) == (1, [["q", "timeout: 5 s"]])
 
 

@@ -74,21 +74,22 @@ def test_damaged_items_are_refused(broken: dict[str, Any]) -> None:
 
 
 def evaluated(
-    run: Run, outcomes: list[str], samples: int = 1, asked: dict[int, tuple[str, str]] | None = None
+    run: Run, outcomes: list[str], samples: int = 1, tasks: dict[str, Any] | None = None
 ) -> None:
-    """An evaluation with these outcomes; ``asked`` are task and reference of items."""
+    """An evaluation with these outcomes, and estimates of ``tasks``."""
     rows = [
         {
             "group": place // samples, "member": place % samples, "sample_id": str(place),
-            "task": (asked or {}).get(place // samples, ("count", "1"))[0], "prompt": "",
+            "task": "count", "prompt": "",
             "images": [], "response": "model text", "stop": "end", "length": 1,
-            "reference": (asked or {}).get(place // samples, ("count", "1"))[1],
-            "outcome": outcome, "reason": "", "grader": "g", "reward": 0.0, "scores": {},
+            "reference": "1", "outcome": outcome, "reason": "", "grader": "g", "reward": 0.0,
+            "scores": {},
         }
         for place, outcome in enumerate(outcomes)
     ]  # fmt: skip
     items = len(outcomes) // samples
-    result = {"benchmarks": {"b": {"n": items, "skipped": 1, "excluded": []}}}
+    told = {"n": items, "skipped": 1, "excluded": [], "by_task": tasks or {}}
+    result = {"benchmarks": {"b": told}}
     run.write_evaluation(1, "rl", result, rows, {})
 
 
@@ -102,13 +103,17 @@ def test_of_several_samples_the_most_decide(run: Run) -> None:
     assert item_results(run)["rl"][:2] == [1.0, 0.0]
 
 
-def test_a_guess_is_the_most_common_reference_of_a_task(run: Run) -> None:
-    asked = {0: ("sum", "4"), 1: ("sum", "5"), 2: ("sum", "5"), 3: ("side", "left")}
+def test_of_a_task_its_items_accuracy_and_most_common_answer_are_kept(run: Run) -> None:
     assert by_task(run) == {}
-    evaluated(run, ["wrong", "correct"] * 3 + ["correct"] * 2, samples=2, asked=asked)
+    interval = {"low": 0.1, "high": 0.9}
+    tasks = {
+        "sum": {"n": 3, "accuracy": 0.5, "guess": 2 / 3, **interval},
+        "late": {"n": 0, "accuracy": math.nan, "guess": math.nan, **interval},
+    }
+    evaluated(run, ["wrong"], tasks=tasks)
     assert by_task(run) == {
         "sum": {"items": 3, "accuracy": 0.5, "guess": 0.6667},
-        "side": {"items": 1, "accuracy": 1.0, "guess": 1.0},
+        "late": {"items": 0, "accuracy": None, "guess": None},
     }
 
 

@@ -68,17 +68,17 @@ def test_an_empty_summary_makes_an_empty_table() -> None:
 def test_a_benchmark_table_shows_tasks_difficulties_metrics_and_outcomes() -> None:
     result = {
         "accuracy": 0.5, "low": 0.4, "high": 0.6, "n": 100, "mean_length": 12.0, "seconds": 3.0,
-        "by_task": {"count": {"accuracy": 0.25, "low": 0.1, "high": 0.5, "n": 20}},
+        "by_task": {"count": {"accuracy": 0.25, "low": 0.1, "high": 0.5, "n": 20, "guess": 0.3}},
         "by_difficulty": {"2": {"accuracy": math.nan, "low": math.nan, "high": math.nan, "n": 0}},
         "metrics": {"pass@4": 0.75},
         "outcomes": {"correct": 50, "wrong": 50},
     }  # fmt: skip
     text = render(benchmark_table("gnomon-micro on x", result))
     assert [row for row in rows(text) if any(row)] == [
-        ["all", "50.0 %", "40.0 to 60.0", "100"],
-        ["count", "25.0 %", "10.0 to 50.0", "20"],
-        ["difficulty 2", "-", "-", "0"],
-        ["pass@4", "75.0 %", "", ""],
+        ["all", "50.0 %", "40.0 to 60.0", "100", ""],
+        ["count", "25.0 %", "10.0 to 50.0", "20", "30.0 %"],
+        ["difficulty 2", "-", "-", "0", ""],
+        ["pass@4", "75.0 %", "", "", ""],
     ]
     assert "correct: 50, wrong: 50" in " ".join(text.split())
 

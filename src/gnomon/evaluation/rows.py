@@ -50,7 +50,7 @@ def rollout_row(
         "response": rollout.text,
         "stop": rollout.stop,
         "length": len(rollout.token_ids),
-        "reference": _reference(sample.answer),
+        "reference": reference_of(sample.answer),
         "prediction": verdict.span,
         "outcome": verdict.outcome.value,
         "reason": verdict.reason,
@@ -113,7 +113,8 @@ def _read_file(path: Path, root: Path | None) -> bytes:
     raise BadRecord(f"image {str(path)!r}: no file of at most {MAX_BYTES} bytes; check path")
 
 
-def _reference(answer: Answer | None) -> str:
+def reference_of(answer: Answer | None) -> str:
+    """A reference as text, as its kind writes it if it can be graded; empty without one."""
     if answer is None:
         return ""
     return str(answer.value) if validate_reference(answer) else reference_text(answer)

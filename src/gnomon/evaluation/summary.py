@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from gnomon.evaluation.metrics import majority, mean_at_k, pass_at_k, wilson
-from gnomon.evaluation.rows import difficulty_of
+from gnomon.evaluation.rows import difficulty_of, reference_of
 from gnomon.records import Graded, Group, Outcome
 
 
@@ -22,6 +22,15 @@ class Estimate:
     low: float
     high: float
     n: int
+
+
+@dataclass(frozen=True)
+class TaskEstimate(Estimate):
+    """That of a task. ``guess`` is the accuracy of one answer, its most common reference, to all of
+    its graded items: what is not above it shows no skill. NaN without a reference.
+    """
+
+    guess: float
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class EvaluationResult:
     n: int
     mean_length: float
     truncated: float
-    by_task: Mapping[str, Estimate]
+    by_task: Mapping[str, TaskEstimate]
     by_difficulty: Mapping[str, Estimate]
     outcomes: Mapping[str, int]
     metrics: Mapping[str, float]
@@ -88,6 +97,15 @@ def estimate(groups: Iterable[Group]) -> Estimate:
     return Estimate(fmean(shares) if shares else math.nan, low, high, len(shares))
 
 
+def most_common(groups: Iterable[Group]) -> float:
+    """The share of graded items whose reference is the most common one; NaN without any."""
+    references = Counter(
+        reference for group in groups if _graded(group)
+        if (reference := reference_of(group.sample.answer))
+    )  # fmt: skip
+    return max(references.values()) / references.total() if references else math.nan
+
+
 def summarise(
     benchmark: str,
     groups: Sequence[Group],
@@ -106,8 +124,11 @@ def summarise(
         **asdict(estimate(groups)),
         mean_length=_mean(len(member.rollout.token_ids) for member in responses),
         truncated=_mean(member.rollout.stop == "length" for member in responses),
-        by_task=_split(groups, lambda group: group.sample.task or None),
-        by_difficulty=_split(groups, _difficulty),
+        by_task={
+            task: TaskEstimate(**asdict(estimate(own)), guess=most_common(own))
+            for task, own in _split(groups, lambda group: group.sample.task or None).items()
+        },
+        by_difficulty={level: estimate(own) for level, own in _split(groups, _difficulty).items()},
         outcomes={
             outcome.value: outcomes[outcome.value] for outcome in Outcome if outcomes[outcome.value]
         },
@@ -181,13 +202,15 @@ def _excluded(groups: Iterable[Group]) -> list[tuple[str, str]]:
     ]
 
 
-def _split(groups: Sequence[Group], name_of: Callable[[Group], str | None]) -> dict[str, Estimate]:
-    """An estimate for each name, in the order of names; groups without one are left out."""
+def _split(
+    groups: Sequence[Group], name_of: Callable[[Group], str | None]
+) -> dict[str, list[Group]]:
+    """The groups of each name, in the order of names; those without one are left out."""
     named: dict[str, list[Group]] = {}
     for group in groups:
         if (name := name_of(group)) is not None:
             named.setdefault(name, []).append(group)
-    return {name: estimate(named[name]) for name in sorted(named, key=_natural)}
+    return {name: named[name] for name in sorted(named, key=_natural)}
 
 
 def _natural(name: str) -> tuple[float, str]:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import math
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -123,27 +122,25 @@ def item_results(run: Run) -> dict[str, list[float]]:
     return found
 
 
-def by_task(run: Run) -> dict[str, dict[str, float]]:
+def by_task(run: Run) -> dict[str, dict[str, float | None]]:
     """Of each task after the last evaluated stage: its ``items``, ``accuracy``, and ``guess``.
 
     A guess is the task's most common reference as the answer to all of its items.
     """
     results = run.evaluations()
-    rows = run.evaluation_rows(results[-1]["index"], results[-1]["stage"]) if results else []
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(row["task"], []).append(row)
-    told = {}
-    for task, own in found.items():
-        references = {row["group"]: row["reference"] for row in own}
-        right = [_right(row["outcome"]) for row in own]
-        accuracy = math.nan if all(map(math.isnan, right)) else float(np.nanmean(right))
-        told[task] = {
-            "items": len(references),
-            "accuracy": round(accuracy, 4),
-            "guess": round(Counter(references.values()).most_common(1)[0][1] / len(references), 4),
+    (benchmark,) = results[-1]["benchmarks"].values() if results else [{"by_task": {}}]
+    return {
+        task: {
+            "items": cell["n"],
+            "accuracy": _short(cell["accuracy"]),
+            "guess": _short(cell["guess"]),
         }
-    return told
+        for task, cell in benchmark["by_task"].items()
+    }
+
+
+def _short(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
 
 
 def logged_mean(run: Run, metric: Metric, stage: str) -> float:

@@ -181,7 +181,7 @@ def _tasks(by_arm: Mapping[str, list[Record]]) -> dict[str, TaskResult]:
     found: dict[str, dict[str, list[float]]] = {}
     for arm, runs in by_arm.items():
         for name, task in ((n, t) for run in runs for n, t in run.get("tasks", {}).items()):
-            if task["accuracy"] is not None:
+            if task["accuracy"] is not None and task["guess"] is not None:
                 told.setdefault(name, task)
                 found.setdefault(name, {}).setdefault(arm, []).append(task["accuracy"])
     return {

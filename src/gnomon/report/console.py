@@ -48,11 +48,12 @@ def stage_table(summary: Mapping[str, Any]) -> Table:
 def benchmark_table(name: str, result: Mapping[str, Any]) -> Table:
     """One benchmark's result as a table: all items, each task, each difficulty, further metrics.
 
-    ``result`` has the shape of one benchmark in a run's ``evaluations/*.json``.
+    ``result`` has the shape of one benchmark in a run's ``evaluations/*.json``. Beside a task
+    stands what its most common answer would score if it were given to all items.
     """
     table = _table(safe_text(name))
     table.add_column("", no_wrap=True)
-    for column in ("accuracy", "95 % interval", "items"):
+    for column in ("accuracy", "95 % interval", "items", "one answer"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_row("all", *_scores(result), style="bold", end_section=True)
     for part, title in (("by_task", ""), ("by_difficulty", "difficulty ")):
@@ -60,7 +61,7 @@ def benchmark_table(name: str, result: Mapping[str, Any]) -> Table:
             table.add_row(Text(safe_text(f"{title}{key}")), *_scores(values))
         table.add_section()
     for metric, value in (result.get("metrics") or {}).items():
-        table.add_row(Text(safe_text(metric)), _percent(value), "", "")
+        table.add_row(Text(safe_text(metric)), _percent(value), "", "", "")
     outcomes = ", ".join(f"{key}: {count}" for key, count in (result.get("outcomes") or {}).items())
     facts = [
         f"mean length {_number(result.get('mean_length'))} tokens",
@@ -174,8 +175,9 @@ def _stage_row(stage: Mapping[str, Any], base: float | None) -> list[RenderableT
     ]
 
 
-def _scores(values: Mapping[str, Any]) -> tuple[str, str, str]:
-    return _percent(values.get("accuracy")), _interval(values), str(values.get("n", ABSENT))
+def _scores(values: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    guess = _percent(values["guess"]) if "guess" in values else ""
+    return _percent(values.get("accuracy")), _interval(values), str(values.get("n", ABSENT)), guess
 
 
 def _interval(values: Mapping[str, Any]) -> str:
