@@ -9,9 +9,17 @@ import pytest
 
 from gnomon.cli import run_command
 from gnomon.replication.chart import chart
-from gnomon.replication.experiment import experiment_files, load_experiment
-from gnomon.replication.page import PICTURES, STORED, command_of, replication_pages, table
+from gnomon.replication.experiment import Claim, Metric, experiment_files, load_experiment
+from gnomon.replication.page import (
+    PICTURES,
+    STORED,
+    command_of,
+    replication_pages,
+    table,
+    tally,
+)
 from gnomon.replication.results import base_of, read_results
+from gnomon.replication.summary import summarise
 from replication.stored import store_made
 
 SHARES = {"grpo": 0.5, "papo": 0.6, "gamma-doubled": 0.3, "semantic-masks": 0.5}
@@ -67,6 +75,19 @@ def test_verdicts_are_counted_and_set_against_the_numbers_of_the_sources(
         in told
     )
     assert "a number for 3 of them: 2 have an effect of the same sign here, 0 of the other" in told
+
+
+def test_where_less_is_better_a_helping_arm_agrees_with_a_number_below_zero(tmp_path: Path) -> None:
+    declared = load_experiment("papo")
+    metric = Metric(name="entropy", better="lower", margin=0.05)
+    claim = Claim(effect=-0.3, where="a table")
+    arm = declared.arms["papo"].model_copy(update={"claim": claim})
+    arms = {"grpo": declared.arms["grpo"], "papo": arm}
+    experiment = declared.model_copy(update={"metric": metric, "arms": arms, "also": ()})
+    for name, value in (("grpo", 0.9), ("papo", 0.5)):
+        store_made(tmp_path, experiment, {name: value}, logged={"entropy": value})
+    told = tally(summarise(read_results(tmp_path, "papo")))
+    assert "helps 1" in told and "1 have an effect of the same sign here, 0 of the other" in told
 
 
 def test_where_no_arm_is_better_than_guessing_the_page_says_so(tmp_path: Path) -> None:

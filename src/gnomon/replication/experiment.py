@@ -36,7 +36,10 @@ class ReplicationError(ValueError):
 
 
 class Claim(Block):
-    """What the source reports about an arm against the reference; None where it gives no number."""
+    """What the source reports about an arm against the reference; None where it gives no number.
+
+    ``effect`` is the difference in the metric, whether higher or lower is better.
+    """
 
     effect: Number | None = None
     unit: str = "points"

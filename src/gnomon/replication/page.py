@@ -83,13 +83,18 @@ def replication_pages(root: Path) -> dict[Path, str]:
 
 def tally(results: Sequence[Result]) -> str:
     """How often each verdict was given, and how verdicts go with the numbers of the sources."""
-    said = [(arm, arm.verdict) for result in results for arm in result.arms if arm.verdict]
-    counts = Counter(verdict for _, verdict in said)
+    said = [
+        (result.experiment.metric.better, arm.arm.claim, arm.verdict)
+        for result in results
+        for arm in result.arms
+        if arm.verdict
+    ]
+    counts = Counter(verdict for _, _, verdict in said)
     each = ", ".join(f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict))
     claimed = [
-        (math.copysign(1, arm.arm.claim.effect), _SIGNS[verdict])
-        for arm, verdict in said
-        if arm.arm.claim is not None and arm.arm.claim.effect
+        (math.copysign(1, claim.effect) * (1 if better == "higher" else -1), _SIGNS[verdict])
+        for better, claim, verdict in said
+        if claim is not None and claim.effect
     ]
     same = sum(claim == seen for claim, seen in claimed)
     other = sum(claim == -seen for claim, seen in claimed)
