@@ -1,5 +1,6 @@
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -113,6 +114,18 @@ def test_the_right_option_stands_in_every_slot():
     letters = [q.answer.value for q in drawn("pair", 5, 400)]
     counts = [letters.count(letter) for letter in "ABCDEFGH"]
     assert min(counts) > 25
+
+
+@pytest.mark.parametrize("name", ["pair", "multiple"])
+@pytest.mark.parametrize("level", [1, 4, 5])
+def test_of_all_options_only_the_right_one_is_confirmed(name, level):
+    for question in drawn(name, level, 10):
+        told = [
+            letter
+            for letter in question.answer.options
+            if confirm(replace(question, answer=replace(question.answer, value=letter)))
+        ]
+        assert told == [question.answer.value]
 
 
 def test_options_of_tables_differ():

@@ -317,14 +317,26 @@ def _told(posed: Posed) -> str:
     return posed.answer.options[posed.answer.value]
 
 
+def _seen_pair(posed: Posed, table: list[int]) -> bool:
+    """Whether each word of the relation is in the text just where the homes of both stand so."""
+    told, (m, n) = _told(posed), (posed.facts["m"], posed.facts["n"])
+    homes = np.arange(m * n).reshape(m, n)
+    (row, column), (other_row, other_column) = (
+        np.argwhere(homes == table[posed.facts[name] - 1] - 1)[0] for name in ("k", "other")
+    )
+    holds = {
+        "above": row < other_row, "below": row > other_row,
+        "left": column < other_column, "right": column > other_column,
+        "directly": row == other_row or column == other_column,
+    }  # fmt: skip
+    return all((word in told) == so for word, so in holds.items())
+
+
 _READ: dict[str, Callable[[Posed, list[int]], bool]] = {
     "full": lambda posed, table: list(posed.answer.value) == table,
     "multiple": lambda posed, table: _told(posed) == " ".join(map(str, table)),
     "single": lambda posed, table: table[posed.facts["k"] - 1] == posed.answer.value,
-    "pair": lambda posed, table: (
-        _told(posed).split(" is ")[1].rsplit(" ", 1)[0]
-        == direction(table[posed.facts["k"] - 1], table[posed.facts["other"] - 1], posed.facts["n"])
-    ),
+    "pair": _seen_pair,
 }
 
 
