@@ -84,6 +84,13 @@ def test_one_benchmark_has_tables_of_tasks_outcomes_and_metrics() -> None:
     assert metrics.rows == (("pass@4", (Estimate(0.75),)),) and not metrics.percent
 
 
+def test_the_last_column_by_task_is_what_its_most_common_answer_would_score() -> None:
+    evaluation = _evaluation(0, 0.5, by_task={"count": {**_share(0.5), "guess": 0.3}})
+    (tasks,) = heat_tables([evaluation])
+    assert tasks.columns == ("s0", "one answer")
+    assert [cell and cell.accuracy for cell in tasks.rows[0][1]] == [0.5, 0.3]
+
+
 def test_several_benchmarks_have_a_table_of_their_own_first() -> None:
     evaluation = _evaluation(0, 0.5, by_task={"count": _share(0.5)})
     evaluation["benchmarks"]["other"] = _share(0.25)

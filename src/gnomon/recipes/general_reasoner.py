@@ -2,13 +2,20 @@
 
 arXiv 2505.14652, and the released code TIGER-AI-Lab/General-Reasoner. The text model Qwen2.5-7B is
 not supported: the language side of Qwen2.5-VL stands in (ours). Lengths are compared in words, the
-release counts tokens. ``micro`` has no verifier: a rule decides, and no answer still costs 0.5.
+release counts tokens. ``micro`` has no verifier: a rule decides, and no answer still costs 0.5; its
+disciplines are the tasks in words, all of which its cold start and its benchmark ask too.
 """
 
 from __future__ import annotations
 
 from gnomon.recipe import Recipe, Regulariser, Reward, Sampling, Scale, Use, code, ours, paper
 from gnomon.recipes.rewarded import data, judge, kl, layout, rl, variant, world
+
+DISCIPLINES = [
+    "count", "digit-sum", "digit-difference", "digit-place", "compare", "relation", "extreme",
+    "arithmetic", "logic",
+]  # fmt: skip
+"""What the micro scale asks in words: scenes that are written out, sums, and orders."""
 
 
 def general_reasoner(scale: Scale) -> Recipe:
@@ -31,7 +38,7 @@ def general_reasoner(scale: Scale) -> Recipe:
             ),
         },
         micro={
-            **world(modality="text", tasks=["arithmetic", "logic"]),
+            **world(modality="text", tasks=DISCIPLINES),
             **rl(rewards=(ruled,)),
             "evaluation.benchmarks": (Use("microworld-text", items=ours(256)),),
         },

@@ -13,6 +13,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gnomon.report.tables import ONE_ANSWER
 from gnomon.report.terminal import duration, safe_text
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def benchmark_table(name: str, result: Mapping[str, Any]) -> Table:
     """
     table = _table(safe_text(name))
     table.add_column("", no_wrap=True)
-    for column in ("accuracy", "95 % interval", "items", "one answer"):
+    for column in ("accuracy", "95 % interval", "items", ONE_ANSWER):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_row("all", *_scores(result), style="bold", end_section=True)
     for part, title in (("by_task", ""), ("by_difficulty", "difficulty ")):

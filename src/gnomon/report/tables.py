@@ -46,6 +46,10 @@ class StageRow:
     clear: bool = False
 
 
+ONE_ANSWER = "one answer"
+"""Heads what a task's most common answer would score as the answer to all of its items."""
+
+
 @dataclass(frozen=True)
 class Heat:
     """A table of shares: one column per stage, one row per task, difficulty, outcome or metric."""
@@ -219,8 +223,15 @@ def _tables_of(
         {name: {"accuracy": value} for name, value in _mapping(result.get("metrics")).items()}
         for result in results
     ]
+    guesses = {
+        name: {"accuracy": cell.get("guess")}
+        for column in tasks
+        for name, cell in column.items()
+        if isinstance(cell, Mapping) and finite(cell.get("guess")) is not None
+    }
+    by_task = (columns, tasks) if not guesses else ((*columns, ONE_ANSWER), [*tasks, guesses])
     return [
-        _heat(f"{prefix}By task", columns, tasks),
+        _heat(f"{prefix}By task", *by_task),
         _heat(f"{prefix}By difficulty", columns, difficulties),
         _heat(f"{prefix}Outcomes", columns, list(map(_outcome_shares, results))),
         _heat(f"{prefix}Other metrics", columns, metrics, percent=False),
