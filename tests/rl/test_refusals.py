@@ -152,6 +152,17 @@ def test_moments_of_tasks_need_samples_with_a_task(base: Recipe, tmp_path: Any) 
     assert "keeps moments for each task, and sample 0 of the source has none" in line
 
 
+def test_a_source_is_looked_at_to_its_end_for_samples_without_a_task(
+    base: Recipe, tmp_path: Any
+) -> None:
+    path = tmp_path / "data.jsonl"
+    named = '{"problem": "2 + 2?", "answer": "4", "task": "sum"}\n'
+    path.write_text(named * 80 + named.replace(', "task": "sum"', "") * 20)
+    source = Use("jsonl", path=str(path))
+    [line] = told(base, advantage=Use("ema-grpo"), modality="text", data=source)
+    assert "sample 81 of the source has none" in line
+
+
 def test_a_bad_record_hides_no_sample_without_a_task(base: Recipe, tmp_path: Any) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text('{"problem": 4, "answer": "4"}\n{"problem": "2 + 2?", "answer": "4"}\n')
@@ -166,7 +177,7 @@ def test_tasks_that_cannot_be_read_are_refused_with_the_reason(base: Recipe, tmp
     source = Use("jsonl", path=str(path))
     [line] = told(base, advantage=Use("ema-grpo"), modality="text", data=source)
     assert line.startswith("stages.multimodal-rl.advantage: 'ema-grpo' keeps moments")
-    assert "none of the first samples can be read to see whether it has one (data.jsonl" in line
+    assert "none of the samples looked at can be read to see whether it has one (data.jsonl" in line
 
 
 def test_demonstrations_need_a_loss_that_knows_them(base: Recipe) -> None:

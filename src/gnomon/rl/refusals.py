@@ -179,8 +179,12 @@ def _images(stage: Reinforce) -> Iterator[str]:
             )
 
 
+LOOKED_AT = 32
+"""Samples, evenly over a source, that are looked at for a task before a run begins."""
+
+
 def _tasks(stage: Reinforce) -> Iterator[str]:
-    """Moments of each task need samples that have one, as the first that can be read show."""
+    """Moments of each task need samples that have one, as those that are looked at show."""
     name = stage.advantage.part
     if "tasks" not in find("advantage", name).inputs:
         return
@@ -190,7 +194,8 @@ def _tasks(stage: Reinforce) -> Iterator[str]:
         return  # gnomon.training.check refuses a source that does not open, at its own place
     tasks: dict[int, str] = {}
     reason = ""
-    for index in range(min(8, len(source))):
+    count = min(LOOKED_AT, len(source))
+    for index in (len(source) * place // count for place in range(count)):
         try:
             tasks[index] = source[index].task
         except (ValueError, OSError) as error:
@@ -203,9 +208,9 @@ def _tasks(stage: Reinforce) -> Iterator[str]:
         )
     elif reason and not tasks:
         yield (
-            f"advantage: {name!r} keeps moments for each task, and none of the first samples can "
-            f"be read to see whether it has one ({reason}); mend the source, or use an advantage "
-            "without task moments"
+            f"advantage: {name!r} keeps moments for each task, and none of the samples looked at "
+            f"can be read to see whether it has one ({reason}); mend the source, or use an "
+            "advantage without task moments"
         )
 
 
