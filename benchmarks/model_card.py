@@ -84,7 +84,8 @@ A real `Qwen2_5_VLForConditionalGeneration` of {parameters:.2f} million paramete
 answers what one look answers about the pictures and short films of the worlds (docs/worlds.md): scenes, charts, tables,
 screens, moving shapes. It does not reason. It is the base model of every micro recipe that sees, and of no use on real
 pictures. What it does badly stands in the tables below: what takes several steps, films of four events or more, and
-the worlds of which it saw little (maps, geometry, documents, edits, exams, the encyclopedia, jigsaws, plans).
+the worlds of which it saw little (maps, geometry, documents, edits, exams, the encyclopedia, jigsaws, plans, puzzles).
+Real pages, which a browser has to draw, it never saw.
 
 - Architecture: Qwen2.5-VL, text 6 layers x 192, 6 heads (6 key-value), vision 4 layers x 192, patch 14, vocabulary 1,024.
   The weights are stored in bfloat16, as they were trained, and load as float32.
@@ -174,10 +175,13 @@ FAMILIES: Mapping[str, Mapping[str, str]] = {
     COUNTED: {"count": "count", "relation": "relation"},
     "charts": {"value of a chart": "value"},
     "screens": {"element of a screen": "ground"},
-    "motion": {"order of a video's events": "order"},
+    "motion": {
+        "order of a video's events, by their numbers": "order",
+        "order of a video's events, told": "narrate",
+    },
 }  # fmt: skip
 """Tasks that one look answers and their names, by the title of a benchmark or the world that asks them."""
-ASKED = {"order of a video's events": 80}
+ASKED = dict.fromkeys(FAMILIES["motion"], 80)
 """Accuracy in per cent that is asked of the model; 90 of every other family."""
 
 

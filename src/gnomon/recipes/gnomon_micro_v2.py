@@ -11,9 +11,10 @@ more of what was still wrong (`wide`), films and words for little else (`followe
 rate (`settle`), and then what was short, with all else now and then: charts and counts (`lacking`,
 `sliced`, `pies`), and films of up to five events, with the tower as it is: what changes from one
 frame to the next (`frames`) and in which order (`ordered`, and `acted` with more of the actions on
-screens that it had forgotten). Most of what it is told are conversations about one picture or film,
-whose many short answers, and one that says all that is shown, teach more for each token than one
-question a picture.
+screens that it had forgotten), and for longest films of three events and more (`busy`, with the
+puzzles of logic and of the cube that are answered in few words). Most of what it is told are
+conversations about one picture or film, whose many short answers, and one that says all that is
+shown, teach more for each token than one question a picture.
 
 The bundled model was made so, each stage in a command of its own;
 docs/results/gnomon-micro-v2-steps.jsonl is the log. Each of `lacking`, `sliced`, `pies` and `acted`
@@ -66,7 +67,8 @@ def gnomon_micro_v2(scale: Scale) -> Recipe:
             _sft("pies", ours(180), PIES, _optimizer(6e-4, 1e-5), wise_ft=HALF, evaluate=False),
             _follow("frames", ours(700), FRAMES, 8e-4, 4e-4, evaluate=False),
             _follow("ordered", ours(520), ORDERED, 6e-4, 1e-5, evaluate=False),
-            _follow("acted", ours(160), ACTED, 5e-4, 1e-5, wise_ft=HALF),
+            _follow("acted", ours(160), ACTED, 5e-4, 1e-5, wise_ft=HALF, evaluate=False),
+            _follow("busy", ours(1360), BUSY, 8e-4, 1e-5),
         ),
         evaluation=Evaluation(
             benchmarks=(Use("microworld-perception", items=1040),),
@@ -277,6 +279,13 @@ PIES: Shares = (
 
 FRAME_BY_FRAME = ["happens", "where"]
 """What is asked of a film frame by frame: what changes from one to the next, and what is where."""
+CHOSEN = ("touch", "next-action", "first-mover", "direction", "how-many", "new-colour")
+"""What a film is asked with options, or in a word."""
+PUZZLES = (
+    "boolean_expressions", "dyck_language", "object_counting", "object_properties", "operation",
+    "space_reasoning", "time_sequence", "web_of_lies", "word_sorting", "word_sorting_mistake",
+)  # fmt: skip
+"""Puzzles in words that are answered in few."""
 KEPT: Shares = (
     (0.05, {**SCENE, "tasks": LOOK + SEEN, "turns": 8, "describe": 0.5}),
     (0.03, {**SCENE, "tasks": ["read-word"], "turns": 3, "describe": 0.6, "words": 2}),
@@ -318,6 +327,26 @@ ACTED: Shares = (
     *KEPT,
 )
 """The same, and the actions on a screen that are no clicks, which these two made it forget."""
+BUSY: Shares = (
+    (0.18, _talk("motion", 3, 5, 12, tasks=FRAME_BY_FRAME, describe=0)),
+    (0.05, _talk("motion", 1, 2, 8, tasks=FRAME_BY_FRAME, describe=0)),
+    (0.20, _talk("motion", 3, 5, 6, tasks=["order", "happens"], describe=0)),
+    (0.05, _talk("motion", 1, 3, 4, tasks=["order", "happens"], describe=0)),
+    (0.06, _talk("motion", 3, 5, 4, tasks=["order", "narrate", "happens"], describe=0)),
+    (0.02, _talk("motion", 1, 5, 6, describe=0.3)),
+    (0.02, _tasks("motion", "order", "narrate", most=5)),
+    (0.02, _tasks("motion", *CHOSEN, most=5)),
+    (0.03, {**SCENE, "tasks": ["count"], "turns": 8, "describe": 0.2}),
+    (0.05, _tasks("screens", "act", most=5)),
+    (0.01, _tasks("screens", "goal", "name", most=4)),
+    (0.01, _tasks("logic", *PUZZLES, most=2)),
+    (0.004, _tasks("logic-image", "minesweeper", "futoshiki", "calcudoko", most=2)),
+    (0.002, _tasks("cube", "perception", most=2)),
+    *KEPT,
+)
+"""Films of three events and more, frame by frame, what of them is asked with letters, and the
+puzzles of short answers, which no stage before has: a long one that cannot be learnt outweighs all
+else in a mean over tokens."""
 
 
 THINGS: Shares = (
