@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
@@ -21,11 +21,14 @@ def norm_of(width: int, seed: int) -> Any:
 
 @settings(max_examples=30, deadline=None)
 @given(rows=st.integers(1, 9), width=st.integers(1, 40), seed=st.integers(0, 99))
+@example(rows=3, width=1, seed=49)
 def test_a_norm_and_its_gradients_are_those_of_transformers(
     rows: int, width: int, seed: int
 ) -> None:
     norm = norm_of(width, seed)
     x = torch.randn(rows, width, generator=torch.Generator().manual_seed(seed)).double()
+    # Both round to float32 within, and a gradient takes that error times the inverse of the size.
+    x += 0.1 * x.sign()
     results = []
     for compute in (lambda x: normed(norm, x), norm):
         given = x.clone().requires_grad_()

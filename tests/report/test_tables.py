@@ -87,7 +87,7 @@ def test_one_benchmark_has_tables_of_tasks_outcomes_and_metrics() -> None:
 def test_the_last_column_by_task_is_what_its_most_common_answer_would_score() -> None:
     evaluation = _evaluation(0, 0.5, by_task={"count": {**_share(0.5), "guess": 0.3}})
     (tasks,) = heat_tables([evaluation])
-    assert tasks.columns == ("s0", "one answer")
+    assert tasks.columns == ("s0", "one answer") and "most common answer" in tasks.note
     assert [cell and cell.accuracy for cell in tasks.rows[0][1]] == [0.5, 0.3]
 
 

@@ -59,6 +59,12 @@ class Heat:
     rows: tuple[tuple[str, tuple[Estimate | None, ...]], ...]
     percent: bool = True
 
+    @property
+    def note(self) -> str:
+        """What a column means that does not say it by its name."""
+        known = ONE_ANSWER in self.columns
+        return "One answer: what a task's most common answer would score." if known else ""
+
 
 @dataclass(frozen=True)
 class PhaseBar:
