@@ -125,7 +125,8 @@ def item_results(run: Run) -> dict[str, list[float]]:
 def by_task(run: Run) -> dict[str, dict[str, float | None]]:
     """Of each task after the last evaluated stage: its ``items``, ``accuracy``, and ``guess``.
 
-    A guess is the task's most common reference as the answer to all of its items.
+    A guess is the task's most common reference as the answer to all of its items; None of a run
+    that was evaluated before it was kept.
     """
     results = run.evaluations()
     (benchmark,) = results[-1]["benchmarks"].values() if results else [{"by_task": {}}]
@@ -133,7 +134,7 @@ def by_task(run: Run) -> dict[str, dict[str, float | None]]:
         task: {
             "items": cell["n"],
             "accuracy": _short(cell["accuracy"]),
-            "guess": _short(cell["guess"]),
+            "guess": _short(cell.get("guess")),
         }
         for task, cell in benchmark["by_task"].items()
     }
