@@ -91,6 +91,7 @@ NOTES = {
     "benchmarks/sides": "the processes that benchmarks/step.py compares, and what they share",
     "docs/images": "pictures of these pages",
     "docs/results": "stored results, from which the tables are made",
+    "replications": "stored results of `gnomon replicate`, from which docs/replications.md is made",
     "tests": "mirrors src/gnomon: one file of tests for each module",
     "src/gnomon/data/fixtures": "stand-ins for the data of published recipes, in the real format",
     "src/gnomon/models/configs": "configurations of real models, for dry runs without a network",
@@ -114,6 +115,7 @@ def tree(root: Path) -> str:
     lines = [(str(place.relative_to(root)), about(place, root)) for place in places]
     for folder in ("benchmarks", "docs"):
         lines += list(_branch(root / folder, root, 0))
+    lines.append(("replications/", about(root / "replications", root)))
     lines += [("src/gnomon/", about(root / "src/gnomon", root))]
     lines += list(_children(root / "src/gnomon", root, 1))
     lines.append(("tests/", about(root / "tests", root)))

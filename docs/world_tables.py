@@ -25,8 +25,9 @@ question of every task at every difficulty, and `gnomon worlds metro screens` on
 As data of a stage: `Use("world", world="metro", tasks=["planning"], difficulty=(1, 3))`, and with the same settings
 as a benchmark. Difficulty decides the grid of a jigsaw; `Use("jigsaw", rows=4, columns=5)` has the grid that you want.
 
-The world of pages needs Playwright (`pip install 'gnomon[pages]'`) and a Chromium, spoken digits need espeak-ng; where
-they are missing, these tasks are refused with what to install, and all others are there.
+Films need the extra `video`, written as `pip install 'gnomon[video]'`, sounds `audio`, and the world of pages `pages`
+with a Chromium; spoken digits need espeak-ng. Where they are missing, these tasks are refused with what to install, and
+all others are there.
 """
 
 

@@ -47,6 +47,7 @@ INPUTS: dict[str, dict[str, str]] = {
     "grader": {
         "prediction": "the extracted text, or None when the response holds no answer",
         "reference": "the Answer to compare with",
+        "response": "the whole text that the model wrote, None where only its answer is known",
     },
     "reward": {
         "response": "the text that the model wrote, special tokens removed",
@@ -107,6 +108,8 @@ INPUTS: dict[str, dict[str, str]] = {
         "advantages": "[N] advantage of each rollout",
         "groups": "[N] index of each rollout's group",
         "rewards": "[N] combined reward of each rollout",
+        "scores": "[terms, N] score of each reward term, NaN where it does not apply",
+        "names": "the names of the reward terms",
         "accuracy": "[N] 1 for a right answer, 0 for a wrong one, NaN where undecided",
         "lengths": "[N] trained tokens of each rollout",
         "truncated": "[N] 1 where the response met the length limit",

@@ -336,7 +336,8 @@ def _kept_share(stage: AnyStage) -> float:
     groups_N = torch.arange(stage.prompts).repeat_interleave(stage.rollouts)
     chance_N = torch.rand(stage.prompts, generator=generator)[groups_N]
     rewards_N = torch.bernoulli(chance_N, generator=generator)
-    known = made_rollouts(rewards_N, groups_N, torch.ones(len(groups_N), 1), len(stage.rewards)) | {
+    names = [reward.part.part for reward in stage.rewards if reward.scope is None]
+    known = made_rollouts(rewards_N, groups_N, torch.ones(len(groups_N), 1), names) | {
         "generator": generator,
         "progress": 0.0,
         "memory": {},

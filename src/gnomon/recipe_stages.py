@@ -126,14 +126,22 @@ class Regulariser(Block):
     """A penalty that is aggregated like the loss, times a coefficient that follows a schedule.
 
     ``weight`` multiplies each rollout's penalty and ``focus`` that of each token, while every token
-    still counts in the mean; ``aggregate`` replaces the stage's aggregation.
+    still counts in the mean; with ``over`` weighted only the tokens of rollouts whose weight is not
+    0 do. ``aggregate`` replaces the stage's aggregation.
     """
 
     part: UseRegulariser  # type: ignore[valid-type]
     coefficient: UseSchedule  # type: ignore[valid-type]
     weight: UseWeight | None = None  # type: ignore[valid-type]
     focus: UseFocus | None = None  # type: ignore[valid-type]
+    over: Literal["all", "weighted"] = "all"
     aggregate: UseAggregation | None = None  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _check_over(self) -> Regulariser:
+        if self.over == "weighted" and self.weight is None:
+            raise ValueError("over=weighted: give the regulariser a weight, such as right-only")
+        return self
 
 
 class RewardKl(Block):

@@ -6,6 +6,7 @@ import pytest
 
 from gnomon.cli import run_command
 from gnomon.commands.errors import is_explained
+from gnomon.media.files import wanted_module
 
 
 def test_an_unknown_part_names_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,6 +50,13 @@ def test_the_environment_can_ask_for_the_traceback(
 def test_a_fault_in_the_program_is_not_disguised(recipes: Path, tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         run_command(["train", f"{recipes}:faulty", "--out", str(tmp_path)])
+
+
+def test_an_import_that_names_its_extra_is_explained_and_another_is_a_fault() -> None:
+    with pytest.raises(ImportError) as caught:
+        wanted_module("gnomon_absent", "Absent", "video")
+    assert is_explained(caught.value)
+    assert not is_explained(ImportError("cannot import name 'x'"))
 
 
 def test_errors_of_gnomon_of_the_system_and_of_memory_are_explained() -> None:

@@ -161,6 +161,18 @@ def test_the_same_command_again_runs_nothing(done: Done) -> None:
     assert (done.root / "stored/quick.json").read_bytes() == before
 
 
+def test_what_is_stored_is_shown_and_not_trained_again(done: Done, tmp_path: Path) -> None:
+    shutil.copytree(done.root / "stored", tmp_path / "stored")
+    arguments = [*done.arguments[:-4], "--out", f"{tmp_path}/runs", "--results"]
+    result = CliRunner().invoke(app, [*arguments, f"{tmp_path}/stored"])
+    assert result.exit_code == 0
+    said = " ".join(result.output.split())
+    assert "4 runs of this declaration are stored" in said
+    assert "--results FOLDER" in said
+    assert "quick, declaration" in said
+    assert not list(tmp_path.glob("runs/**/recipe.yaml"))
+
+
 def test_a_killed_experiment_goes_on_and_a_failed_run_leaves_the_others_alone(
     done: Done, tmp_path: Path
 ) -> None:

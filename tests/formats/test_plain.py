@@ -13,11 +13,18 @@ from gnomon.formats.plain import (
     direct,
     last_answer_block,
     think_answer,
+    think_answer_boxed,
     think_boxed,
 )
 from gnomon.parts import PartError, part
 
-FORMATS = [direct(), think_boxed(), think_answer(), think_answer(mode="released")]
+FORMATS = [
+    direct(),
+    think_boxed(),
+    think_boxed(mode="released"),
+    *(think_answer(mode=mode) for mode in ("strict", "released", "once", "spaceless")),
+    think_answer_boxed(mode="released"),
+]
 HOSTILE = {
     "ten thousand braces": "{" * 10_000,
     "open boxes": r"\boxed{" * 10_000,
@@ -246,3 +253,56 @@ def test_extraction_by_phrases_is_linear(name: str) -> None:
     start = time.process_time()
     boxed_or_phrase(HOSTILE[name])
     assert time.process_time() - start < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "fits"),
+    [
+        ("<think>a</think><answer>\\boxed{7}</answer>", "7", True),
+        ("<think>\na\n</think>\n\n<answer>\n7 kg\n</answer>", "7 kg", True),
+        ("<think></think> <answer></answer>", None, True),
+        ("<think>a<answer></think><answer>\\boxed{7}</answer>", "7", True),
+        ("<think>a</think><answer>\\boxed{7}</answer>\n", "7", False),
+        ("<think>\\boxed{7}</think>", None, False),
+    ],
+)
+def test_vl_cogitos_layout(text: str, answer: str | None, fits: bool) -> None:
+    """Blocks may be blank or hold tags, and an answer needs no box; nothing stands around."""
+    parsed = think_answer_boxed(mode="released").parse(text)
+    assert (parsed.answer, parsed.well_formed) == (answer, fits)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("text <think>a</think> <answer>7</answer> text", True),
+        ("<think>\n</think><answer> </answer>", True),
+        ("<think></think><answer>7</answer>", False),
+        ("<think>a</think><answer>7</answer><answer>8</answer>", False),
+        ("</answer><think>a</think><answer>7</answer>", False),
+        ("<think>a</think> so <answer>7</answer>", False),
+    ],
+)
+def test_apos_layout(text: str, fits: bool) -> None:
+    """Each tag once, a character in each block, any text around."""
+    assert think_answer(mode="once").parse(text).well_formed == fits
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("< think >a</ think> so \\boxed{7} and \\boxed{8}", True),
+        ("<think></think>\\boxed{}", True),
+        ("So <think>a</think>\\boxed{7}", False),
+        ("<think>\\boxed{7}</think> 7", False),
+    ],
+)
+def test_papos_layout(text: str, fits: bool) -> None:
+    """A think block first, whose tags may have blanks in them, and a box somewhere behind it."""
+    assert think_boxed(mode="released").parse(text).well_formed == fits
+
+
+def test_papo_reads_the_last_box_of_all() -> None:
+    style = think_boxed(mode="released")
+    assert style.parse("<think>\\boxed{7}</think> 8").answer == "7"
+    assert style.parse("<think>\\boxed{7}</think> \\boxed{8}, \\boxed{9}").answer == "9"

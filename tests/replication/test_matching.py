@@ -213,6 +213,17 @@ def test_a_start_is_known_by_what_it_trains_and_not_by_its_seed() -> None:
     assert start_key(start) == start_key(start.model_copy(update={"seed": 9}))
 
 
+def test_other_weights_of_the_base_begin_other_shared_stages(tmp_path: Path) -> None:
+    start = shared_start(experiment({}), arm_recipe(experiment({}), "grpo"))
+    assert start is not None
+    keys = set()
+    for weights in (b"one", b"two"):
+        (tmp_path / "model.safetensors").write_bytes(weights)
+        model = start.model.model_copy(update={"path": str(tmp_path)})
+        keys.add(start_key(start.model_copy(update={"model": model})))
+    assert len(keys) == 2
+
+
 def test_updates_count_every_stage() -> None:
     assert updates_of(arm_recipe(experiment({"stages.rl.updates": 2}), "other")) == 300 + 160
 

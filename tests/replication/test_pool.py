@@ -38,7 +38,7 @@ def test_a_start_that_failed_fails_its_arms_and_no_others(planned: list[Job]) ->
     ready = board.ready()
     assert ready is not None
     assert ready.seed == 1
-    assert board.reasons["grpo, seed 0"] == "its shared stages failed"
+    assert board.reasons["grpo, seed 0"] == "its shared stages failed: Diverged"
     assert len(board.failed()) == 5
 
 

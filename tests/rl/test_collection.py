@@ -57,6 +57,21 @@ def recorded(
     return torch.where(mask.bool(), -per_token(advantages, mask) * logp, 0.0), {}
 
 
+def of_the_first(rewards: Tensor, *, factor: float = 1.0) -> Tensor:
+    """``factor`` for the first rollout, 0 for all others."""
+    return torch.where(torch.arange(len(rewards)) == 0, factor, 0.0)
+
+
+def accuracy_noted(accuracy: Tensor) -> Tensor:
+    """A weight of 1 that notes what is known of the answers."""
+    seen.accuracy = accuracy
+    return torch.ones_like(accuracy)
+
+
+def all_but_the_first(rewards: Tensor) -> Tensor:
+    return torch.arange(1, len(rewards))
+
+
 def doubled(memory: dict[str, Any], rewards: Tensor, *, factor: float = 2.0) -> Tensor:
     """A factor for every rollout, and how often it was asked for."""
     memory["calls"] = memory.get("calls", 0) + 1
@@ -82,6 +97,9 @@ def parts_of_this_file() -> Iterator[None]:
     register("reward")(numbered)
     register("loss")(recorded)
     register("weight")(doubled)
+    register("weight")(of_the_first)
+    register("weight")(accuracy_noted)
+    register("resampler")(all_but_the_first)
     register("correction")(halves)
     register("focus")(first_token)
     yield
@@ -185,6 +203,34 @@ def test_a_regulariser_has_a_weight_and_an_aggregation_of_its_own(open_stage: Op
     plain = loss()
     assert loss(weight=Use("doubled", factor=0.0)) == pytest.approx(0.0, abs=1e-6)
     assert loss(aggregate=Use("seq-mean-token-sum")) > plain > 0
+
+
+def test_a_regulariser_over_the_weighted_rollouts_is_their_mean(open_stage: Open):
+    """LUFFY's imitation of demonstrations: a mean over their tokens, not over all."""
+
+    def loss(factor: float, **coefficients: float) -> float:
+        penalties = tuple(
+            Regulariser(part=Use(name), coefficient=constant(value), over=over,
+                        weight=Use("of-the-first", factor=factor))
+            for (over, value), name in zip(
+                coefficients.items(), ("nll", "sampled-entropy-bonus"), strict=False
+            )
+        )  # fmt: skip
+        seen.scores = [EQUAL] * PROMPTS
+        stage = stage_of(regularisers=penalties, aggregate=Use("seq-mean-token-mean"))
+        return one_step(stage, open_stage(stage))["loss"]
+
+    assert loss(1.0, weighted=1.0) > 0.1
+    assert loss(0.0, weighted=1.0) == 0.0
+    # One is minus the other; of all rollouts it is a mean of one nll and of zeros.
+    assert loss(1.0, weighted=1.0, all=ROWS) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_filtered_rollout_has_no_verdict_for_the_weights(open_stage: Open):
+    """The trap of Observe-R1: the accuracy of a group is that of the rollouts that count."""
+    stage = stage_of(filters=(Use("all-but-the-first"),), weights=(Use("accuracy-noted"),))
+    collected(stage, open_stage(stage))
+    assert seen.accuracy.isnan().tolist() == [True] + [False] * (ROWS - 1)
 
 
 def test_a_regulariser_with_a_focus_sees_those_tokens_alone(open_stage: Open):

@@ -26,7 +26,7 @@ SHAPED = 0.5 + 0.9  # f(.1) + f(.9)
 
 
 def f(x: float, shape: str = "ratio", constant: float = 0.1) -> float:
-    return float(SHAPES[shape](torch.tensor(x), torch.tensor(0.5), constant))
+    return float(SHAPES[shape](torch.tensor(x).log(), torch.tensor(0.5), constant))
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,16 @@ def test_the_gradient_of_a_teachers_token_is_largest_at_gamma():
     loss, _ = luffy(logp, torch.zeros_like(logp), ones[:, 0], ones, ones)
     (gradient,) = torch.autograd.grad(loss.sum(), logp)
     assert logp[gradient.argmin()].exp().item() == pytest.approx(0.1, abs=2e-3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_token_whose_probability_is_0_in_float32_has_a_finite_gradient(shape: str):
+    logp = torch.tensor([[-110.0]], requires_grad=True)
+    one, teacher = torch.ones(1), torch.ones(1, 1)
+    loss, _ = luffy(logp, torch.zeros(1, 1), one, teacher, teacher, shaping=shape)  # type: ignore[arg-type]
+    (gradient,) = torch.autograd.grad(loss.sum(), logp)
+    assert loss.isfinite().all()
+    assert gradient.isfinite().all()
 
 
 def guided(loss: Tensor, teacher: Tensor) -> dict[str, float]:

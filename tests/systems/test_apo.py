@@ -87,7 +87,7 @@ def test_the_full_scale_pays_by_the_released_rule(answer: str, gold: Answer, rew
     sample = Sample("s", (Message("user", "?"),), answer=gold)
     grader = build("grader", stage("full").grader)
     graded = grade_response(sample, Rollout((1,), (0.0,), text, "end"), think_answer(), grader)
-    assert graded.verdict.grader.endswith("released:apo/1")
+    assert graded.verdict.grader.endswith("released:apo/2")
     right = accuracy(graded.verdict)
     assert right is not None
     assert right + 0.5 * format_match(text, format="think-answer") == reward

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from gnomon.catalogue import load_recipe
+from gnomon.grading.respond import grade_response
 from gnomon.recipe import build
-from gnomon.records import Answer
+from gnomon.records import Answer, Rollout, Sample, Verdict
 from systems.stages import reinforce
 
 stage = partial(reinforce, "observe-r1")
@@ -82,12 +83,38 @@ def test_a_bonus_for_a_group_that_is_all_wrong_would_be_undone_by_the_weight_alo
         ("B", Answer("choice", "B"), True),
         ("it is B", Answer("choice", "B"), True),
         ("bad", Answer("choice", "B"), False),
-        ("so the result is 7", Answer("integer", 7), True),
     ],
 )
 def test_the_full_scale_judges_by_the_released_rule(answer: str, gold: Answer, right: bool) -> None:
-    verdict = build("grader", stage("full").grader)(answer, gold)
-    assert (verdict.correct, verdict.grader) == (right, "released:observe-r1/1")
+    assert judged(f"<answer>{answer}</answer>", gold).correct == right
+
+
+def test_a_response_without_tags_is_judged_whole() -> None:
+    verdict = judged("so the result is 7", Answer("integer", 7))
+    assert (verdict.correct, verdict.span) == (True, "so the result is 7")
+    assert verdict.grader == "observe-think-answer/1 released:observe-r1/2"
+
+
+def test_of_several_answers_the_first_counts() -> None:
+    assert judged("<answer>7</answer> <answer>8</answer>", Answer("integer", 7)).correct
+
+
+def judged(response: str, gold: Answer) -> Verdict:
+    """What training makes of a response at full scale."""
+    made = stage("full")
+    style, grader = build("format", made.format)(), build("grader", made.grader)
+    rollout = Rollout((1,), (0.0,), response, "end")
+    return grade_response(Sample("a", (), answer=gold), rollout, style, grader).verdict
+
+
+@pytest.mark.parametrize("scale", ["micro", "full"])
+def test_the_layout_is_paid_as_released(scale: str) -> None:
+    """A second answer block spoils the first layout, whose tags are counted, not the second."""
+    (layout,) = [item for item in stage(scale).rewards if item.part.part == "format-match"]
+    paid = build("reward", layout.part)
+    nested = "<think>a<observe>b</observe>c</think><answer>7</answer>"
+    flat = "<observe>b</observe><think>a</think><answer>7</answer>"
+    assert [paid(text + "<answer>8</answer>") for text in (nested, flat)] == [1.0, 0.0]
 
 
 def test_the_benchmarks_are_not_asked_by_the_released_rule() -> None:

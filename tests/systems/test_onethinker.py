@@ -10,7 +10,7 @@ import torch
 from gnomon.data.fixtures import fixture_for
 from gnomon.recipe import Use, build
 from gnomon.recipes.onethinker import GROUNDED, PLAIN
-from gnomon.records import Graded, Group, Outcome, Rollout, Sample, Verdict
+from gnomon.records import Answer, Graded, Group, Outcome, Rollout, Sample, Verdict
 from gnomon.rewards.score import Term, score
 from systems.stages import reinforce
 
@@ -81,12 +81,40 @@ def test_a_response_earns_accuracy_layout_and_structure(answer: str, worth: floa
 
 @pytest.mark.parametrize("scale", ["micro", "full"])
 def test_groups_of_half_right_boxes_are_not_filtered_out(scale: str) -> None:
-    (filtering,) = stage(scale).filters
-    rewards, groups = torch.tensor([0.7, 0.9, 0.6, 0.6]), torch.tensor([0, 0, 1, 1])
-    kept = build("resampler", filtering).supply(
-        {"rewards": rewards, "groups": groups, "accuracy": torch.zeros(4)}
-    )
-    assert kept.tolist() == [0, 1]
+    """Nor are groups kept that differ in their layout alone."""
+    made = stage(scale)
+    (filtering,) = made.filters
+    names = [item.part.part for item in made.rewards]
+    boxes, layout = torch.tensor([0.7, 0.9, 0.0, 0.0]), torch.tensor([1.0, 1.0, 1.0, 0.0])
+    graded = ("grounding", "accuracy")
+    scores = torch.stack([boxes if name in graded else layout for name in names])
+    scores[[name == "typed-answer" for name in names]] = torch.nan
+    known = {"scores": scores, "names": names, "groups": torch.tensor([0, 0, 1, 1])}
+    assert build("resampler", filtering).supply(known).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("task", "said", "gold", "worth"),
+    [
+        ("numerical", "3.141", "3.14", 1.5),
+        ("ocr", "the cat", "the big cat", 1.2),
+        ("Multiple Choice", "B", "B", 1.5),
+        ("math", "1/2", "0.5", 1.5),
+        ("math", "3", "4", 0.6),
+    ],
+)
+def test_the_worked_totals_of_answers_in_words(
+    task: str, said: str, gold: str, worth: float
+) -> None:
+    """A task counts in any case, as in the released reward."""
+    sample = Sample("a", (), answer=Answer("text", gold), task=task)
+    response = f"<think>a</think><answer>{said}</answer>"
+    assert reward_of(sample, response) == pytest.approx(worth)
+
+
+def test_layout_and_structure_agree_on_tags_with_blanks_in_them() -> None:
+    sample = Sample("a", (), answer=Answer("text", "B"), task="multiple choice")
+    assert reward_of(sample, "< think ></ think > <answer>B</answer>") == pytest.approx(1.5)
 
 
 def test_the_micro_tasks_have_rewards_of_different_scales() -> None:

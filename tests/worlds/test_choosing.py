@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gnomon.parts import part
+from gnomon.parts import PartError, part
 from gnomon.records import Answer
-from gnomon.worlds.choosing import among_numbers
+from gnomon.worlds.choosing import among_numbers, in_words
 
 
 @given(number=st.integers(0, 500), seed=st.integers(0, 99))
@@ -48,3 +48,36 @@ def test_a_chart_is_the_same_with_options_and_without() -> None:
         assert f"<answer> {other.answer.value}" in other.messages[-1].text or (
             f"\\boxed{{{other.answer.value}}}" in other.messages[-1].text
         )
+
+
+@pytest.mark.parametrize(
+    "world, task",
+    [
+        ("exams", "choice"), ("metro", "Counting1"), ("jigsaw", "multiple"), ("jigsaw", "pair"),
+        ("motion", "first-mover"), ("edits", "what-changed"),
+    ],
+)  # fmt: skip
+def test_texts_stand_in_the_question_instead_of_letters(world: str, task: str) -> None:
+    settings = {"world": world, "tasks": [task], "difficulty": (1, 2)}
+    lettered = part("source", "world", **settings)()
+    worded = part("source", "world", **settings, options="texts")()
+    for index in range(4):
+        one, other = lettered[index], worded[index]
+        texts = one.answer.options
+        assert other.answer == Answer(one.answer.kind, texts[one.answer.value])
+        assert other.meta["answer_text"] == other.answer.value
+        asked = other.messages[0].text
+        assert asked.endswith(f" One of: {'; '.join(texts.values())}.")
+        kept = asked.removesuffix(f" One of: {'; '.join(texts.values())}.")
+        assert one.messages[0].text.startswith(kept + "\n")
+
+
+def test_options_that_are_listed_otherwise_are_refused() -> None:
+    answer = Answer("choice", "B", {"A": "a cat", "B": "a dog"})
+    with pytest.raises(PartError, match=r"letters.*'\(A\) text'"):
+        in_words("Which? [A] a cat [B] a dog", answer)
+
+
+def test_a_question_without_options_keeps_its_words() -> None:
+    asked = ("How many?", Answer("count", 3), "total 3.")
+    assert in_words(*asked) == asked

@@ -8,6 +8,8 @@ from gnomon.grading.puzzles.cube import (
     FACES,
     FLIPPED,
     PIECES,
+    SLOTS,
+    VOXELS,
     assembly_problem,
     conflicts,
     oriented,
@@ -71,6 +73,22 @@ def test_the_answer_of_another_assembly_is_accepted_too():
     answer = write_assembly(write_places(turned))
     assert answer != question.answer_text
     assert strict(answer, question.answer).correct
+
+
+@pytest.mark.parametrize("task", ["cube", "cube-easy"])
+def test_the_prompt_says_how_the_validator_turns_the_faces(task):
+    (said,) = (line for line in posed(task, 5).text.split(". ") if "meet" in line)
+    assert said.startswith(
+        "The bottom edge of Top and the top edge of Bottom meet Front; "
+        "the top edges of the other faces meet Top"
+    )
+    top, bottom = slice(0, 5), slice(20, 25)
+    meeting = [("Top", bottom, "Front"), ("Bottom", top, "Front")]
+    meeting += [(face, top, "Top") for face in ("Front", "Back", "Left", "Right")]
+    numbers = {(a, i): b for a, i, b, _ in SLOTS} | {(b, j): a for a, _, b, j in SLOTS}
+    for face, edge, other in meeting:
+        assert set(VOXELS[face][edge]) <= set(VOXELS[other])
+        assert numbers[face, 2 if edge == top else 4] == other
 
 
 def test_given_pieces_have_to_stay_where_they_are():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,7 @@ from gnomon.worlds.editing import (
     swap,
 )
 from gnomon.worlds.render import box_of, render
-from gnomon.worlds.scene import Digit, Placed, Scene, Shape, Wish, Word, draw_scene
+from gnomon.worlds.scene import CELL, Digit, Placed, Scene, Shape, Wish, Word, draw_scene
 
 RED = Placed(Shape("circle", "red", "large"), 0, 0, 0, 0, 22, (210, 40, 40))
 STAR = Placed(Shape("star", "blue", "small"), 2, 1, 1, -1, 13, (44, 84, 216))
@@ -91,6 +93,15 @@ def test_every_relation_has_its_reverse(seed):
     reverse = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
     relations = set(scene_graph(scene(seed)).relations)
     assert relations == {(b, reverse[word], a) for a, word, b in relations}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_relation_holds_for_every_cell_that_an_object_covers(seed):
+    drawn = scene(seed)
+    spans = [range(x1 // CELL, (x2 - 1) // CELL + 1) for x1, _, x2, _ in map(box_of, drawn.objects)]
+    told = {(one, other) for one, word, other in scene_graph(drawn).relations if word == "left of"}
+    for one, other in permutations(range(len(spans)), 2):
+        assert ((one, other) in told) == (max(spans[one]) < min(spans[other]))
 
 
 # -- edits -------------------------------------------------------------------------------------

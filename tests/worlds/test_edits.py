@@ -14,7 +14,8 @@ from gnomon.grading.prompted import read_prompt
 from gnomon.records import Answer
 from gnomon.worlds.edits import TASKS
 from gnomon.worlds.pictures import colour_at, corner_of, pixels_of
-from gnomon.worlds.scene import split_of
+from gnomon.worlds.render import box_of
+from gnomon.worlds.scene import CELL, Placed, Scene, split_of
 from gnomon.worlds.world import LEVELS, Posed, draw_posed, world_task
 
 NAMES = [task.name for task in TASKS]
@@ -39,6 +40,41 @@ def test_the_box_and_points_of_pixelthink_fit_the_mask():
         prompt = read_prompt(question.sections["prompt"])
         assert prompt is not None and prompt.box == question.facts["box"]
         assert prompt.points == question.facts["points"]
+
+
+def scene_shown(question: Posed) -> Scene:
+    """The first scene that is drawn for a question."""
+    return question.show.args[0][0]  # type: ignore[attr-defined]
+
+
+def covered(item: Placed) -> list[tuple[int, int]]:
+    """Columns and rows of all cells that an object's box lies in."""
+    x1, y1, x2, y2 = box_of(item)
+    columns, rows = range(x1 // CELL, (x2 - 1) // CELL + 1), range(y1 // CELL, (y2 - 1) // CELL + 1)
+    return [(column, row) for column in columns for row in rows]
+
+
+RELATED = {
+    "left of": lambda one, other: one[0] < other[0],
+    "right of": lambda one, other: one[0] > other[0],
+    "above": lambda one, other: one[1] < other[1],
+    "below": lambda one, other: one[1] > other[1],
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_relation_is_the_same_for_every_cell_that_an_object_covers(level):
+    for question in drawn("related", 60, level):
+        objects = scene_shown(question).objects
+        asked = re.search(r"objects (.*?) the (.*)\?", question.text)
+        (own,) = [item for item in objects if item.thing.written.endswith(asked[2])]
+        holds = RELATED[asked[1]]
+        cells = set()
+        for item in objects:
+            told = {holds(one, other) for one in covered(item) for other in covered(own)}
+            assert len(told) == 1, f"{question.text} {question.facts['scenes']}"
+            cells |= {item.cell} if told.pop() else set()
+        assert cells == set(question.answer.value)
 
 
 def test_defacto_variants_come_about_equally_often():
@@ -83,6 +119,19 @@ def test_records_of_mpcc_have_names_that_are_wrong():
         wrong = [*facts["choose_negtive_confusion"], *facts["judgement_negtive_confusion"]]
         assert len(set(wrong)) == 4 and len(facts["irrelevant_negtive"]) == 3
         assert facts["category_name"] not in (*wrong, *facts["irrelevant_negtive"])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_no_name_of_mpcc_comes_twice(level):
+    lists = ("choose_negtive_confusion", "judgement_negtive_confusion", "irrelevant_negtive")
+    irrelevant = set()
+    for question in drawn("masked-shape", 40, level):
+        names = [name for part in lists for name in question.facts[part]]
+        assert len({*names, question.facts["category_name"]}) == len(names) + 1
+        shown = {look for row in question.facts["visible"] for look in row}
+        assert not shown & set(question.facts["irrelevant_negtive"])
+        irrelevant |= set(question.facts["irrelevant_negtive"])
+    assert len(irrelevant) > 12
 
 
 def test_a_change_shows_in_its_cell_alone():

@@ -55,6 +55,15 @@ def test_every_step_of_the_worked_answer_is_true(item):
             assert value == int(right)
 
 
+def test_an_accelerated_way_is_whole_so_that_no_question_asks_to_round():
+    (item,) = (item for item in ALL if item.name == "acceleration")
+    for problem in problems(item, 200):
+        speed, accel, time = problem.values.values()
+        assert problem.answer == speed * time + accel * time * time / 2
+        assert item.holds(problem.values, problem.answer)
+    assert not [wording for wording in item.wordings if "whole" in wording or "round" in wording]
+
+
 @every_item
 def test_an_item_has_three_wordings_grade_discipline_and_knowledge_point(item):
     assert len(set(item.wordings)) == 3

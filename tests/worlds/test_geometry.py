@@ -1,12 +1,15 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
+from gnomon.worlds import geometry
 from gnomon.worlds.figures import (
     CHAINS,
     FIGURES,
@@ -14,11 +17,14 @@ from gnomon.worlds.figures import (
     TRIPLES,
     angle,
     area,
+    corner,
+    from_sides,
     inscribed,
     perimeter,
     similar,
 )
-from gnomon.worlds.geometry import SIDE, confirm, measured
+from gnomon.worlds.geometry import SIDE, confirm, draw_figure, measured
+from gnomon.worlds.scene import split_of
 from gnomon.worlds.world import draw_posed, world_task
 
 MAKERS = [
@@ -145,3 +151,124 @@ def test_the_same_values_are_the_same_problem_whatever_the_letters():
 def test_every_figure_has_questions_of_both_splits(task, level, make):
     for split in ("train", "test"):
         draw_posed(world_task("geometry", task), np.random.default_rng(0), level, split)
+
+
+def drawings(task, level, count):
+    return [
+        draw_figure(np.random.default_rng([level, seed]), level, task=task) for seed in range(count)
+    ]
+
+
+@pytest.mark.parametrize("task", FIGURES)
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_no_label_covers_another_one(task, level):
+    for drawing in drawings(task, level, 100):
+        for one, other in itertools.combinations(drawing.labels, 2):
+            (a, b, c, d), (e, f, g, h) = one.box, other.box
+            assert c <= e or g <= a or d <= f or h <= b, (drawing.made, one.text, other.text)
+
+
+@pytest.mark.parametrize("task", FIGURES)
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_all_letters_and_given_numbers_are_whole_in_the_picture(task, level):
+    for drawing in drawings(task, level, 10):
+        figure = drawing.figure
+        wanted = [*map(str, figure.printed.values()), *figure.points]
+        assert sorted(label.text for label in drawing.labels) == sorted(wanted)
+        (medium,) = geometry.ask(np.random.default_rng(0), drawing).show()
+        for label in drawing.labels:
+            alone = Image.new("RGB", (SIDE, SIDE))
+            label.write(ImageDraw.Draw(alone))
+            # Beyond the edge of the picture a crop is black in both.
+            crops = [np.asarray(image.crop(label.box)) for image in (open_image(medium), alone)]
+            assert np.array_equal(*crops), label
+
+
+@pytest.mark.parametrize("task", FIGURES)
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_the_number_of_a_line_is_nearest_to_that_line(task, level):
+    def gap(place, ends):
+        shares = np.linspace(0, 1, 101)[:, None]
+        return np.linalg.norm((1 - shares) * ends[0] + shares * ends[1] - place, axis=1).min()
+
+    for drawing in drawings(task, level, 20):
+        points = {name: np.array(point) for name, point in drawing.pixels.items()}
+        for ((kind, letters), _), label in zip(
+            drawing.figure.printed.items(), drawing.labels, strict=False
+        ):
+            left, top, right, bottom = label.box
+            place, ends = np.array([left + right, top + bottom]) / 2, [points[n] for n in letters]
+            if kind == "length":
+                others = ([points[n] for n in line] for line in drawing.figure.lines)
+                # A line that holds the measured one is as near as that.
+                apart = [line for line in others if gap(sum(ends) / 2, line) > 1]
+                assert all(gap(place, ends) < gap(place, line) for line in apart), drawing.made
+
+
+def test_a_figure_without_room_for_its_labels_is_refused(monkeypatch):
+    monkeypatch.setattr(geometry, "labels_of", lambda figure, pixels: None)
+    with pytest.raises(ValueError, match="no corner with room for its labels"):
+        draw_figure(np.random.default_rng(0), 3, task="areas")
+
+
+def around(names):
+    """The same for every way to go around the points of a polygon."""
+    return min(way[i:] + way[:i] for way in (names, names[::-1]) for i in range(len(names)))
+
+
+def plainly(measure, names=None):
+    """A measure after the points are renamed, however its letters are ordered."""
+    kind, letters = measure
+    renamed = "".join((names or {}).get(letter, letter) for letter in letters)
+    return kind, min(renamed, renamed[::-1]) if kind == "angle" else around(renamed)
+
+
+def renamings(figure):
+    """All ways to rename the points that keep the lines, what is given and what is asked."""
+    kept = {frozenset(line) for line in figure.lines}
+    # Where all angles are right, the facts name only some of them.
+    also = () if "All angles" in figure.told else figure.also
+    given = {plainly(measure) for measure in (*figure.printed, *also)}
+    for order in itertools.permutations(figure.points):
+        names = dict(zip(figure.points, order, strict=True))
+        if (
+            {frozenset(names[letter] for letter in line) for line in figure.lines} == kept
+            and {plainly(measure, names) for measure in (*figure.printed, *also)} == given
+            and plainly(figure.asked, names) == plainly(figure.asked)
+        ):
+            yield names
+
+
+@every_figure
+def test_values_change_places_just_where_the_mirror_image_is_the_same_problem(task, level, make):
+    figure = make(np.random.default_rng(0))
+    measures = [plainly(measure) for measure in figure.printed]
+    found = {
+        tuple(measures.index(plainly(measure, names)) for measure in figure.printed)
+        for names in renamings(figure)
+    } - {tuple(range(len(measures)))}
+    wanted = {figure.mirrored} - {()}
+    # The facts do not say where a corner's notch is, nor do equal sides change their places.
+    assert found >= wanted if make in (corner, from_sides) else found == wanted
+    swapped = [list(figure.printed.values())[place] for place in figure.mirrored]
+    printed = dict(zip(figure.printed, swapped, strict=False)) or figure.printed
+    assert replace(figure, printed=printed).values == figure.values
+
+
+INTERCHANGED = {
+    "triangle": (1, 0), "hypotenuse": (1, 0), "rectangle": (1, 0), "right_triangle": (1, 0),
+    "corner": (1, 0, 3, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", FIGURES)
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_a_problem_is_of_one_split_however_it_is_turned_and_mirrored(task, level):
+    splits = {}
+    for seed in range(400):
+        question = posed(task, level, seed)
+        made, values = question.key.split()[0], [value for *_, value in question.facts["given"]]
+        order = INTERCHANGED.get(made, ())
+        mirrored = [values[place] for place in order] + values[len(order) :]
+        splits.setdefault((made, *min(values, mirrored)), set()).add(split_of(question.key))
+    assert all(len(found) == 1 for found in splits.values())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gnomon.media.image import open_image
+from gnomon.media.image import open_image, png_bytes
 from gnomon.parts import PartError, part
+from gnomon.records import Media
 from gnomon.rewards.puzzles import adjacent_share, forward_table, jigsaw
 from gnomon.worlds.jigsaw import (
     ASKS,
@@ -21,7 +22,7 @@ from gnomon.worlds.jigsaw import (
     shuffle_patches,
     trimmed,
 )
-from gnomon.worlds.photographs import PHOTOGRAPHS, TILES, draw_crop, photograph
+from gnomon.worlds.photographs import LARGEST, PHOTOGRAPHS, TILES, draw_crop, photograph
 from gnomon.worlds.world import world_source
 
 BY_NAME = {task.name: task for task in TASKS}
@@ -229,3 +230,63 @@ def test_a_grid_has_the_difficulty_of_the_largest_one_that_it_holds():
 def test_workers_can_be_given_a_source_of_one_grid():
     source = part("source", "jigsaw", rows=2, columns=3)()
     assert pickle.loads(pickle.dumps(source))[1].id == source[1].id
+
+
+GRIDS_AT_THE_EDGE = [(28, 1), (28, 3), (1, 41), (2, 41), (1, 20), (25, 4), (1, 16), (10, 10)]
+
+
+def patches_of(puzzle):
+    pixels = np.asarray(puzzle.whole)
+    rows = np.split(pixels, puzzle.m, axis=0)
+    return [patch.tobytes() for row in rows for patch in np.split(row, puzzle.n, axis=1)]
+
+
+@pytest.mark.parametrize("rows, columns", [*GRIDS, *GRIDS_AT_THE_EDGE])
+def test_patches_have_six_pixels_of_a_photograph_on_each_side_and_differ(rows, columns):
+    for seed in range(20):
+        puzzle = draw_puzzle(np.random.default_rng(seed), rows, columns)
+        left, top, right, bottom = puzzle.crop.box
+        assert right - left >= 6 * columns and bottom - top >= 6 * rows
+        assert len(set(patches_of(puzzle))) == rows * columns
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("rows, columns", [(28, 1), (1, 41), (25, 4), (1, 20)])
+def test_both_splits_have_puzzles_of_thin_grids(rows, columns, split):
+    source = part("source", "jigsaw", rows=rows, columns=columns, split=split)()
+    assert {source[index].task for index in range(len(TASKS))} == set(BY_NAME)
+
+
+@pytest.mark.parametrize("rows, columns", [(100, 1), (29, 1), (1, 42), (2, 50)])
+def test_a_grid_that_no_photograph_has_pixels_for_is_refused(rows, columns):
+    with pytest.raises(PartError, match="use at most 28 rows and 41 columns"):
+        part("source", "jigsaw", rows=rows, columns=columns)()
+
+
+def test_the_largest_tiles_are_as_large_as_is_said():
+    sizes = [photograph(name).size for name in PHOTOGRAPHS]
+    assert tuple(max(-(-size[axis] // TILES) for size in sizes) for axis in (0, 1)) == LARGEST
+
+
+def test_a_crop_that_no_tile_holds_is_refused():
+    with pytest.raises(ValueError, match="no tile holds a crop of 10 x 1000 pixels"):
+        draw_crop(np.random.default_rng(0), 0.01, (10, 1000))
+
+
+def test_contents_of_boxes_differ():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        puzzle = draw_puzzle(rng, 10, 10)
+        question = ASKS["box"](rng, puzzle)
+        if question is not None:
+            boxes = question.facts["boxes"]
+            assert len({puzzle.whole.crop(box).tobytes() for box in boxes}) == len(boxes)
+
+
+@pytest.mark.parametrize("name", ["full", "single"])
+def test_a_puzzle_with_two_patches_alike_is_not_confirmed(name, monkeypatch):
+    question = drawn(name, 3, 1)[0]
+    grey = Image.new("RGB", (2 * PATCH, 2 * PATCH), "grey")
+    monkeypatch.setattr("gnomon.worlds.jigsaw.crop_image", lambda crop, size: grey)
+    shown = replace(question, show=lambda: (Media("image", data=png_bytes(grey)),))
+    assert not confirm(shown)

@@ -10,8 +10,10 @@ import pytest
 
 from gnomon.records import Answer
 from gnomon.worlds.choosing import listed, optional
+from gnomon.worlds.film import draw_cast, draw_film
+from gnomon.worlds.footage import colour_asked
 from gnomon.worlds.motion import TALKS, TASKS
-from gnomon.worlds.timing import NOTHING, NOWHERE
+from gnomon.worlds.timing import NOTHING, NOWHERE, track
 from gnomon.worlds.watching import watch
 from gnomon.worlds.world import LEVELS, Posed, draw_posed, world_task
 
@@ -73,6 +75,38 @@ def test_of_two_frames_it_is_asked_as_often_where_nothing_happens(level):
 def test_a_shape_is_looked_for_before_it_appears_and_after_it_vanished_too():
     cells = [question.answer.value for question in drawn("where", 200)]
     assert 10 <= cells.count(NOWHERE) <= 100 and len(set(cells)) == 17
+
+
+def colours(question: Posed, frame: int) -> tuple[str, str]:
+    """The first colour of the shape that a question names, and the one that it has in a frame."""
+    name = colour_asked(question.text)
+    told = [e for e in question.facts["events"] if e["told"].startswith(f"{name} ")]
+    turns = [(e["told"].split()[-1], e["time"][1]) for e in told if " turns " in e["told"]]
+    now = [colour for colour, time in turns if time * question.facts["fps"] <= frame]
+    return name, now[-1] if now else name
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_shape_is_looked_for_under_the_colour_that_it_has_then(level):
+    for question in drawn("where", 200, level):
+        time = float(re.search(r"at ([\d.]+) seconds", question.text)[1])
+        first, now = colours(question, round(time * question.facts["fps"]))
+        assert first == now
+
+
+@pytest.mark.parametrize("name", ["track", "when"])
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_shape_that_is_followed_keeps_the_colour_of_its_name(name, level):
+    for question in drawn(name, 200, level):
+        if name == "track" or "can the" in question.text:
+            first, last = colours(question, question.facts["frames"])
+            assert first == last
+
+
+def test_a_film_in_which_every_shape_turns_another_colour_has_no_track():
+    rng = np.random.default_rng(0)
+    film = draw_film(rng, draw_cast(rng, 1), [(0, "recolour")])
+    assert track(rng, film) is None
 
 
 def test_a_film_is_in_one_split_for_all_its_questions():

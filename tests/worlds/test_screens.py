@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from gnomon.media.image import open_image
 from gnomon.records import Answer
 from gnomon.rewards.screens import action_point, action_type, agent_step
 from gnomon.worlds.actions import as_call
-from gnomon.worlds.interface import LABELS, SIZES, draw_screen
+from gnomon.worlds.interface import LABELS, PAPER, SIZES, draw_picture, draw_screen, inked
 from gnomon.worlds.scene import split_of
 from gnomon.worlds.screens import TASKS, confirm_goal, plan_steps
 from gnomon.worlds.world import world_source
@@ -93,6 +94,48 @@ def test_a_state_is_seen():
 def test_more_rows_than_fit_are_refused():
     with pytest.raises(ValueError, match="4 rows do not fit on 112 x 112 pixels: 3 fit"):
         draw_screen(np.random.default_rng(0), 1, ["field", "field", "box", "entry"])
+
+
+@pytest.mark.parametrize("level", range(1, 6))
+def test_all_points_of_what_is_drawn_of_an_element_are_near_its_ink(level):
+    for screen in screens(level):
+        ink = (np.asarray(draw_picture(screen)) != PAPER).any(axis=-1)
+        for element in screen.elements:
+            x1, y1, x2, y2 = element.box
+            own = np.zeros_like(ink)
+            own[y1:y2, x1:x2] = ink[y1:y2, x1:x2]
+            near = ndimage.binary_dilation(own, np.ones((7, 7)))
+            for left, top, right, bottom in inked(element):
+                assert x1 <= left < right <= x2 and y1 <= top < bottom <= y2
+                assert near[top:bottom, left:right].all(), element
+
+
+def test_what_is_drawn_of_an_element_lies_in_its_boxes_of_ink():
+    for screen in screens(5):
+        ink = (np.asarray(draw_picture(screen)) != PAPER).any(axis=-1)
+        for element in screen.elements:
+            x1, y1, x2, y2 = element.box
+            for left, top, right, bottom in inked(element):
+                ink[top:bottom, left:right] = False
+            assert not ink[y1:y2, x1:x2].any(), element
+
+
+@pytest.mark.parametrize("level", range(1, 6))
+def test_what_is_at_a_point_is_asked_where_something_is_drawn(level):
+    for question in drawn("name", level, 100):
+        x, y = question.facts["point"]
+        pixels = np.asarray(open_image(question.show()[0]))
+        assert (pixels[max(0, y - 3) : y + 4, max(0, x - 3) : x + 4] != PAPER).any()
+
+
+def test_a_point_on_paper_is_not_confirmed():
+    question = next(q for q in drawn("name", 3, 40) if q.answer.value.startswith("box"))
+    (element,) = [
+        e for e in question.facts["elements"] if f"{e[0]} {e[1]}" == question.answer.value
+    ]
+    point = [element[2][2] - 4, element[2][1] + 4]
+    text = question.text.replace(str(question.facts["point"]), str(point))
+    assert not BY_NAME["name"].confirm(replace(question, text=text))
 
 
 # -- actions --------------------------------------------------------------------------------------

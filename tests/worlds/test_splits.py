@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -52,6 +53,16 @@ def test_training_and_held_out_questions_share_no_problem(world: str) -> None:
             assert split_by_problem.setdefault(told(task, question), split) == split, question.text
         if world != "pages":
             assert set(split_by_key.values()) == {"train", "test"}
+
+
+@pytest.mark.parametrize("task", tasks_of("edits").values(), ids=lambda task: task.name)
+def test_every_scene_of_a_question_is_of_its_split(task: WorldTask) -> None:
+    for question in drawn(task, DRAWS["edits"]):
+        split = split_of(question.key)
+        scenes = question.facts.get("scenes", [])
+        assert all(split_of(scene) == split for scene in scenes), question.text
+        words = [word for scene in scenes for word in re.findall(r"word (\w+)", scene)]
+        assert all(split_of(word) == split for word in words), question.text
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -5,15 +6,17 @@ import pytest
 
 from gnomon.records import Answer
 from gnomon.rewards.puzzles import call_sequence
-from gnomon.worlds.scene import COLOURS, EXTENTS, Placed, Shape
+from gnomon.worlds.scene import COLOURS, EXTENTS, Placed, Scene, Shape
 from gnomon.worlds.transformation import (
     CALLS,
     DIRECTIONS,
     TASKS,
+    Change,
     apply_call,
     confirm_transform,
     count_new,
     draw_change,
+    is_cheapest,
     read_objects,
     transform,
 )
@@ -81,6 +84,44 @@ def test_pictures_tell_every_change_apart():
     for change in changes(5):
         changed = len({number for _, number, _ in change.calls})
         assert count_new(change.before.written, change.result.written) == changed
+
+
+def fewest(old, new):
+    """Functions that make one object of another: its properties, and its steps to the cell."""
+    one, other = (item.thing.written.split() for item in (old, new))
+    column, row = (abs(ord(old.cell[i]) - ord(new.cell[i])) for i in (0, 1))
+    return sum(a != b for a, b in zip(one, other, strict=True)) + max(column, row)
+
+
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+def test_no_other_pairing_of_the_objects_needs_as_few_functions(level):
+    for change in changes(level, 60):
+        places = range(len(change.after))
+        costs = [[fewest(old, new) for new in change.after] for old in change.before.objects]
+        totals = {
+            order: sum(costs[one][other] for one, other in enumerate(order))
+            for order in itertools.permutations(places)
+        }
+        assert totals.pop(tuple(places)) == len(change.calls)
+        assert min(totals.values()) > len(change.calls)
+
+
+def test_a_swap_of_neighbours_is_no_change_of_their_shapes():
+    """Two objects that take each other's shape look as two that change places."""
+    before = (shape("a1", kind="circle"), shape("b1", kind="star"))
+    after = (shape("a1", kind="star"), shape("b1", kind="circle"))
+    calls = (("change_shape", "0", "star"), ("change_shape", "1", "circle"))
+    assert not is_cheapest(Change(Scene(4, 4, before), calls, after))
+    assert is_cheapest(Change(Scene(4, 4, before), calls[:1], (after[0], before[1])))
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_functions_can_be_called_in_the_order_that_they_are_written(level):
+    for change in changes(level, 100):
+        objects = change.before.objects
+        for call in change.calls:
+            objects = apply_call(objects, call)
+        assert objects == change.after
 
 
 def test_a_wrong_sequence_is_not_confirmed():

@@ -46,12 +46,14 @@ def run_app(app: typer.Typer, arguments: Sequence[str]) -> int:
 def is_explained(error: BaseException) -> bool:
     """Whether the message of ``error`` says what to do.
 
-    That is so for Gnomon's own errors, the system's, and lack of memory. Classes are known by their
-    module, so that none has to be imported.
+    That is so for Gnomon's own errors, the system's, lack of memory, and an import that names the
+    extra to install. Classes are known by their module, so that none has to be imported.
     """
     classes = type(error).__mro__
     ours = any(kind.__module__.startswith("gnomon.") for kind in classes)
-    return ours or isinstance(error, OSError) or type(error).__name__ == "OutOfMemoryError"
+    extra = isinstance(error, ImportError) and "pip install 'gnomon[" in str(error)
+    memory = type(error).__name__ == "OutOfMemoryError"
+    return ours or extra or memory or isinstance(error, OSError)
 
 
 def explain(error: Exception, debug: bool) -> None:

@@ -122,9 +122,20 @@ def _run(
     from gnomon.replication.console import Progress
     from gnomon.replication.jobs import START, Job, plan_jobs
     from gnomon.replication.pool import Board, cores, run_jobs
-    from gnomon.replication.results import run_record, store_failure, store_run
+    from gnomon.replication.results import run_record, store_failure, store_run, without_stored
+    from gnomon.report.terminal import show
 
     planned = plan_jobs(experiment, recipes, out, arms=arms, seeds=seeds, budget=budget)
+    planned, known = without_stored(planned, experiment, budget, results)
+    if known:
+        show(
+            _wide(stderr=True),
+            f"{known} runs of this declaration are stored in {results / experiment.system}.json "
+            "and are not trained again; --results FOLDER keeps a result of your own.",
+        )
+    if not planned:
+        _conclude(experiment, Board([]), results)
+        return
     at_once = min(jobs or cores(), len(planned))
     threads = max(1, cores() // at_once)
     machine = f"{cores()} cores, {platform.machine()}, {at_once} runs at once, {threads} thread(s)"

@@ -272,6 +272,26 @@ def without_foreign(text: str) -> str:
     return "".join(kept)
 
 
+def without_tag_spaces(text: str) -> str:
+    """The text without whitespace around ``<``, ``>``, ``/``: the released pre-step of all scores.
+
+    >>> without_tag_spaces("<think> 1 / 2 < / think >")
+    '<think>1/2</think>'
+    """
+    return _without_tag_spaces(text)
+
+
+@functools.lru_cache(maxsize=64)
+def _without_tag_spaces(text: str) -> str:
+    # All terms of a mix ask for the same few texts at a time.
+    for mark in "<>/":
+        first, *rest = text.split(mark)
+        if rest:
+            inner = [piece.strip() for piece in rest[:-1]]
+            text = mark.join([first.rstrip(), *inner, rest[-1].lstrip()])
+    return text
+
+
 def _asked(block: Block) -> str:
     opening, closing = (mark.strip() for mark in block.marks)
     text = f"{block.asks} in {opening}{closing}"

@@ -7,7 +7,14 @@ import re
 from operator import itemgetter
 from typing import Literal
 
-from gnomon.formats.grammar import Block, Format, Grammar, Parsed, without_foreign
+from gnomon.formats.grammar import (
+    Block,
+    Format,
+    Grammar,
+    Parsed,
+    without_foreign,
+    without_tag_spaces,
+)
 from gnomon.grading.extract import last_boxed
 from gnomon.parts import register
 
@@ -21,10 +28,16 @@ THINK = Block("think", "think")
 BOXED = Block("answer", "answer", open=r"\boxed{", close="}", take="last")
 THINK_BOXED = Grammar((THINK, BOXED), anchor="start", between="text")
 THINK_ANSWER = Grammar((THINK, Block("answer", "answer", take="last")))
-SOMEWHERE = Grammar(
-    (dataclasses.replace(THINK, blank=True), Block("answer", "answer", blank=True)),
-    anchor="anywhere",
+_BLANK_THINK = dataclasses.replace(THINK, blank=True)
+_BLANK_ANSWER = Block("answer", "answer", blank=True)
+SOMEWHERE = Grammar((_BLANK_THINK, _BLANK_ANSWER), anchor="anywhere", between="text", loose=True)
+EDGE_TO_EDGE = Grammar((_BLANK_THINK, _BLANK_ANSWER), outer="none", loose=True)
+ANY_AROUND = Grammar((THINK, Block("answer", "answer")), anchor="anywhere", loose=True)
+THINK_THEN_BOX = Grammar(
+    (_BLANK_THINK, Block("answer", "answer", open=r"\boxed{", close="}", blank=True)),
+    anchor="start",
     between="text",
+    outer="none",
     loose=True,
 )
 ANSWER_ALONE = Grammar((Block("answer", "answer", take="only"),))
@@ -60,7 +73,9 @@ def direct(*, instruction: str = "", holds: Literal["answer", "description"] = "
 
 @register("format")
 def think_boxed(
-    *, instruction: str = "Think in <think></think>, then answer in \\boxed{}."
+    *,
+    instruction: str = "Think in <think></think>, then answer in \\boxed{}.",
+    mode: Literal["strict", "released"] = "strict",
 ) -> Format:
     r"""A think block, then the answer in ``\boxed{}``.
 
@@ -68,34 +83,43 @@ def think_boxed(
     exactly one ``\boxed{}`` follows, not blank, with balanced braces; other text around the box is
     allowed. The answer is the content of the last ``\boxed{}`` after the (first) think block, None
     if that is unclosed or blank. A box inside the block counts only when there is none after it.
-    Whitespace outside is ignored; the search crosses lines. Source: arXiv 2506.04207; the strict
-    reading is ours.
+    Whitespace outside is ignored; the search crosses lines. ``released``: without the whitespace
+    beside ``<``, ``>`` and ``/`` the response starts with a think block, and a box opens and closes
+    somewhere behind it; the answer is the last box of all. Source: arXiv 2506.04207; the strict
+    reading is ours, the released one that of arXiv 2507.06448 (PAPO).
 
     >>> think_boxed().parse(r"<think> 2+3 </think> \boxed{5}")
     Parsed(thought='2+3', answer='5', well_formed=True, reason='')
     """
-    return THINK_BOXED.format("think-boxed", instruction)
+    style = THINK_BOXED.format("think-boxed", instruction)
+    return dataclasses.replace(style, parse=_parse_box_behind) if mode == "released" else style
 
 
 @register("format")
 def think_answer(
     *,
     instruction: str = "Think in <think></think>, then answer in <answer></answer>.",
-    mode: Literal["strict", "released"] = "strict",
+    mode: Literal["strict", "released", "once", "spaceless"] = "strict",
 ) -> Format:
     """A think block, then an answer block, and nothing else but whitespace.
 
     Well formed: exactly one of each, in this order, neither blank. The answer is the stripped
     content of the last answer block after the (first) think block, else of the last one anywhere;
-    None if there is none or it is blank. The search crosses lines. ``released``: both blocks stand
-    somewhere, in this order, and `first_answer_block` reads the answer. Source: DeepSeek-R1, arXiv
-    2501.12948; the strict reading is ours, the released one that of arXiv 2505.19641 (SynLogic).
+    None if there is none or it is blank. The search crosses lines. Source: DeepSeek-R1, arXiv
+    2501.12948; the strict reading is ours. Three looser ones are those of released code, and read
+    the first answer block:
+
+    ``released`` (arXiv 2505.19641, SynLogic): both blocks stand somewhere, in this order, and
+    `first_answer_block` reads the answer. ``once`` (arXiv 2506.21655, APO): each of the four tags
+    stands once, only whitespace is between the blocks, each holds a character at least, be it a
+    newline, and any text is around them. ``spaceless`` (arXiv 2512.03043, OneThinker): whitespace
+    beside ``<``, ``>`` and ``/`` does not count, and blocks may be empty or hold further tags.
 
     >>> think_answer().parse("<think>2+3</think><answer>5</answer>").answer
     '5'
     """
     style = THINK_ANSWER.format("think-answer", instruction)
-    return dataclasses.replace(style, parse=_parse_first) if mode == "released" else style
+    return dataclasses.replace(style, parse=_LOOSER.get(mode, style.parse))
 
 
 @register("format")
@@ -136,20 +160,26 @@ def answer_only(*, instruction: str | None = None) -> Format:
 
 
 @register("format")
-def think_answer_boxed(*, instruction: str | None = None) -> Format:
+def think_answer_boxed(
+    *, instruction: str | None = None, mode: Literal["strict", "released"] = "strict"
+) -> Format:
     r"""A think block and an answer block on lines of their own, the value in ``\boxed{}``.
 
     Well formed: tags and contents stand on lines as in ``<think>\n...\n</think>\n<answer>\n...
     \boxed{x} ...\n</answer>``, nothing before or after, one box inside the answer block. The answer
-    is the content of the box, None when it stands elsewhere. Source: arXiv 2506.07218
-    (Perception-R1).
+    is the content of the box, None when it stands elsewhere. ``released``: a think and an answer
+    block from the first character to the last, only whitespace between them; they may be blank or
+    hold further tags. The answer is the last box of the first answer block, its text where it has
+    none. Source: arXiv 2506.07218 (Perception-R1); the released mode is that of arXiv 2507.22607
+    (VL-Cogito).
 
     >>> style = think_answer_boxed()
     >>> style.parse("<think>\na\n</think>\n<answer>\n\\boxed{14}\n</answer>").answer
     '14'
     """
     grammar = Grammar((_LINED_THINK, _CONCLUSION), between="newline", outer="none")
-    return grammar.format("think-answer-boxed", instruction)
+    style = grammar.format("think-answer-boxed", instruction)
+    return dataclasses.replace(style, parse=_parse_edge_to_edge) if mode == "released" else style
 
 
 def boxed_or_phrase(text: str) -> str | None:
@@ -229,9 +259,42 @@ def first_answer_block(text: str) -> str | None:
 
 def _parse_first(text: str) -> Parsed:
     own = without_foreign(text)
-    reason = SOMEWHERE.problem(own)
-    thought = SOMEWHERE.read(own).get("think")
-    return Parsed(thought, first_answer_block(own) or None, not reason, reason)
+    return _parsed(SOMEWHERE, own, first_answer_block(own), SOMEWHERE.problem(own))
+
+
+def _parse_once(text: str) -> Parsed:
+    own = without_foreign(text)
+    counts = {tag: own.count(tag) for block in THINK_ANSWER.blocks for tag in block.marks}
+    wrong = [f"{tag} stands {count} times, not once" for tag, count in counts.items() if count != 1]
+    reason = wrong[0] if wrong else ANY_AROUND.problem(own)
+    return _parsed(ANY_AROUND, own, ANY_AROUND.read(own).get("answer"), reason)
+
+
+def _parse_spaceless(text: str) -> Parsed:
+    own = without_tag_spaces(without_foreign(text)).strip()
+    answer = EDGE_TO_EDGE.read(own).get("answer")
+    return _parsed(EDGE_TO_EDGE, own, answer, EDGE_TO_EDGE.problem(own))
+
+
+def _parse_edge_to_edge(text: str) -> Parsed:
+    own = without_foreign(text)
+    said = EDGE_TO_EDGE.read(own).get("answer", "")
+    box = last_boxed(said)
+    answer = said if box is None else box.strip()
+    return _parsed(EDGE_TO_EDGE, own, answer, EDGE_TO_EDGE.problem(own))
+
+
+def _parse_box_behind(text: str) -> Parsed:
+    own = without_foreign(text)
+    reason = THINK_THEN_BOX.problem(without_tag_spaces(own))
+    return _parsed(THINK_THEN_BOX, own, (last_boxed(own) or "").strip(), reason)
+
+
+def _parsed(grammar: Grammar, own: str, answer: str | None, reason: str) -> Parsed:
+    return Parsed(grammar.read(own).get("think"), answer or None, not reason, reason)
+
+
+_LOOSER = {"released": _parse_first, "once": _parse_once, "spaceless": _parse_spaceless}
 
 
 def _parse_direct(text: str) -> Parsed:

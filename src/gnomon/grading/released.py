@@ -39,10 +39,17 @@ _WORD = re.compile(r"\w+")
 
 
 @register("grader")
-def released(prediction: str | None, reference: Answer, *, system: System) -> Verdict:
+def released(
+    prediction: str | None,
+    reference: Answer,
+    response: str | None = None,
+    *,
+    system: System,
+) -> Verdict:
     """The released comparison of one system; `gnomon.grading.released` says how each differs.
 
     Outcomes as in `strict`. Every text is judged, so that an unreadable one is WRONG, as released.
+    The systems of `WHOLE` judge the ``response`` where it is given, whatever was extracted from it.
     Sources: the code of each system; its specification names the traps.
 
     >>> released("Because", Answer("choice", "B"), system="seed-bench-r1").correct
@@ -54,10 +61,11 @@ def released(prediction: str | None, reference: Answer, *, system: System) -> Ve
         problem = f"{system} compares no {reference.kind}; use the grader 'strict'"
     if problem is not None:
         verdict = Verdict(Outcome.UNPARSEABLE_REFERENCE, 0.0, prediction, reason=problem)
-    elif prediction is None or len(prediction) > MAX_CHARS:
-        verdict = missing(None)
     else:
-        verdict = rule(prediction, reference)
+        if response is not None and system in WHOLE:
+            prediction, rule = response, WHOLE[system]
+        absent = prediction is None or len(prediction) > MAX_CHARS
+        verdict = missing(None) if absent else rule(str(prediction), reference)
     return stamped(verdict, "released", name, prediction)
 
 
@@ -260,18 +268,25 @@ def synlogic(text: str, reference: Answer) -> Verdict:
 
 
 def tagged(text: str, reference: Answer) -> Verdict:
+    """`whole` of a response that is one answer block, for a text that was extracted from it.
+
+    A text with an opening answer tag is the response itself.
+    """
+    return whole(text if _OPEN in text or not text.strip() else f"{_OPEN}{text}{_CLOSE}", reference)
+
+
+def whole(response: str, reference: Answer) -> Verdict:
     """View-R1's rule, which is Observe-R1's too: any text is right where the gold is unreadable.
 
     A bare E, yes or cat is such a gold. math-verify searches the answer with its tags around it:
     "0.5", "1/2" and "5 cm" hold nothing there and have to be written like the gold, " 0.5 " with
     its blanks and "( B ) because" hold what they say. It gets the answer in the place of the gold.
-    Then the letter rule takes "it is B". A text with an opening answer tag is a whole response, of
-    which `answer_candidate` is judged; another one stands between tags. A blank text is wrong.
-    TIMEOUT and CRASH come from the symbolic worker. Source: arXiv 2506.21655 and 2505.12432.
+    Then the letter rule takes "it is B". Of a response `answer_candidate` is judged, which is all
+    of it where it has no tags. A blank one is wrong. TIMEOUT and CRASH come from the symbolic
+    worker. Source: arXiv 2506.21655 and 2505.12432.
     """
-    if not text.strip():
+    if not response.strip():
         return decided(False, None, "an empty answer")
-    response = text if _OPEN in text else f"{_OPEN}{text}{_CLOSE}"
     candidate = answer_candidate(response)
     outcome, reason = default_verifier().compare(candidate, _marked(reference), "tagged")
     if outcome is Outcome.UNPARSEABLE_REFERENCE:
@@ -330,3 +345,5 @@ RULES: dict[str, tuple[Rule, frozenset[str]]] = {
     "wethink": (wethink, _TEXTS),
 }
 """The rule of each system, and the kinds of answer that it knows."""
+WHOLE: dict[str, Rule] = {"apo": whole, "observe-r1": whole}
+"""The rule for a whole response, of systems that extract no answer before they compare."""

@@ -31,13 +31,19 @@ def _verdict(text: str, reference: Answer | None, style: Format, grader: BoundPa
         prediction = style.parse(text).answer
     except Exception as error:  # noqa: BLE001 - one odd response must not end a run of many hours
         return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
-    return judge(prediction, reference, grader)
+    return judge(prediction, reference, grader, text)
 
 
-def judge(prediction: str | None, reference: Answer, grader: BoundPart) -> Verdict:
-    """The verdict of a grader on one extracted answer; whatever it raises becomes CRASH."""
+def judge(
+    prediction: str | None, reference: Answer, grader: BoundPart, response: str | None = None
+) -> Verdict:
+    """The verdict of a grader on one extracted answer; whatever it raises becomes CRASH.
+
+    ``response`` is the text that it was extracted from, for graders that ask for it.
+    """
+    known = {"prediction": prediction, "reference": reference, "response": response}
     try:
-        verdict = grader.supply({"prediction": prediction, "reference": reference})
+        verdict = grader.supply(known)
     except Exception as error:  # noqa: BLE001 - graders of users may raise anything
         return Verdict(Outcome.CRASH, 0.0, reason=f"{type(error).__name__}: {error}"[:500])
     if not isinstance(verdict, Verdict):

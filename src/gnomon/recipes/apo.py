@@ -1,7 +1,7 @@
 """APO: a loose leash on hard-won right answers, and a heavier hand on overlong wrong ones.
 
-arXiv 2506.21655, and the released code Indolent-Kawhi/View-R1. The fixed order of the data is left
-out: sources are read in random order.
+arXiv 2506.21655, and the released code Indolent-Kawhi/View-R1. Full scale keeps the order of the
+data, as released.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _method() -> dict[str, Any]:
         "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-9)),
         "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.2)),
         "aggregate": Use("token-mean"),
-        "rewards": accuracy_and_format("think-answer", code(1.0), code(0.5)),
+        "rewards": accuracy_and_format("think-answer", code(1.0), code(0.5), mode=code("once")),
         "rollouts": code(8),
         "regularisers": (
             kl_loss(

@@ -169,11 +169,11 @@ def asked(
     )
 
 
-def accuracy_and_format(form: str, accuracy: Any, layout: Any) -> tuple[Reward, ...]:
-    """A weighted sum of the accuracy bit and the format bit."""
+def accuracy_and_format(form: str, accuracy: Any, layout: Any, **mode: Any) -> tuple[Reward, ...]:
+    """A weighted sum of the accuracy bit and the format bit, by a ``mode`` of the format if any."""
     return (
         Reward(part=Use("accuracy"), weight=accuracy),
-        Reward(part=Use("format-match", format=form), weight=layout),
+        Reward(part=Use("format-match", format=form, **mode), weight=layout),
     )
 
 

@@ -34,10 +34,14 @@ def _method() -> dict[str, Any]:
         "loss": Use("luffy", shaping=paper("ratio"), constant=paper(0.1)),
         "rewards": (Reward(part=Use("luffy-verifier", opened=ours(False)), weight=paper(1.0)),),
         "rollouts": paper(8),
-        "demonstrations": Demonstrations(count=paper(1)),
+        "demonstrations": Demonstrations(count=paper(1), verified=paper(True)),
         "modality": "text",
         "regularisers": (
-            Regulariser(part=Use("entropy-bonus"), coefficient=Use("constant", value=paper(0.01))),
+            Regulariser(
+                part=Use("entropy-bonus"),
+                coefficient=Use("constant", value=paper(0.01)),
+                aggregate=Use("token-mean"),
+            ),
         ),
     }
 
@@ -53,11 +57,11 @@ def over_width(tokens: Any) -> Use:
 
 
 def _micro() -> Recipe:
-    # The sum over 128 rollouts grows with the batch; this width makes it a mean over them.
+    # The sum over the 64 rollouts of an update grows with them; this width makes it their mean.
     stage = micro_rl(
         FORM,
         data=world("text", answers="demonstrated"),
-        aggregate=over_width(ours(112 * 128)),
+        aggregate=over_width(ours(112 * 64)),
         updates=paper(2),
         **_method(),
     )

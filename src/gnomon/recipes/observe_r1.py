@@ -58,7 +58,8 @@ def observe_r1(scale: Scale) -> Recipe:
 def rewards(floor: Any) -> tuple[Reward, ...]:
     """Accuracy, half a point for the layout, .2 for the shortest right answer above ``floor``."""
     bonus = Reward(part=Use("shortest-right", floor=floor), weight=code(0.2))
-    return (*accuracy_and_format("observe-think-answer", code(1.0), code(0.5)), bonus)
+    right = accuracy_and_format("observe-think-answer", code(1.0), code(0.5), mode=code("released"))
+    return (*right, bonus)
 
 
 def _micro() -> Recipe:

@@ -3,9 +3,7 @@
 arXiv 2512.03043, and the released code tulerfeng/OneThinker. The paper trains Qwen3-VL-8B-Instruct,
 which this version does not load: full scale has Qwen2.5-VL-7B-Instruct. Videos are left out, and
 with them the temporal tasks and tracking; so is the reward model of open answers (ROUGE, the
-released fall-back, stands alone), and SAM2, which only turns the graded prompts into masks. The
-released filter keeps groups by their mean accuracy; ours reads verdicts, which know no half-right
-boxes, so groups of equal rewards are dropped instead.
+released fall-back, stands alone), and SAM2, which only turns the graded prompts into masks.
 """
 
 from __future__ import annotations
@@ -37,7 +35,6 @@ METHOD: dict[str, Any] = {
     "advantage": Use(
         "ema-grpo", beta=paper(0.99), min_std=code(1e-3), epsilon=code(1e-6), guard=code(5.0)
     ),
-    "filters": (Use("drop-zero-variance"),),
     "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.3), dual_clip=code(3.0)),
     "rollouts": paper(8),
 }
@@ -48,6 +45,11 @@ def onethinker(scale: Scale) -> Recipe:
     return {"micro": _micro, "full": _full}[scale]()
 
 
+def band(*terms: str) -> dict[str, Any]:
+    """Groups by their mean accuracy, which these terms are: an all-wrong one trains on nothing."""
+    return {"filters": (Use("score-band", terms=terms, low=code(0.01), high=code(0.99)),)}
+
+
 def rewards() -> tuple[Reward, ...]:
     """.9 accuracy, .1 layout, and half a point for an answer of the structure of its task."""
     return (
@@ -55,7 +57,10 @@ def rewards() -> tuple[Reward, ...]:
             part=Use("typed-answer", system="onethinker", column=""), weight=code(0.9), tasks=PLAIN
         ),
         Reward(part=Use("grounding", column="", task=""), weight=code(0.9), tasks=GROUNDED),
-        Reward(part=Use("format-match", format="think-answer"), weight=code(0.1)),
+        Reward(
+            part=Use("format-match", format="think-answer", mode=code("spaceless")),
+            weight=code(0.1),
+        ),
         Reward(
             part=Use("grounding-structure", column="", task="", otherwise=code(0.5)),
             weight=code(1.0),
@@ -76,7 +81,7 @@ def micro_rewards() -> tuple[Reward, ...]:
 def _micro() -> Recipe:
     start = micro_cold_start(FORM, modality="any", data=_worked())
     data = world(tasks=MICRO_TASKS)
-    stage = micro_rl(FORM, data=data, rewards=micro_rewards(), **METHOD)
+    stage = micro_rl(FORM, data=data, rewards=micro_rewards(), **band("accuracy"), **METHOD)
     return micro(NAME, DESCRIPTION, start, stage, tasks=None)
 
 
@@ -112,6 +117,7 @@ def _full() -> Recipe:
         optimizer=steady(paper(2e-6)),
         steps=ours(4687),
         max_tokens=paper(16384),
+        **band("typed-answer", "grounding"),
         **METHOD,
     )
     evaluation = asked(NAME, FORM, Use("strict"), paper(4096), columns={"task": "problem_type"})

@@ -41,7 +41,9 @@ def _method() -> dict[str, Any]:
         "advantage": Use("grpo", bias=code("unbiased"), epsilon=code(1e-6)),
         "loss": Use("ppo-clip", clip_low=code(0.2), clip_high=code(0.3), dual_clip=code(3.0)),
         "aggregate": Use("token-mean"),
-        "rewards": accuracy_and_format("think-boxed", paper(0.9), paper(0.1)),
+        "rewards": accuracy_and_format(
+            "think-boxed", paper(0.9), paper(0.1), mode=code("released")
+        ),
         "rollouts": paper(5),
         "corruption": Use("random-patches", probability=paper(0.6)),
         "callbacks": (Use("collapse-monitor"),),

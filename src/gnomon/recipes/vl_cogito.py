@@ -27,11 +27,11 @@ from gnomon.recipes.grpo import (
 
 NAME = "vl-cogito"
 DESCRIPTION = "Curriculum RL with difficulty weights, then a length target (arXiv 2507.22607)."
-FORM = Use("think-answer-boxed")
+FORM = Use("think-answer-boxed", mode="released")
 
 
 def _rewards() -> tuple[Reward, ...]:
-    return accuracy_and_format("think-answer-boxed", paper(1.0), paper(0.5))
+    return accuracy_and_format("think-answer-boxed", paper(1.0), paper(0.5), mode=code("released"))
 
 
 def _method() -> dict[str, Any]:

@@ -18,7 +18,7 @@ from gnomon.logs import RunError
 from gnomon.problems import nearest
 from gnomon.recipe import Recipe
 from gnomon.replication.experiment import Experiment, ReplicationError
-from gnomon.replication.matching import after_start, shared_start, start_key
+from gnomon.replication.matching import after_start, recipes_key, shared_start, start_key
 from gnomon.run import Run
 
 Status = Literal["waiting", "running", "done", "failed"]
@@ -116,7 +116,8 @@ def plan_jobs(
     name of an arm.
     """
     chosen = choose_arms(experiment, arms)
-    folder = root / experiment.system / f"{experiment.declaration[:SHORT]}-{budget:g}"
+    name = f"{experiment.declaration[:SHORT]}-{budget:g}-{recipes_key(recipes)[:SHORT]}"
+    folder = root / experiment.system / name
     starts: dict[Path, Job] = {}
     jobs: list[Job] = []
     for seed in range(seeds or experiment.seeds):

@@ -10,8 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from gnomon.disk import sha256_of
+from gnomon.models.load import model_folder
 from gnomon.recipe import AnyStage, Recipe, Reinforce, Sft, vary
 from gnomon.replication.experiment import (
     ACCURACY,
@@ -19,6 +22,7 @@ from gnomon.replication.experiment import (
     Experiment,
     ReplicationError,
     arm_recipe,
+    recipe_hash,
 )
 from gnomon.stages.drive import planned_updates
 
@@ -99,10 +103,26 @@ def after_start(experiment: Experiment, recipe: Recipe, model: str) -> Recipe:
     )
 
 
+def base_of(path: str) -> str | None:
+    """A hash of the weights in a model's folder; None for a new model and for one of a hub."""
+    weights = sorted(Path(model_folder(path)).glob("*.safetensors"))
+    if not weights:
+        return None
+    return hashlib.sha256("".join(map(sha256_of, weights)).encode()).hexdigest()
+
+
 def start_key(start: Recipe) -> str:
     """What tells shared starts apart, whichever experiment they belong to; the seed is not in."""
     data = start.model_dump(mode="json", include={"model", "stages", "data_root", "scale"})
-    return _digest(data)
+    return _digest({**data, "base": base_of(start.model.path)})
+
+
+def recipes_key(recipes: Mapping[str, Recipe]) -> str:
+    """What tells the runs of one declaration apart that other recipes or weights would give."""
+    made = {
+        arm: [recipe_hash(recipe), base_of(recipe.model.path)] for arm, recipe in recipes.items()
+    }
+    return _digest(made)
 
 
 def rollouts_of(recipe: Recipe) -> int:

@@ -19,9 +19,10 @@ from gnomon.replication.experiment import (
     as_settings,
     experiment_files,
     load_experiment,
+    recipe_hash,
 )
-from gnomon.replication.matching import estimated_seconds, resolve
-from gnomon.replication.results import base_of, read_results
+from gnomon.replication.matching import base_of, estimated_seconds, resolve
+from gnomon.replication.results import read_results
 from gnomon.replication.statistics import Effect, Point, Verdict
 from gnomon.replication.summary import ArmResult, Result, summarise
 
@@ -46,15 +47,16 @@ page. The first run of an experiment is kept; one of another declaration stands 
 
 *Effect* is the arm minus the reference, paired over seeds and held-out items, with a 95 % interval
 that covers both (`gnomon.replication.statistics.paired_effect`). It *helps* or *hurts* when the
-interval lies on one side of zero, there is *no effect seen* when it lies within the margin, and it
-is *inconclusive* when it holds zero and reaches beyond the margin, with fewer than three seeds, or
-when no arm is better than the most common answer in any task.
-How much seeds scatter is told by all arms of an experiment together. A second table compares the
-other arms with each other: the arm of the row minus that of the column. These pairs were not
-declared beforehand and have no verdict: one interval in twenty misses a true zero, and a table can
-hold ten. A third one has the accuracy of each task, beside that of its most common answer. These
-are runs of minutes of a model of a few million parameters: they test the mechanism, not the size of
-a published gain.
+interval lies on one side of zero and not within the margin; within it there is *no effect seen*,
+zero or not; and it is *inconclusive* when it holds zero and reaches beyond the margin, with fewer
+than three seeds, or when no arm is better than the most common answer in any task, where a result
+stores its tasks. How much seeds scatter is told by all arms of an experiment together, unless an
+arm scatters more than the others: then by its own seeds. One interval in twenty misses a true zero,
+so that a few of all verdicts are wrong. A second table compares the other arms with each other: the
+arm of the row minus that of the column; these pairs were not declared beforehand and have no
+verdict. A third one has the accuracy of each task, beside that of its most common answer. Rollouts
+and updates are those that the recipes plan. These are runs of minutes of a model of a few million
+parameters: they test the mechanism, not the size of a published gain.
 
 This page is made from `replications/*.json` by `make docs`.
 """
@@ -87,8 +89,9 @@ def tally(results: Sequence[Result]) -> str:
         (result.experiment.metric.better, arm.arm.claim, arm.verdict)
         for result in results
         for arm in result.arms
-        if arm.verdict
+        if arm.verdict and not arm.copy_of
     ]
+    copies = sum(bool(arm.copy_of) for result in results for arm in result.arms)
     counts = Counter(verdict for _, _, verdict in said)
     each = ", ".join(f"{verdict} {counts[verdict]}" for verdict in get_args(Verdict))
     claimed = [
@@ -102,7 +105,7 @@ def tally(results: Sequence[Result]) -> str:
         f"In the first results of {len(results)} experiments {len(said)} arms stand against their "
         f"reference: {each}. The sources report a number for {len(claimed)} of them: {same} have "
         f"an effect of the same sign here, {other} of the other, and the rest none that could be "
-        "told from zero."
+        f"told from zero. {copies} more that answered as another arm did do not count."
     )
     names = ", ".join(result.experiment.system for result in results if result.guessed)
     return f"{told} In {names} {GUESSED}.\n" if names else f"{told}\n"
@@ -130,6 +133,8 @@ def section(experiment: Experiment, results: Sequence[Result]) -> str:
     bases = {base_of(recipe.model.path) for recipe in recipes.values()}
     for result in results:
         blocks += _result_blocks(experiment, result, bases)
+    if all(result.declaration != experiment.declaration for result in results):
+        blocks.append(f"Result of the file's declaration: {NOT_RUN}.\n")
     if _bands(results[0], ACCURACY):
         name = experiment.system
         blocks.append(f"![Training accuracy of the arms of {name}]({PICTURES}/{name}.svg)\n")
@@ -186,6 +191,10 @@ def _overview_row(experiment: Experiment, results: Sequence[Result]) -> list[str
     said = [f"{arm.name}: {arm.verdict}" for arm in results[0].arms if arm.verdict is not None]
     text = "; ".join(said) or "no arm can be compared yet"
     text += f" ({GUESSED})" if results[0].guessed else ""
+    if all(result.declaration != experiment.declaration for result in results):
+        text += f" (of an earlier declaration; the file's: {NOT_RUN})"
+    elif len(results) > 1:
+        text += " (the first result; there is another)"
     return [link, experiment.question, str(len(experiment.arms)), text]
 
 
@@ -222,6 +231,8 @@ def _result_blocks(experiment: Experiment, result: Result, bases: Set[str | None
     if result.guessed:
         yield f"{GUESSED.capitalize()}.\n"
     state = "" if result.done else " Not every declared arm and seed has run."
+    if older := _older(experiment, result):
+        state += f" Of other versions of their recipes than the commands above: {older}."
     yield (
         f"Seeds {', '.join(map(str, result.seeds))}. Machine: {'; '.join(result.machines)}. "
         f"Commit: {', '.join(commit[:8] for commit in result.commits)}. "
@@ -231,6 +242,17 @@ def _result_blocks(experiment: Experiment, result: Result, bases: Set[str | None
     for arm in result.arms:
         yield from (f"- **{arm.name}** failed, {reason}\n" for reason in arm.failures)
     yield from (f"- Warning: {warning}.\n" for warning in result.warnings)
+
+
+def _older(experiment: Experiment, result: Result) -> str:
+    """The arms whose runs were of another recipe than the one that runs now."""
+    recipes = resolve(experiment, budget=result.budget)
+    changed = [
+        name
+        for name, made in result.recipes.items()
+        if name not in recipes or made != {recipe_hash(recipes[name])}
+    ]
+    return "all" if len(changed) == len(result.recipes) > 1 else ", ".join(changed)
 
 
 def _base_text(base: str, bases: Set[str | None]) -> str:

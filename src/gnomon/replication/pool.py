@@ -53,7 +53,8 @@ class Board:
             if start == "done":
                 return job
             if start == "failed":
-                self.fail(job, "its shared stages failed")
+                assert job.start is not None
+                self.fail(job, f"its shared stages failed: {self.reasons[job.start.name]}")
         return None
 
     def fail(self, job: Job, reason: str) -> None:
@@ -83,17 +84,23 @@ def run_jobs(
     stops this function, Ctrl-C too, ends its processes.
     """
     running: dict[Job, ForkServerProcess] = {}
+    told = set(board.failed())
     try:
         while True:
             while len(running) < at_once and (job := board.ready()) is not None:
                 running[job] = _begin(experiment, job, train, threads)
                 board.status[job.name] = "running"
                 on_change(job)
+            for job in board.failed():  # with their shared stages, without having begun
+                if job not in told:
+                    told.add(job)
+                    on_change(job)
             if not running:
                 return
             wait([process.sentinel for process in running.values()], timeout=POLL)
             for job in [job for job, process in running.items() if process.exitcode is not None]:
                 _note_end(board, job, running.pop(job).exitcode)
+                told.add(job)
                 on_change(job)
             on_look()
     finally:

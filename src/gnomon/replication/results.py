@@ -8,7 +8,6 @@ No text that a model wrote is stored.
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import math
 import time
@@ -20,9 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gnomon.checkpoint import MANIFEST
-from gnomon.disk import sha256_of, write_atomic
+from gnomon.disk import write_atomic
 from gnomon.logs import plain, read_json
-from gnomon.models.load import model_folder
 from gnomon.records import Outcome, Verdict
 from gnomon.replication.experiment import (
     ACCURACY,
@@ -31,8 +29,14 @@ from gnomon.replication.experiment import (
     ReplicationError,
     recipe_hash,
 )
-from gnomon.replication.jobs import Job
-from gnomon.replication.matching import after_start, rollouts_of, start_key, updates_of
+from gnomon.replication.jobs import START, Job
+from gnomon.replication.matching import (
+    after_start,
+    base_of,
+    rollouts_of,
+    start_key,
+    updates_of,
+)
 from gnomon.run import Run
 from gnomon.stages.drive import MODEL
 
@@ -215,6 +219,21 @@ def run_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(record[name] for name in ("declaration", "budget", "arm", "seed"))
 
 
+def without_stored(
+    jobs: Sequence[Job], experiment: Experiment, budget: float, folder: Path
+) -> tuple[list[Job], int]:
+    """The jobs whose runs are not stored, with the shared ones that they need; how many are."""
+    stored = set(map(run_key, read_results(folder, experiment.system)["runs"]))
+
+    def known(job: Job) -> bool:
+        return (experiment.declaration, budget, job.arm, job.seed) in stored
+
+    left = [job for job in jobs if job.arm != START and not known(job)]
+    needed = {job.start for job in left}
+    count = sum(job.arm != START for job in jobs) - len(left)
+    return [job for job in jobs if job in left or job in needed], count
+
+
 def _declare(stored: dict[str, Any], experiment: Experiment) -> None:
     known = stored["declarations"]
     if experiment.declaration not in known:
@@ -249,14 +268,6 @@ def _provenance(run: Run) -> dict[str, Any]:
         "threads": made.get("threads"),
         "written": run.summary().get("written"),
     }
-
-
-def base_of(path: str) -> str | None:
-    """A hash of the weights in a model's folder; None for a new model and for one of a hub."""
-    weights = sorted(Path(model_folder(path)).glob("*.safetensors"))
-    if not weights:
-        return None
-    return hashlib.sha256("".join(map(sha256_of, weights)).encode()).hexdigest()
 
 
 def _lineage(job: Job) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import fdtri, stdtrit
 
 Floats = NDArray[np.float64]
 Verdict = Literal["helps", "no effect seen", "hurts", "inconclusive"]
@@ -65,11 +65,12 @@ def paired_effect(
 
     ``others`` are the tables of the further arms of the experiment, with the same seeds. They make
     v surer: it is then twice the residual of the table of seeds and arms, with (A - 1)(S - 1)
-    degrees of freedom for A arms in place of S - 1, which takes it that seeds scatter alike in all
-    arms. Every draw of the seeds is used with both signs, so that swapping the arms turns the
-    interval round exactly. Equal tables give 0 with the interval 0 to 0. Raises ValueError for
-    tables of other shapes, and when no item is left. Source: ours; the crossed bootstrap after
-    arXiv 0712.1111 (Owen), the residual as in a randomised block design.
+    degrees of freedom for A arms in place of S - 1. That takes it that seeds scatter alike in all
+    arms, so the two stand alone where they plainly scatter more. Every draw of the seeds is used
+    with both signs, so that swapping the arms turns the interval round exactly. Equal tables give 0
+    with the interval 0 to 0. Raises ValueError for tables of other shapes, and when no item is
+    left. Source: ours; the crossed bootstrap after arXiv 0712.1111 (Owen), the residual as in a
+    randomised block design.
     """
     difference_SI = _difference(arm_SI, reference_SI)
     seeds, items = difference_SI.shape
@@ -86,7 +87,7 @@ def paired_effect(
     half = draws // 2
     counts_BI = rng.multinomial(items, np.full(items, 1 / items), size=half)
     item_B = (counts_BI @ item_I / items - effect) * _common_share(difference_SI)
-    variance, freedom = _seed_variance([arm_SI, reference_SI, *others])
+    variance, freedom = _seed_variance(arm_SI, reference_SI, others)
     # One draw from each of so many equal shares of the distribution: no tail is left to luck.
     t_B = stdtrit(freedom, (rng.permutation(half) + 0.5) / half)
     seed_B = t_B * math.sqrt(variance / seeds)
@@ -140,11 +141,23 @@ def _difference(arm_SI: Any, reference_SI: Any) -> Floats:
     return difference_SI
 
 
-def _seed_variance(arms: Sequence[Any]) -> tuple[float, int]:
-    """Variance of a seed's difference of two arms, from all arms, and its degrees of freedom.
+def _seed_variance(arm: Any, reference: Any, others: Sequence[Any]) -> tuple[float, int]:
+    """Variance of a seed's difference of two arms, and its degrees of freedom.
 
-    With two arms it is the variance of the differences.
+    From all arms, unless the two scatter more than the others with the calmer one of them, by an F
+    test at 5 %: then from these two alone.
     """
+    own, freedom = _pooled_variance([arm, reference])
+    if not others:
+        return own, freedom
+    rest, degrees = min(_pooled_variance([one, *others]) for one in (arm, reference))
+    if own > rest * fdtri(freedom, degrees, 0.95):
+        return own, freedom
+    return _pooled_variance([arm, reference, *others])
+
+
+def _pooled_variance(arms: Sequence[Any]) -> tuple[float, int]:
+    """Twice the residual variance of arms and seeds, and its degrees of freedom."""
     mean_AS = np.array([np.nanmean(np.asarray(table, dtype=float), axis=1) for table in arms])
     rest_AS = mean_AS - mean_AS.mean(axis=0) - mean_AS.mean(axis=1)[:, None] + mean_AS.mean()
     freedom = (mean_AS.shape[0] - 1) * (mean_AS.shape[1] - 1)

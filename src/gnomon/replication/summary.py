@@ -45,7 +45,8 @@ class ArmResult:
 
     ``effects`` are by metric; there is none for the reference, nor without a seed in common.
     ``verdict`` is that of the experiment's own metric, None without an effect; where no arm is
-    better than guessing it is inconclusive, whatever the interval.
+    better than guessing it is inconclusive, whatever the interval. ``copy_of`` is the reference or
+    an earlier arm whose runs were the same.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ArmResult:
     cost: Cost | None
     curves: Mapping[str, list[Point]]
     failures: tuple[str, ...]
+    copy_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Result:
     ``between`` has, for each two arms that have run and are not the reference, the effect on the
     experiment's metric of the first against the second; these were not declared beforehand.
     ``tasks`` are those of the benchmark by name, none where they are not stored; ``guessed`` says
-    that no arm is better by the margin than guessing in any of them.
-    ``warnings`` say what is not as it should be in a controlled experiment.
+    that no arm is better by the margin than guessing in any of them. ``recipes`` are the hashes of
+    each arm's recipes. ``warnings`` say what is not as it should be in a controlled experiment.
     """
 
     experiment: Experiment
@@ -91,6 +93,7 @@ class Result:
     commits: tuple[str, ...]
     machines: tuple[str, ...]
     bases: tuple[str, ...]
+    recipes: Mapping[str, set[str]]
     warnings: tuple[str, ...]
 
     @property
@@ -171,6 +174,7 @@ def _result(
         commits=_different(runs, "commit"),
         machines=_different(runs, "machine"),
         bases=_different(runs, "base"),
+        recipes={name: {run["recipe"] for run in own} for name, own in by_arm.items() if own},
         warnings=tuple(_warnings(experiment, by_arm)),
     )
 
@@ -243,6 +247,7 @@ def _arm_result(
         },
         failures=tuple(f"seed {item['seed']}: {item['reason']}" for item in failures
                        if item["arm"] == name),
+        copy_of=_copied(name, by_arm),
     )  # fmt: skip
 
 
@@ -303,6 +308,12 @@ def _warnings(experiment: Experiment, by_arm: Mapping[str, list[Record]]) -> lis
         if _same_runs(by_arm[one], by_arm[other])
     ]
     return said
+
+
+def _copied(name: str, by_arm: Mapping[str, list[Record]]) -> str | None:
+    """The reference or an earlier arm that gave the same runs."""
+    earlier = list(by_arm)[: list(by_arm).index(name)]
+    return next((one for one in earlier if _same_runs(by_arm[one], by_arm[name])), None)
 
 
 def _same_runs(one: Sequence[Record], other: Sequence[Record]) -> bool:

@@ -20,11 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
+from gnomon.formats.grammar import without_tag_spaces
 from gnomon.parts import nearest, register
 from gnomon.records import Sample
-from gnomon.rewards.lexicons import without_tag_spaces
-from gnomon.rewards.sections import column_of, finite, has_layout, read_json, section
+from gnomon.rewards.sections import column_of, finite, read_json, section
 from gnomon.rewards.temporal import span_iou, track_overlap
+from gnomon.rewards.terms import well_formed
 from gnomon.rewards.visual import overlap_iou
 
 Payload = Mapping[str, Any]
@@ -230,7 +231,7 @@ def grounding_structure(
     >>> grounding_structure('<think>x</think><answer>{"time": [2, 6]}</answer>', asked)
     0.5
     """
-    laid_out = has_layout(without_tag_spaces(response), ["think", "answer"], space=True)
+    laid_out = well_formed(response, "think-answer", "spaceless")
     if otherwise is not None and task_name(sample, task) not in TASKS:
         return otherwise * laid_out
     _, fits, keyed = task_of(sample, task)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gnomon.auxiliary.reader import Reader, Request, ask
+from gnomon.formats.grammar import without_tag_spaces
 from gnomon.grading.grade import reference_text
 from gnomon.parts import register
 from gnomon.records import Graded, Group, Sample
@@ -225,8 +226,6 @@ def judged_part(text: str) -> str:
     >>> judged_part("<answer> speed and joy </answer>")
     'speed and joy'
     """
-    from gnomon.rewards.lexicons import without_tag_spaces
-
     text = without_tag_spaces(text)
     body = first_block(text, "answer", one_line=True)
     said = (text if body is None else body).strip()

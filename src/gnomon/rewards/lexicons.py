@@ -7,13 +7,13 @@ bounded gaps, so time is linear.
 
 from __future__ import annotations
 
-import functools
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
+from gnomon.formats.grammar import without_tag_spaces
 from gnomon.parts import register
 
 _DOTS = re.compile(r"\.{2,}")
@@ -199,26 +199,6 @@ _INSIGHTS = (
         "I missed that|I didn't notice|I overlooked", "missed that", "didn't notice", "overlooked"
     ),
 )  # fmt: skip
-
-
-def without_tag_spaces(text: str) -> str:
-    """The text without whitespace around ``<``, ``>``, ``/``: the released pre-step of all scores.
-
-    >>> without_tag_spaces("<think> 1 / 2 < / think >")
-    '<think>1/2</think>'
-    """
-    return _without_tag_spaces(text)
-
-
-@functools.lru_cache(maxsize=64)
-def _without_tag_spaces(text: str) -> str:
-    # All terms of a mix ask for the same few texts at a time.
-    for mark in "<>/":
-        first, *rest = text.split(mark)
-        if rest:
-            inner = [piece.strip() for piece in rest[:-1]]
-            text = mark.join([first.rstrip(), *inner, rest[-1].lstrip()])
-    return text
 
 
 def sentences_of(text: str) -> list[str]:

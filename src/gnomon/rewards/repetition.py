@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import islice
 
+from gnomon.formats.grammar import without_tag_spaces
 from gnomon.parts import register
-from gnomon.rewards.lexicons import sentences_of, without_tag_spaces
+from gnomon.rewards.lexicons import sentences_of
 
 # Two circles, or one "maybe" circle, make the full penalty of 0.2.
 _FULL = 2

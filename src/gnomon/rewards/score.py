@@ -26,9 +26,9 @@ class RewardError(RuntimeError):
 class Term:
     """One reward term: name in the scores, part, weight, and tasks it applies to (None: all).
 
-    ``ask`` is the reader of a term that needs one, see `gnomon.auxiliary.reader`. A term with a
-    ``scope`` stays out of the combined reward: its credit goes to the tokens of a section, see
-    `gnomon.rewards.scope`.
+    Tasks are compared in lower case. ``ask`` is the reader of a term that needs one, see
+    `gnomon.auxiliary.reader`. A term with a ``scope`` stays out of the combined reward: its credit
+    goes to the tokens of a section, see `gnomon.rewards.scope`.
     """
 
     name: str
@@ -40,7 +40,9 @@ class Term:
 
     def applies(self, group: Group) -> bool:
         """Whether the term scores the rollouts of this group's task."""
-        return self.applies_to is None or group.sample.task in self.applies_to
+        if self.applies_to is None:
+            return True
+        return group.sample.task.lower() in {task.lower() for task in self.applies_to}
 
 
 Scores = list[list[float | None]]

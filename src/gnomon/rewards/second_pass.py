@@ -51,7 +51,7 @@ def caption_credit(
         return 0.0
     if mode == "strict":
         said = (first_block(said, "answer") or said).strip()
-    return typed_score(said, gold, kind, system="visionary")
+    return typed_score(said, gold, kind, system="visionary") or 0.0
 
 
 @register("reward")

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from gnomon.grading.structured import strict_json
 from gnomon.records import Sample
@@ -66,26 +66,17 @@ def last_block(text: str, tag: str) -> str | None:
     return None if start < 0 else text[start + len(tag) + 2 : end]
 
 
-def has_layout(
-    text: str,
-    tags: Sequence[str],
-    *,
-    after: Literal["nothing", "anything"] = "nothing",
-    space: bool = False,
-) -> bool:
+def has_layout(text: str, tags: Sequence[str]) -> bool:
     r"""Whether the text is one block of each tag, in order, with only whitespace between them.
 
-    As the regular expression ``<a>.*?</a>\s*<b>.*?</b>`` from the first character, "." crossing
-    lines. ``after`` "nothing": to the last character, a final line break included in what fails;
-    "anything": other text may follow. ``space`` allows whitespace before and behind the whole.
-    Bodies may be empty and may hold further tags. Linear: of several places where one block can end
-    and the next begin, the earliest is taken, which leaves the most for the rest.
+    As the regular expression ``<a>.*?</a>\s*<b>.*?</b>`` from the first character to the last, "."
+    crossing lines; a final line break fails it. Bodies may be empty and may hold further tags.
+    Linear: of several places where one block can end and the next begin, the earliest is taken,
+    which leaves the most for the rest.
 
     >>> has_layout("<think>x</think> <answer>5</answer>", ["think", "answer"])
     True
     """
-    if space:
-        text = text.strip()
     if not text.startswith(f"<{tags[0]}>"):
         return False
     place = len(tags[0]) + 2
@@ -95,9 +86,7 @@ def has_layout(
             return False
         place = seam.end()
     closing = f"</{tags[-1]}>"
-    if after == "nothing":
-        return text.endswith(closing) and len(text) - len(closing) >= place
-    return text.find(closing, place) >= 0
+    return text.endswith(closing) and len(text) - len(closing) >= place
 
 
 def section(text: str, name: str) -> str:

@@ -8,10 +8,9 @@ import re
 import statistics
 from collections.abc import Sequence
 
-from gnomon.formats.grammar import Format
+from gnomon.formats.grammar import Format, without_tag_spaces
 from gnomon.parts import nearest, part, register
 from gnomon.records import Group, Outcome, Verdict
-from gnomon.rewards.lexicons import without_tag_spaces
 from gnomon.rewards.repetition import repetition
 
 __all__ = [
@@ -69,7 +68,7 @@ def outcome(
 def format_match(response: str, *, format: str = "think-boxed", mode: str | None = None) -> float:
     """1 when the response is well formed in the named format, else 0; PartError for no format.
 
-    ``mode`` is that of the format, where it has one: "released" for what released code accepts.
+    ``mode`` is that of the format, where it has several: what released code accepts, for example.
     Source: DeepSeek-R1, arXiv 2501.12948; what is well formed is said by each format.
 
     >>> format_match(r"<think> 2+3 </think> \\boxed{5}")

@@ -1,6 +1,7 @@
 """Accuracy by type of question, as three systems score it: one table of scorers each.
 
-A scorer takes the stripped answer and the stripped gold text and gives [0, 1]. The type stands in a
+A scorer takes the stripped answer and the stripped gold text and gives [0, 1], or None where its
+grader failed. The type stands in a
 column of each record, so that the types of one batch may differ (the released code reads the type
 of the first record for the whole batch). No type is scored by a guess: an unknown one is an error.
 """
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 
 from gnomon.grading.mathruler import grade_answer
+from gnomon.grading.symbolic import default_verifier
 from gnomon.parts import nearest, register
 from gnomon.records import Outcome, Sample
 from gnomon.rewards.sections import column_of, finite, first_block, section
@@ -24,7 +26,7 @@ from gnomon.rewards.text import (
     word_error_rate,
 )
 
-Scorer = Callable[[str, str], float]
+Scorer = Callable[[str, str], float | None]
 _FIRST_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
 LADDER = np.array([0.5 + 0.05 * step for step in range(10)], np.float32)
 """Thresholds 0.50, 0.55, ..., 0.95 of the mean relative accuracy."""
@@ -138,8 +140,21 @@ def _ladder(prediction: str, gold: str) -> float:
     return 0.0 if found is None else relative_accuracy(*found)
 
 
-def _mathruler(prediction: str, gold: str) -> float:
-    return float(grade_answer(prediction, gold)[0] is Outcome.CORRECT)
+def _mathruler(prediction: str, gold: str) -> float | None:
+    return _unless_failed(grade_answer(prediction, gold)[0])
+
+
+def _symbolic(prediction: str, gold: str) -> float | None:
+    """math-verify on the texts as they stand; mathruler where that fails, not where it says no."""
+    outcome, _ = default_verifier().compare(prediction, gold, "whole")
+    if outcome is Outcome.CRASH:
+        return _mathruler(prediction, gold)
+    return _unless_failed(outcome)
+
+
+def _unless_failed(outcome: Outcome) -> float | None:
+    failed = outcome in (Outcome.TIMEOUT, Outcome.CRASH)
+    return None if failed else float(outcome is Outcome.CORRECT)
 
 
 VISIONARY: Mapping[str, Scorer] = {
@@ -164,9 +179,9 @@ ONETHINKER: Mapping[str, Scorer] = {
     "regression": _ladder,
     "ocr": _words,
     "open-ended": rouge_mean,
-    "math": _mathruler,
+    "math": _symbolic,
 }
-"""arXiv 2512.03043; mathematics goes by mathruler here, whose verdicts have a time limit."""
+"""arXiv 2512.03043."""
 RELEASED: Mapping[str, Mapping[str, Scorer]] = {"humanomni": {"judge": _released_both_say}}
 TABLES = {"visionary": VISIONARY, "humanomni": HUMANOMNI, "onethinker": ONETHINKER}
 System = Literal["visionary", "humanomni", "onethinker"]
@@ -174,8 +189,10 @@ System = Literal["visionary", "humanomni", "onethinker"]
 
 def typed_score(
     prediction: str, gold: str, kind: str, *, system: System, mode: str = "strict"
-) -> float:
+) -> float | None:
     """Score of an answer by the table of ``system``; ValueError for a type that it lacks.
+
+    None where the grader ran out of time or crashed: that is no wrong answer.
 
     >>> typed_score("45%", "0.45", "numerical", system="visionary")
     1.0
@@ -203,7 +220,8 @@ def typed_answer(
     and the whole response for onethinker. ``column`` holds the type, the sample's task where
     it is empty; the gold is the column
     ``solution``, from its own first answer block where it has one, or the answer itself. None
-    without a gold. "released" differs for humanomni's "judge" type alone, which there accepts "no"
+    without a gold, and where a grader failed. OneThinker's types are read in any case.
+    "released" differs for humanomni's "judge" type alone, which there accepts "no"
     inside "know". Only one answer block counts, but by these systems' rules it can be gamed: a
     first number pays beside other text, and both "yes" and "no" may be written. ValueError for an
     unknown type. Source: arXiv 2505.14677, 2506.21277, 2512.03043.
@@ -221,4 +239,5 @@ def typed_answer(
     else:
         said = (first_block(response, "answer") or "").strip()
     kind = str(column_of(sample, column)) if column else sample.task
+    kind = kind.lower() if system == "onethinker" else kind
     return typed_score(said, section(str(gold), "answer"), kind, system=system, mode=mode)

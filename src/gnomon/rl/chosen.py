@@ -16,7 +16,10 @@ from gnomon.stages.context import StageContext
 
 @dataclass(frozen=True)
 class Penalty:
-    """A regulariser with its coefficient, and its own weight, focus and aggregation if any."""
+    """A regulariser with its coefficient, and its own weight, focus and aggregation if any.
+
+    ``weighted_only``: rollouts of weight 0 are not there for the aggregation.
+    """
 
     key: str
     part: BoundPart
@@ -24,6 +27,7 @@ class Penalty:
     weight: BoundPart | None
     focus: BoundPart | None
     aggregate: BoundPart
+    weighted_only: bool
 
     @property
     def name(self) -> str:
@@ -132,4 +136,5 @@ def _penalty(key: str, item: Regulariser, stage: Reinforce) -> Penalty:
         _perhaps("weight", item.weight),
         _perhaps("focus", item.focus),
         build("aggregation", item.aggregate or stage.aggregate),
+        item.over == "weighted",
     )

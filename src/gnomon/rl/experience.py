@@ -59,7 +59,7 @@ class Experience:
     def totals(self, chosen: Sequence[int]) -> Totals:
         """What an optimiser batch of these rollouts holds."""
         lengths = [int(self.mask_NT[i].sum()) for i in chosen]
-        width = max(len(self.old_logp[i]) for i in chosen)
+        width = max((len(self.old_logp[i]) for i in chosen), default=0)
         return Totals(sum(lengths), sum(n > 0 for n in lengths), width, len(lengths))
 
     def off_policy_of(self, chosen: Sequence[int], width: int) -> Tensor:
@@ -97,6 +97,7 @@ def facts(groups: Sequence[Group], terms: Sequence[Term]) -> Facts:
         "scores": torch.tensor(
             [[_number(m.scores.get(term.name)) for m in members] for term in terms]
         ),
+        "names": [term.name for term in terms],
         "weights": torch.tensor([term.weight for term in terms]),
         "old_logp": old_logp,
         "mask": mask_NT,

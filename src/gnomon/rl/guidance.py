@@ -20,15 +20,16 @@ from gnomon.rl.losses import CLAMP, Loss, clipped, masked_log_ratio, per_token
 
 Shape = Literal["ratio", "none", "log", "plus-log", "sqrt", "power", "importance"]
 SHAPES: dict[Shape, Callable[[Tensor, Tensor, float], Tensor]] = {
-    "ratio": lambda x, q, c: x / (x + c),
-    "none": lambda x, q, c: x,
-    "log": lambda x, q, c: c * x.log(),
-    "plus-log": lambda x, q, c: x + c * x.log(),
-    "sqrt": lambda x, q, c: x.sqrt(),
-    "power": lambda x, q, c: x**c,
-    "importance": lambda x, q, c: x / (q + 1e-6),
+    "ratio": lambda log_x, q, c: log_x.exp() / (log_x.exp() + c),
+    "none": lambda log_x, q, c: log_x.exp(),
+    "log": lambda log_x, q, c: c * log_x,
+    "plus-log": lambda log_x, q, c: log_x.exp() + c * log_x,
+    "sqrt": lambda log_x, q, c: (log_x / 2).exp(),
+    "power": lambda log_x, q, c: (c * log_x).exp(),
+    "importance": lambda log_x, q, c: log_x.exp() / (q + 1e-6),
 }
-"""f of the policy's probability x, the teacher's probability q and the constant c."""
+"""f of the policy's probability x, by its logarithm, which is finite where x is 0 in float32; of
+the teacher's probability q and the constant c."""
 
 
 @register("loss")
@@ -70,9 +71,9 @@ def luffy(
     log_ratio_NT = masked_log_ratio(logp, old_logp, own_NT, CLAMP)
     bounds = clip or (math.inf, math.inf)
     own_loss_NT, stats = clipped(advantage_NT, log_ratio_NT, own_NT, bounds)
-    x_NT = torch.where(other_NT, logp, 0.0).exp()
+    log_x_NT = torch.where(other_NT, logp, 0.0)
     q_NT = torch.where(other_NT, old_logp.detach(), 0.0).exp()
-    shaped_NT = SHAPES[shaping](x_NT, q_NT, constant)
+    shaped_NT = SHAPES[shaping](log_x_NT, q_NT, constant)
     shaped_NT = shaped_NT if cap is None else shaped_NT.clamp(*cap)
     loss_NT = torch.where(other_NT, -advantage_NT * shaped_NT, own_loss_NT)
     return torch.where(mask.bool(), loss_NT, 0.0), {
@@ -100,9 +101,10 @@ def shaped_ratio(
     """
     trained_NT = mask.bool()
     shape = SHAPES[shaping]
-    new_NT = torch.where(trained_NT, logp, 0.0).exp()
-    old_NT = torch.where(trained_NT, old_logp.detach(), 0.0).exp()
-    ratio_NT = shape(new_NT, old_NT, constant) / shape(old_NT, old_NT, constant)
+    new_NT = torch.where(trained_NT, logp, 0.0)
+    old_NT = torch.where(trained_NT, old_logp.detach(), 0.0)
+    q_NT = old_NT.exp()
+    ratio_NT = shape(new_NT, q_NT, constant) / shape(old_NT, q_NT, constant)
     return -per_token(advantages, mask) * ratio_NT, {}
 
 

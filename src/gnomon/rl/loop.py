@@ -59,10 +59,14 @@ from gnomon.stages.updates import MicroLoss, Update
 
 @dataclass(frozen=True)
 class Share:
-    """The rollouts of one optimiser update, what they hold together, and its coefficients."""
+    """The rollouts of one optimiser update, what they hold together, and its coefficients.
+
+    ``penalty_totals``: what each regulariser's aggregation counts.
+    """
 
     chosen: tuple[int, ...]
     totals: Totals
+    penalty_totals: tuple[Totals, ...]
     coefficients: tuple[float, ...]
     survey: Survey | None
     tally: Meter = field(default_factory=Meter)
@@ -103,7 +107,7 @@ def collect(
 ) -> Experience:
     """Sample, grade, score, and turn rewards into advantages and kept indices.
 
-    A rollout that a filter leaves out has no reward for all that follows.
+    A rollout that a filter leaves out has no reward and no verdict for all that follows.
     """
     prepared, groups = list(prepared), roll_out(stage, objective, context, prepared)
     for more in range(stage.refill + 1):
@@ -117,7 +121,8 @@ def collect(
         prepared += further
         groups += roll_out(stage, objective, context, further, f"-{more + 1}")
     rows, rewards_N = rows_of(prepared, groups), known["rewards"]
-    known["rewards"] = torch.where(counted_N, rewards_N, math.nan)
+    for name in ("rewards", "accuracy", "partial"):
+        known[name] = torch.where(counted_N, known[name], math.nan)
     known["scoped"] = scopes_of(objective, context, groups, known)
     known["greedy"] = greedy_rewards(stage, objective, context, prepared)
     importance_NT, log_mismatch_NT = correct(stage, objective, context, rows, known)
@@ -210,7 +215,16 @@ def _share(
             logp.to(device), entropy.to(device), wide.expand_as(logp).to(device), mask.to(device),
             torch.arange(len(chosen), device=device), seed,
         )  # fmt: skip
-    return Share(tuple(chosen), experience.totals(chosen), coefficients, survey)
+    totals = experience.totals(chosen)
+    penalty_totals = tuple(
+        experience.totals([i for i in chosen if weight_N[i] != 0])
+        if penalty.weighted_only and weight_N is not None
+        else totals
+        for penalty, weight_N in zip(
+            objective.regularisers, experience.penalty_weights, strict=True
+        )
+    )
+    return Share(tuple(chosen), totals, penalty_totals, coefficients, survey)
 
 
 def _micro_loss(
@@ -235,16 +249,18 @@ def _micro_loss(
             loss_NT = loss_NT * _at(experience.importance_NT, chosen, known["mask"])
         for part in objective.focus:
             loss_NT = loss_NT * part.supply(known)
-        loss = _aggregate(objective.aggregate, loss_NT, known, share.totals)
+        loss = _aggregate(objective.aggregate, loss_NT, known["mask"], share.totals)
         for place, penalty in enumerate(objective.regularisers):
             value_NT = penalty.part.supply(known)
             weight_N = experience.penalty_weights[place]
-            weighed_NT = value_NT
+            weighed_NT, mask_NT = value_NT, known["mask"]
             if weight_N is not None:
-                weighed_NT = value_NT * weight_N[chosen].to(value_NT)[:, None]
+                weight_N1 = weight_N[chosen].to(value_NT)[:, None]
+                weighed_NT = value_NT * weight_N1
+                mask_NT = mask_NT * (weight_N1 != 0) if penalty.weighted_only else mask_NT
             if penalty.focus is not None:
                 weighed_NT = weighed_NT * penalty.focus.supply(known)
-            total = _aggregate(penalty.aggregate, weighed_NT, known, share.totals)
+            total = _aggregate(penalty.aggregate, weighed_NT, mask_NT, share.penalty_totals[place])
             loss = loss + share.coefficients[place] * total
             meter.add(f"coefficient/{penalty.name}", share.coefficients[place], 1)
             share.tally.add_mean(penalty.key, value_NT, known["mask"])
@@ -374,8 +390,8 @@ def _at(values_NT: Tensor, chosen: list[int], like: Tensor) -> Tensor:
     return values_NT[chosen][:, : like.shape[1]].to(like)
 
 
-def _aggregate(part: BoundPart, values_NT: Tensor, known: dict[str, Any], totals: Totals) -> Tensor:
-    total: Tensor = part.supply({"values": values_NT, "mask": known["mask"], "totals": totals})
+def _aggregate(part: BoundPart, values_NT: Tensor, mask_NT: Tensor, totals: Totals) -> Tensor:
+    total: Tensor = part.supply({"values": values_NT, "mask": mask_NT, "totals": totals})
     return total
 
 

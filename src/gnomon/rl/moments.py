@@ -81,23 +81,25 @@ def ema_grpo(
     """EMA-GRPO: centred in the group, scaled by a moving standard deviation of the task.
 
     Formula: m1 <- {beta} m1 + (1 - {beta}) mean(R), m2 likewise of R^2, for each task;
-    A = (R - mean_group(R)) / (sqrt(max(m2 - m1^2, {min_std}^2)) + {epsilon})
+    A = (R - mean_group(R)) / (sqrt(max(m2 - m1^2, {min_std}^2)) + {epsilon}); m1 and m2 begin as
+    those of the first batch; a group with an |A| above {guard}: {beyond}
 
-    ``tasks``: the task of each rollout. ``memory`` holds [m1, m2] under each task; a new task
-    starts at the moments of its first batch. ``order``: the released code updates first and then
-    uses; its comment, and the text as it can be read, say use-first. ``guard``: when an |A| of a
-    group is above it, the whole group is scaled by its own population std instead (the code), or
-    clipped to +-guard (``beyond`` clip, the paper); None is off. The first is not a clip: the group
-    jumps from the scale of its task to its own. A group of one gets 0. Raises ValueError when some
-    rollout has no task. Source: arXiv 2512.03043, and code.
+    ``tasks``: the task of each rollout, in any case. ``memory`` holds [m1, m2] under each task; a
+    new task starts at the moments of its first batch. ``order``: the released code updates first
+    and then uses; its comment, and the text as it can be read, say use-first. ``guard``: when an
+    |A| of a group is above it, the whole group is scaled by its own population std instead (the
+    code), or clipped to +-guard (``beyond`` clip, the paper); None is off. The first is not a clip:
+    the group jumps from the scale of its task to its own. A group of one gets 0. Raises ValueError
+    when some rollout has no task. Source: arXiv 2512.03043, and code.
     """
     if len(tasks) != len(rewards) or not all(tasks):
         raise ValueError("ema-grpo keeps moments for each task: every sample needs a task")
     group = GroupedRewards.of(rewards, groups)
     centred_N = group.back(group.deviation_JG)
     deviation_N = torch.empty_like(centred_N)
-    for task in sorted(set(tasks)):
-        members_N = torch.tensor([name == task for name in tasks], device=rewards.device)
+    keys = [task.lower() for task in tasks]
+    for task in sorted(set(keys)):
+        members_N = torch.tensor([key == task for key in keys], device=rewards.device)
         deviation_N[members_N] = _task_std(memory, task, rewards[members_N], beta, min_std, order)
     advantages_N = centred_N / (deviation_N + epsilon)
     if guard is None:

@@ -30,6 +30,7 @@ _FORMULA = re.compile(r"^Formula: (.+?)(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL
 _NAME = re.compile(r"\{(\w+)\}")
 
 
+_DEMONSTRATIONS = "the first members of each group are texts of the record, not of the policy"
 _VALUE_LOSS = "1/2 max((V - G)^2, (clip(V, V_old - clip, V_old + clip) - G)^2), G = A_GAE + V_old"
 
 
@@ -86,7 +87,6 @@ PEERS: dict[str, Callable[[], Choice]] = {
         part("loss", "ppo-clip", dual_clip=3.0),
         part("aggregation", "token-mean"),
         part("regulariser", "kl", estimator="k3", clamp=(20.0, 10.0)),
-        (part("correction", "truncate", level="sequence", cap=2.0),),
     ),
     "TRL": lambda: Choice(
         part("advantage", "grpo", epsilon=1e-4, single="zero"),
@@ -104,7 +104,9 @@ PEERS: dict[str, Callable[[], Choice]] = {
         least_members=2,
     ),
 }
-"""Defaults of the peers, as parts; a KL that is off has the form that it takes when it is on."""
+"""Defaults of the peers, as parts: verl as its configuration ships, TRL with an engine
+(`use_vllm`), EasyR1 by its example configuration. A KL that is off has the form that it takes when
+it is on."""
 
 
 def objectives(recipe: Recipe) -> list[StageObjective]:
@@ -150,6 +152,9 @@ def _terms(stage: Reinforce) -> Iterator[Term]:
         else:
             scope = {"scope": f"{reward.scope.section} ({reward.scope.reach})"}
             yield replace(term, settings={**term.settings, **scope})
+    if stage.demonstrations is not None:
+        settings = stage.demonstrations.model_dump(exclude={"origins"}, exclude_none=True)
+        yield Term("demonstrations", stage.demonstrations.key, _DEMONSTRATIONS, settings)
     for place, kind, use in formulas(stage):
         yield _term(place, build(kind, use))
     if stage.value is not None:
@@ -169,6 +174,7 @@ def _in_one_line(stage: Reinforce) -> str:
     for item in stage.regularisers:
         inner = [use.part for use in (item.weight, item.focus, item.part) if use is not None]
         mode = (item.aggregate or stage.aggregate).part
+        mode += " of the weighted rollouts" if item.over == "weighted" else ""
         text += f" + [{item.coefficient.part}] x {mode}({' x '.join(inner)})"
     if stage.value is not None:
         text += " + token-mean(value loss)"
@@ -243,7 +249,7 @@ def _advantages(choice: Choice, rewards: list[float], groups: list[int]) -> Tens
     rewards_N, groups_N = torch.tensor(rewards), torch.tensor(groups)
     if int(groups_N.bincount().min()) < choice.least_members:
         raise ValueError(f"every group needs at least {choice.least_members} members")
-    known = made_rollouts(rewards_N, groups_N, torch.ones(len(rewards), 1), terms=1)
+    known = made_rollouts(rewards_N, groups_N, torch.ones(len(rewards), 1))
     made = choice.advantage.supply(known | {"memory": {}})
     return row_means(made, known["mask"])
 
@@ -314,7 +320,11 @@ _PROBES: dict[str, Callable[[Choice], Tensor | None]] = {
     "KL in the loss: 1 on, 0 off": lambda choice: torch.tensor([float(choice.kl_is_on)]),
     "KL estimator: at log-ratio .5": lambda choice: _kl(choice, 0.5),
     "KL clamp: at log-ratio -15": lambda choice: _kl(choice, -15.0),
-    "mismatch: weights at log-ratios .5 .4 .1": lambda choice: _mismatch(choice, 0.5, 0.4, 0.1),
-    "mismatch: weights at log-ratios .6 .6 .6": lambda choice: _mismatch(choice, 0.6, 0.6, 0.6),
+    "mismatch with an engine: weights at log-ratios .5 .4 .1": lambda choice: _mismatch(
+        choice, 0.5, 0.4, 0.1
+    ),
+    "mismatch with an engine: weights at log-ratios .6 .6 .6": lambda choice: _mismatch(
+        choice, 0.6, 0.6, 0.6
+    ),
 }
 """What is compared, and what it comes to for the parts of a trainer."""

@@ -69,7 +69,7 @@ def _baseless(advantages_N: Tensor | None) -> bool:
 def _tried(advantage: Use, members: int) -> Tensor | None:
     """Advantages of eight made rewards in groups of so many; None when they are refused."""
     groups_N = torch.arange(len(REWARDS)) // members
-    known = made_rollouts(REWARDS, groups_N, torch.ones(len(REWARDS), 2), terms=1)
+    known = made_rollouts(REWARDS, groups_N, torch.ones(len(REWARDS), 2))
     try:
         made: Tensor = build("advantage", advantage).supply(known | {"memory": {}})
     except ValueError:
@@ -155,7 +155,7 @@ def _references(stage: Reinforce) -> Iterator[str]:
 def _is_of_a_kl(use: Use) -> bool:
     """Whether a weight leaves rollouts alone by the sign of their advantage: made for a KL."""
     rewards_N = torch.tensor([1.0, 0.0, 0.0, 0.0])
-    known = made_rollouts(rewards_N, torch.zeros(4, dtype=torch.long), torch.ones(4, 2), terms=1)
+    known = made_rollouts(rewards_N, torch.zeros(4, dtype=torch.long), torch.ones(4, 2))
     known |= {"advantages": torch.ones(4), "progress": 0.0, "memory": {}}
     part = build("weight", use)
     if not {"advantages", "accuracy"} <= set(part.part.inputs):

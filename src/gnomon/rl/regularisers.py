@@ -97,8 +97,9 @@ def nll(logp: Tensor, mask: Tensor) -> Tensor:
     Formula: -logp
 
     With a weight it is PAPO's extra term on right rollouts (`right_only`, coefficient 1e-3) and
-    LUFFY's "RL with SFT loss" on demonstrations (`demonstrations_only`, coefficient 1). Source:
-    arXiv 2507.06448 and 2504.14945, code.
+    LUFFY's "RL with SFT loss" on demonstrations (`demonstrations_only`, coefficient 1), both means
+    over the tokens of those rollouts: ``over`` weighted and token-mean. Source: arXiv 2507.06448
+    and 2504.14945, code.
     """
     return torch.where(mask.bool(), -logp, 0.0)
 

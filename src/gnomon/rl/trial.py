@@ -7,7 +7,7 @@ update is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,14 +143,14 @@ def _shown(value: Any) -> str:
 def _made_numbers(stage: AnyStage) -> dict[str, Any]:
     """Two groups of four rollouts of up to three tokens, on-policy, at the start of the stage."""
     rewards = stage.rewards if isinstance(stage, Reinforce) else ()
-    terms = sum(reward.scope is None for reward in rewards)
+    names = [reward.part.part for reward in rewards if reward.scope is None]
     groups_N = torch.arange(GROUPS).repeat_interleave(MEMBERS)
     rewards_N = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.0, 1.0, 1.0, 1.0])
     mask_NT = torch.ones(ROWS, WIDTH)
     mask_NT[0, 2] = 0.0
     logp_NT = torch.full((ROWS, WIDTH), -0.5)
     return {
-        **made_rollouts(rewards_N, groups_N, mask_NT, terms),
+        **made_rollouts(rewards_N, groups_N, mask_NT, names),
         "step": 0,
         "steps": stage.steps,
         "measured": None,
@@ -175,11 +175,11 @@ def _made_numbers(stage: AnyStage) -> dict[str, Any]:
 
 
 def made_rollouts(
-    rewards_N: Tensor, groups_N: Tensor, mask_NT: Tensor, terms: int
+    rewards_N: Tensor, groups_N: Tensor, mask_NT: Tensor, names: Sequence[str] = ("made",)
 ) -> dict[str, Any]:
     """What a step knows of rollouts with these rewards, groups and tokens.
 
-    Right where the reward is above 0, every one on-policy, ``terms`` reward terms alike.
+    Right where the reward is above 0, every one on-policy, the reward terms ``names`` alike.
     """
     return {
         "rewards": rewards_N,
@@ -192,8 +192,9 @@ def made_rollouts(
         "tasks": ["made"] * len(rewards_N),
         "off_policy": torch.zeros_like(rewards_N),
         "greedy": torch.full_like(rewards_N, 0.5),
-        "scores": rewards_N.repeat(terms, 1),
-        "weights": torch.ones(terms),
+        "scores": rewards_N.repeat(len(names), 1),
+        "names": list(names),
+        "weights": torch.ones(len(names)),
         "mask": mask_NT,
         "old_logp": torch.full_like(mask_NT, -0.5),
         "penalties": torch.zeros_like(mask_NT),

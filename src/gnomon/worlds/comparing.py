@@ -23,13 +23,18 @@ from gnomon.worlds.scene import (
     Scene,
     Shape,
     between,
+    draw_scene,
     pick,
     shuffled,
+    split_of,
 )
 from gnomon.worlds.world import Posed
 
 DIFFERENT = 24
 """Levels by which a pixel of two pictures differs, at least."""
+
+EDITS = 30
+"""Draws of what is changed in one scene until that keeps its split."""
 
 PLACES = ("the first", "the second", "the third", "the fourth", "the fifth")
 
@@ -52,11 +57,29 @@ def _edited(
     return remove(scene, item), f"{name} was removed"
 
 
+def _pair(
+    rng: np.random.Generator, level: int, number: int, shapes: int
+) -> tuple[Scene, Scene, list[tuple[Placed, str]]]:
+    """A scene of at least some ``shapes``, the same after a number of changes, and the changes.
+
+    Each is told by the shape that it changes and in words. Both scenes are of one split.
+    """
+    for _ in range(REDRAWS):
+        scene = draw_any(rng, mixture(rng, level, shapes=shapes, fill=("shapes", "digits")))
+        split = split_of(scene.written)
+        for _ in range(EDITS):
+            after, told = scene, []
+            for item, shape in shuffled(rng, shapes_of(scene))[:number]:
+                after, words = _edited(rng, after, item, shape)
+                told.append((item, words))
+            if split_of(after.written) == split:
+                return scene, after, told
+    raise ValueError(f"no {number} changes keep the split in {REDRAWS} scenes: use more shapes")
+
+
 def difference(rng: np.random.Generator, level: int) -> Posed:
     """Two pictures with one change between them: the cell where they differ."""
-    scene = draw_any(rng, mixture(rng, level, shapes=1, fill=("shapes", "digits")))
-    item, shape = pick(rng, shapes_of(scene))
-    after, told = _edited(rng, scene, item, shape)
+    scene, after, [(item, told)] = _pair(rng, level, number=1, shapes=1)
     return posed_on(
         [scene, after],
         "In which cell do the two pictures differ?",
@@ -71,12 +94,9 @@ def difference(rng: np.random.Generator, level: int) -> Posed:
 def differences(rng: np.random.Generator, level: int) -> Posed:
     """Two pictures: in how many cells they differ, 0 to 5."""
     most = (1, 2, 3, 4, 5)[level - 1]
-    scene = draw_any(rng, mixture(rng, level, shapes=most, fill=("shapes", "digits")))
     number = between(rng, 0, most)
-    after, cells = scene, []
-    for item, shape in shuffled(rng, shapes_of(scene))[:number]:
-        after, _ = _edited(rng, after, item, shape)
-        cells.append(item.cell)
+    scene, after, changes = _pair(rng, level, number, shapes=most)
+    cells = [item.cell for item, _ in changes]
     return posed_on(
         [scene, after],
         "In how many cells do the two pictures differ?",
@@ -89,9 +109,7 @@ def differences(rng: np.random.Generator, level: int) -> Posed:
 
 def what_changed(rng: np.random.Generator, level: int) -> Posed:
     """Two pictures with one change between them: what was changed, by letter."""
-    scene = draw_any(rng, mixture(rng, level, shapes=1, fill=("shapes", "digits")))
-    item, shape = pick(rng, shapes_of(scene))
-    after, told = _edited(rng, scene, item, shape)
+    scene, after, [(item, told)] = _pair(rng, level, number=1, shapes=1)
     others: dict[str, None] = {}
     while len(others) < 3:
         other, look = pick(rng, shapes_of(scene))
@@ -164,10 +182,16 @@ def _kind(picture: Pixels, cell: str) -> str:
 
 
 def which(rng: np.random.Generator, level: int) -> Posed:
-    """Which of 2 to 5 pictures holds a certain shape, by letter, in the pictures' order."""
+    """Which of 2 to 5 pictures holds a certain shape, by letter, in the pictures' order.
+
+    All pictures are of one split.
+    """
     number = (2, 3, 3, 4, 5)[level - 1]
     for _ in range(REDRAWS):
-        scenes = [draw_any(rng, mixture(rng, level, shapes=2)) for _ in range(number)]
+        first = draw_any(rng, mixture(rng, level, shapes=2))
+        split = split_of(first.written)
+        wishes = (mixture(rng, level, shapes=2) for _ in range(number - 1))
+        scenes = [first, *(draw_scene(rng, wish, split=split) for wish in wishes)]
         place = between(rng, 0, number - 1)
         _, shape = pick(rng, shapes_of(scenes[place]))
         words = shape.written if level > 3 else f"{shape.colour} {shape.kind}"

@@ -114,7 +114,8 @@ _RULES = (
     "six pieces into a cube so that every edge and corner is filled exactly once. {flips}{given}"
     'End with "The final solution is:" and a fenced block of one line per piece, such as '
     "A: (Front, 1, 2): its face (Top, Bottom, Front, Back, Left, Right, all seen from outside), "
-    "and which of its edges become the left and the top edge of that face."
+    "and which of its edges become the left and the top edge of that face. The bottom edge of Top "
+    "and the top edge of Bottom meet Front; the top edges of the other faces meet Top."
 )
 _FLIPS = {True: "Pieces may be flipped. ", False: "Pieces may not be flipped. "}
 

@@ -126,19 +126,31 @@ class Graph:
 def scene_graph(scene: Scene) -> Graph:
     """Objects, attributes, and who is left of, right of, above and below whom, by cell.
 
-    A relation compares columns or rows alone; it and its reverse are both there.
+    A relation compares columns or rows alone and holds for every cell that an object covers, of
+    which a word has two; it and its reverse are both there.
     """
     nodes = tuple(
         Node(item.thing.written, _attributes(item), item.cell, box_of(item))
         for item in scene.objects
     )
+    spans = [{"column": _columns(i), "row": (i.row, i.row)} for i in scene.objects]
     relations = tuple(
         (one, word, other)
         for one, other in permutations(range(len(nodes)), 2)
         for word, (axis, sign) in RELATIONS.items()
-        if (getattr(scene.objects[one], axis) - getattr(scene.objects[other], axis)) * sign > 0
+        if _beyond(spans[one][axis], spans[other][axis], sign)
     )
     return Graph(nodes, relations)
+
+
+def _columns(item: Placed) -> tuple[int, int]:
+    """The first and the last column that an object covers."""
+    return item.column, item.column + isinstance(item.thing, Word)
+
+
+def _beyond(one: tuple[int, int], other: tuple[int, int], sign: int) -> bool:
+    """Whether all of one extent lies before (sign -1) or after (1) all of another."""
+    return one[0] > other[1] if sign > 0 else one[1] < other[0]
 
 
 def _attributes(item: Placed) -> dict[str, str]:

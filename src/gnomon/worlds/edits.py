@@ -1,8 +1,8 @@
 """The world of edits: masks, hidden evidence, patterns, differences, several pictures.
 
 Scenes of the microworld with what `editing` does to them. The first written scene of a question
-decides the split. All tasks ours, after the needs of PixelThink, DeFacto, PAPO and MPCC, whose
-records' fields the facts hold.
+decides the split, and all others are of that split. All tasks ours, after the needs of PixelThink,
+DeFacto, PAPO and MPCC, whose records' fields the facts hold.
 """
 
 from __future__ import annotations

@@ -43,7 +43,8 @@ CHOICES = 4
 @dataclass(frozen=True)
 class Item:
     """What is asked: ``draws`` its quantities, ``solve`` the answer and ``holds`` another form of
-    the law. ``steps`` is the worked answer, ``wordings`` are questions that mean the same.
+    the law. ``steps`` is the worked answer, ``wordings`` are questions that mean the same, and
+    ``fits`` says for which quantities the answer is whole.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Item:
     steps: str
     wordings: tuple[str, str, str]
     operations: int
+    fits: Callable[[Values], bool] = lambda values: True
 
 
 @dataclass(frozen=True)
@@ -151,13 +153,14 @@ ITEMS: tuple[tuple[Item, ...], ...] = (
             "acceleration", "high", "physics", "accelerated motion",
             {"speed m/s": (2, 12), "accel m/s2": (2, 9), "time s": (2, 8)},
             lambda v: v["speed m/s"] * v["time s"] + v["accel m/s2"] * v["time s"] ** 2 // 2,
-            lambda v, x: x == int(
-                sum(v["speed m/s"] + v["accel m/s2"] * (i + 0.5) for i in range(v["time s"]))
+            lambda v, x: x == sum(
+                v["speed m/s"] + v["accel m/s2"] * (i + 0.5) for i in range(v["time s"])
             ),
             "{speed m/s} * {time s} = {a}. {accel m/s2} * {time s}^2 / 2 = {b}. {a} + {b} = {x}.",
-            ("How many m does the car go, in whole m?",
-             "A car with this speed accelerates. What is its way in whole m?",
-             "Which distance, rounded down to m, is covered in the time?"), 4,
+            ("How many m does the car go?",
+             "A car with this speed accelerates. What is its way in m?",
+             "Which distance, in m, is covered in the time?"), 4,
+            lambda v: v["accel m/s2"] * v["time s"] % 2 == 0,
         ),
         Item(
             "population", "high", "biology", "population change",
@@ -224,7 +227,10 @@ class Problem:
 def draw_problem(rng: np.random.Generator, level: int) -> Problem:
     """A problem of a difficulty."""
     item = pick(rng, ITEMS[level - 1])
-    return Problem(item, {name: between(rng, *span) for name, span in item.draws.items()})
+    while True:
+        values = {name: between(rng, *span) for name, span in item.draws.items()}
+        if item.fits(values):
+            return Problem(item, values)
 
 
 def draw_style(rng: np.random.Generator) -> Style:

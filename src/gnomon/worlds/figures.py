@@ -38,7 +38,8 @@ class Figure:
 
     ``points`` are by letter. ``printed`` are measures on the picture, ``told`` sentences, ``also``
     measures that only the sentences hold. ``rules`` are the worked steps. ``circle`` is a centre
-    and a point of the circle.
+    and a point of the circle. ``mirrored`` is the order of the printed values, by place, in which
+    the mirrored figure prints them with the same question; () where there is none.
     """
 
     points: Mapping[str, Point]
@@ -50,12 +51,21 @@ class Figure:
     told: str = ""
     also: Mapping[Measure, int] = field(default_factory=dict)
     circle: str = ""
+    mirrored: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         named = {letter for line in (*self.lines, self.circle) for letter in line}
         if named - set(self.points):
             missing = ", ".join(sorted(named - set(self.points)))
             raise ValueError(f"the figure draws the points {missing}: say where they are")
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """What is given, printed values first, the same for a figure and its mirror image."""
+        printed = tuple(self.printed.values())
+        if self.mirrored:
+            printed = min(printed, tuple(printed[place] for place in self.mirrored))
+        return printed + tuple(self.also.values())
 
 
 def angle(points: Sequence[Point]) -> float:
@@ -125,6 +135,7 @@ def triangle(rng: np.random.Generator) -> Figure:
         {a: (0.0, 0.0), b: (1.0, 0.0), c: _apex(one, other)}, (a + b, b + c, c + a),
         {("angle", b + a + c): one, ("angle", a + b + c): other}, ("angle", a + c + b), answer,
         (f"angles of a triangle: {a}{c}{b} = 180 - {one} - {other} = {answer}.",),
+        mirrored=(1, 0),
     )  # fmt: skip
 
 
@@ -224,7 +235,7 @@ def hypotenuse(rng: np.random.Generator) -> Figure:
         {a: (0.0, 0.0), b: (p, 0.0), c: (0.0, q)}, (a + b, b + c, c + a),
         {("length", a + b): p, ("length", a + c): q}, ("length", b + c), r,
         (f"{p}^2 + {q}^2 = {p * p} + {q * q} = {r * r}, {b}{c} = {r}.",),
-        f"The angle {b}{a}{c} is right.", {("angle", b + a + c): 90},
+        f"The angle {b}{a}{c} is right.", {("angle", b + a + c): 90}, mirrored=(1, 0),
     )  # fmt: skip
 
 
@@ -291,6 +302,7 @@ def rectangle(rng: np.random.Generator) -> Figure:
         _rectangle(names, wide, high), _sides(names),
         {("length", a + b): wide, ("length", b + c): high}, ("area", a + b + c + d), wide * high,
         (f"{wide} * {high} = {wide * high}.",), f"{a}{b}{c}{d} is a rectangle.",
+        mirrored=(1, 0),
     )  # fmt: skip
 
 
@@ -302,7 +314,7 @@ def right_triangle(rng: np.random.Generator) -> Figure:
         {a: (0.0, 0.0), b: (float(p), 0.0), c: (0.0, float(q))}, (a + b, b + c, c + a),
         {("length", a + b): p, ("length", a + c): q}, ("area", a + b + c), p * q // 2,
         (f"{p} * {q} / 2 = {p * q // 2}.",),
-        f"The angle {b}{a}{c} is right.", {("angle", b + a + c): 90},
+        f"The angle {b}{a}{c} is right.", {("angle", b + a + c): 90}, mirrored=(1, 0),
     )  # fmt: skip
 
 
@@ -323,6 +335,7 @@ def corner(rng: np.random.Generator) -> Figure:
         (f"{wide} * {high} = {wide * high}.", f"{wide * high} - {cut} * {deep} = {answer}."),
         "All angles are right.",
         {("angle", a + b + c): 90, ("angle", b + c + d): 90, ("angle", e + f + a): 90},
+        mirrored=(1, 0, 3, 2),
     )  # fmt: skip
 
 

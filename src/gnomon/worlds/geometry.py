@@ -6,7 +6,7 @@ The figures are in `gnomon.worlds.figures`.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -17,13 +17,17 @@ from gnomon.media.image import png_bytes
 from gnomon.records import Answer, Media
 from gnomon.worlds.figures import FIGURES, MEASURES, Figure, Point
 from gnomon.worlds.lettering import word_mask
-from gnomon.worlds.scene import CELL, pick
+from gnomon.worlds.scene import CELL, REDRAWS, RGB, PixelBox, pick
 from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
 SIDE, MARGIN = 5 * CELL, 24
 """Side of a picture and what stays free around the figure, in pixels."""
 _INK, _FAINT, _PAPER = (30, 30, 30), (44, 84, 216), (255, 255, 255)
+_SLIDES = (0.0, 0.15, -0.15, 0.3, -0.3)
+"""How far from the middle of its line a number may stand, as a share of the line's length."""
+_TURNS = tuple(map(math.radians, (0, 30, -30, 60, -60)))
+"""How far a letter may turn around its point."""
 _ASKS = {
     "angle": "How many degrees is the angle {}?",
     "length": "How long is {}?",
@@ -32,19 +36,51 @@ _ASKS = {
 
 
 @dataclass(frozen=True)
+class Label:
+    """A letter or a number of a picture, with the top left pixel of its ink."""
+
+    text: str
+    left: int
+    top: int
+    ink: RGB
+
+    @property
+    def box(self) -> PixelBox:
+        """What it covers: its ink and a rim of one pixel of paper."""
+        mask = _text(self.text)
+        right, bottom = self.left + mask.width, self.top + mask.height
+        return self.left - 1, self.top - 1, right + 1, bottom + 1
+
+    def write(self, draw: ImageDraw.ImageDraw) -> None:
+        """Write it, on paper."""
+        left, top, right, bottom = self.box
+        draw.rectangle((left, top, right - 1, bottom - 1), fill=_PAPER)
+        draw.bitmap((self.left, self.top), _text(self.text), fill=self.ink)
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A figure as it is drawn: what made it, and its points in pixels."""
+    """A figure as it is drawn: what made it, its points in pixels, and what is written there."""
 
     made: str
     figure: Figure
     pixels: Mapping[str, Point]
+    labels: tuple[Label, ...]
 
 
 def draw_figure(rng: np.random.Generator, level: int, *, task: str) -> Drawing:
-    """A figure of a task."""
+    """A figure of a task, with room for all that is written on it.
+
+    Raises ValueError when no such figure turns up.
+    """
     make = pick(rng, FIGURES[task][level - 1])
-    figure = make(rng)
-    return Drawing(make.__name__, figure, _placed(rng, figure))
+    for _ in range(REDRAWS):
+        figure = make(rng)
+        pixels = _placed(rng, figure)
+        labels = labels_of(figure, pixels)
+        if labels is not None:
+            return Drawing(make.__name__, figure, pixels, labels)
+    raise ValueError(f"no {make.__name__} with room for its labels in {REDRAWS} draws")
 
 
 def ask(rng: np.random.Generator, drawing: Drawing) -> Posed:
@@ -76,12 +112,12 @@ def describe(drawing: Drawing) -> Posed:
 
 def _posed(drawing: Drawing, asked: tuple[str, str], value: int, rules: Sequence[str]) -> Posed:
     figure, (kind, letters) = drawing.figure, asked
-    values = " ".join(map(str, (*figure.printed.values(), *figure.also.values())))
+    values = " ".join(map(str, figure.values))
     given = [[*what, value] for what, value in (*figure.printed.items(), *figure.also.items())]
     return Posed(
         "<image>" + f"{figure.told} {_ASKS[kind].format(letters)}".strip(),
         Answer("integer", value), str(value), f"{drawing.made} {values}",
-        " ".join(rules), partial(_show, figure, drawing.pixels),
+        " ".join(rules), partial(_show, drawing),
         {"points": dict(figure.points), "pixels": drawing.pixels, "given": given,
          "asked": [kind, letters], "rules": len(rules)},
     )  # fmt: skip
@@ -111,7 +147,8 @@ def _extent(points: Mapping[str, Point], circle: str) -> tuple[Point, Point]:
     return (x - r, y - r), (x + r, y + r)
 
 
-def _show(figure: Figure, pixels: Mapping[str, Point]) -> tuple[Media, ...]:
+def _show(drawing: Drawing) -> tuple[Media, ...]:
+    figure, pixels = drawing.figure, drawing.pixels
     # Lines are drawn at twice the size and then halved, so that they are smooth.
     image = Image.new("RGB", (2 * SIDE, 2 * SIDE), _PAPER)
     draw = ImageDraw.Draw(image)
@@ -124,7 +161,9 @@ def _show(figure: Figure, pixels: Mapping[str, Point]) -> tuple[Media, ...]:
         if kind == "angle":
             _arc(draw, [pixels[name] for name in letters])
     small = image.reduce(2)
-    _label(ImageDraw.Draw(small), figure, pixels)
+    draw = ImageDraw.Draw(small)
+    for label in drawing.labels:
+        label.write(draw)
     return (Media("image", data=png_bytes(small)),)
 
 
@@ -137,21 +176,77 @@ def _arc(draw: ImageDraw.ImageDraw, points: Sequence[Point], radius: float = 11)
     draw.arc(box, one, other, _FAINT, 2)
 
 
-def _label(draw: ImageDraw.ImageDraw, figure: Figure, pixels: Mapping[str, Point]) -> None:
-    """The letters outside, the given values beside their lines and inside their angles."""
+def labels_of(figure: Figure, pixels: Mapping[str, Point]) -> tuple[Label, ...] | None:
+    """The letters outside, the given values beside their lines and inside their angles.
+
+    Each has the first of its places where it covers no other one; None when one has no such place.
+    """
     xs, ys = zip(*pixels.values(), strict=True)
     centre = sum(xs) / len(xs), sum(ys) / len(ys)
-    for (kind, letters), value in figure.printed.items():
-        places = [pixels[name] for name in letters]
-        if kind == "angle":
-            # A sharp angle has room for its number only farther out.
-            far = min(34.0, max(19.0, 9 / math.sin(math.radians(value / 2))))
-            place = _away(places[1], _halving(*places), far)
-        else:
-            place = _away(_middle(*places), _normal(places, centre), 9)
-        _write(draw, str(value), place, _FAINT)
-    for name, place in pixels.items():
-        _write(draw, name, _away(place, _inwards(figure, pixels, name, centre), -10), _INK)
+    wanted = [
+        (str(value), _FAINT, _places_of_number(figure, pixels, kind, letters, value, centre))
+        for (kind, letters), value in figure.printed.items()
+    ]
+    wanted += [
+        (name, _INK, _around(place, _inwards(figure, pixels, name, centre)))
+        for name, place in pixels.items()
+    ]
+    labels, boxes = list[Label](), list[PixelBox]()
+    for text, ink, places in wanted:
+        tried = (_label(text, place, ink) for place in places)
+        found = next((label for label in tried if not _covers(label.box, boxes)), None)
+        if found is None:
+            return None
+        labels.append(found)
+        boxes.append(found.box)
+    return tuple(labels)
+
+
+def _places_of_number(
+    figure: Figure,
+    pixels: Mapping[str, Point],
+    kind: str,
+    letters: str,
+    value: int,
+    centre: Point,
+) -> Iterator[Point]:
+    """Inside an angle, or beside a line and nearer to it than to any other line."""
+    places = [pixels[name] for name in letters]
+    if kind == "angle":
+        # A sharp angle has room for its number only farther out.
+        far = min(34.0, max(19.0, 9 / math.sin(math.radians(value / 2))))
+        yield from (_away(places[1], _halving(*places), far + more) for more in (0, 6, 12))
+        return
+    normal, (start, end) = _normal(places, centre), places
+    along, middle = (end[0] - start[0], end[1] - start[1]), _middle(start, end)
+    lines = [(pixels[line[0]], pixels[line[1]]) for line in figure.lines]
+    others = [line for line in lines if _gap(middle, *line) > 1]
+    for slide in _SLIDES:
+        for far in (9, -9):
+            place = _away(_away(middle, along, slide), normal, far)
+            if all(_gap(place, *line) > 10 for line in others):
+                yield place
+
+
+def _around(point: Point, inwards: Point) -> Iterator[Point]:
+    """Places of a letter: on the other side of its point, and then around it."""
+    x, y = inwards
+    for far in (-10, -13):
+        for turn in _TURNS:
+            cos, sin = math.cos(turn), math.sin(turn)
+            yield _away(point, (x * cos - y * sin, x * sin + y * cos), far)
+
+
+def _gap(place: Point, start: Point, end: Point) -> float:
+    """How far a place is from a line between two points."""
+    along, to = (end[0] - start[0], end[1] - start[1]), (place[0] - start[0], place[1] - start[1])
+    share = (along[0] * to[0] + along[1] * to[1]) / (along[0] ** 2 + along[1] ** 2)
+    return math.dist(place, _away(start, along, min(max(share, 0.0), 1.0)))
+
+
+def _covers(box: PixelBox, others: Sequence[PixelBox]) -> bool:
+    left, top, right, bottom = box
+    return any(left < r and x < right and top < b and y < bottom for x, y, r, b in others)
 
 
 def _inwards(figure: Figure, pixels: Mapping[str, Point], name: str, centre: Point) -> Point:
@@ -189,12 +284,11 @@ def _away(place: Point, direction: Point, far: float) -> Point:
     return place[0] + far * direction[0], place[1] + far * direction[1]
 
 
-def _write(draw: ImageDraw.ImageDraw, text: str, place: Point, ink: tuple[int, int, int]) -> None:
+def _label(text: str, place: Point, ink: RGB) -> Label:
     mask = _text(text)
     x = min(max(round(place[0] - mask.width / 2), 0), SIDE - mask.width)
     y = min(max(round(place[1] - mask.height / 2), 0), SIDE - mask.height)
-    draw.rectangle((x - 1, y - 1, x + mask.width, y + mask.height), fill=_PAPER)
-    draw.bitmap((x, y), mask, fill=ink)
+    return Label(text, x, y, ink)
 
 
 @cache

@@ -158,7 +158,8 @@ def masked(rng: np.random.Generator, level: int) -> Posed:
     name = " ".join(truth)
     present = sorted({" ".join(look) for looks in table for look in looks} - {name})
     absent = [f"{c} {k}" for c in COLOURS for k in KINDS if f"{c} {k}" not in (*present, name)]
-    confusions = [*shuffled(rng, present), *shuffled(rng, absent)]
+    confusions = [*shuffled(rng, present), *shuffled(rng, absent)][:4]
+    others = [look for look in absent if look not in confusions]
     told = ". ".join(
         ", ".join("hidden" if one is None else " ".join(one) for one in r) for r in seen
     )
@@ -176,8 +177,8 @@ def masked(rng: np.random.Generator, level: int) -> Posed:
             "bbox": bbox,
             "category_name": name,
             "choose_negtive_confusion": confusions[:2],
-            "judgement_negtive_confusion": confusions[2:4],
-            "irrelevant_negtive": absent[-3:],
+            "judgement_negtive_confusion": confusions[2:],
+            "irrelevant_negtive": shuffled(rng, others)[:3],
         },
     )
 

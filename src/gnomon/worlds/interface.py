@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 
 from gnomon.media.image import png_bytes
 from gnomon.records import Media
-from gnomon.worlds.lettering import BLACK, WHITE, line_height, note_name, write
+from gnomon.worlds.lettering import BLACK, WHITE, line_height, note_name, word_mask, write
 from gnomon.worlds.scene import RGB, PixelBox, between, pick, shuffled
 
 Kind = Literal[
@@ -137,6 +137,46 @@ def _boxes(kind: Kind, columns: int, width: int, top: int) -> list[PixelBox]:
     ]  # fmt: skip
 
 
+def inked(element: Element) -> tuple[PixelBox, ...]:
+    """The boxes of what is drawn of an element: all of it, or its sign and its label.
+
+    A box to tick, an icon and a tab leave the rest of their boxes as paper.
+    """
+    if element.kind not in _SIGNS:
+        return (element.box,)
+    x, y = _label_place(element)
+    left, top, right, bottom = word_mask(element.label, TEXT).getbbox() or (0, 0, 1, 1)
+    label = x + left, y + top, x + right, y + bottom
+    unselected = element.kind == "tab" and not element.on
+    return (label,) if unselected else (_SIGNS[element.kind](element.box), label)
+
+
+def _tick(box: PixelBox) -> PixelBox:
+    x, y = box[0] + 2, (box[1] + box[3] - 1) // 2 - 6
+    return x, y, x + 13, y + 13
+
+
+def _disc(box: PixelBox) -> PixelBox:
+    x, y = box[0], (box[1] + box[3] - 1) // 2 - 8
+    return x, y, x + 17, y + 17
+
+
+def _bar(box: PixelBox) -> PixelBox:
+    return box[0] + 4, box[3] - 3, box[2] - 4, box[3]
+
+
+_SIGNS: dict[Kind, Callable[[PixelBox], PixelBox]] = {"box": _tick, "icon": _disc, "tab": _bar}
+"""Where the sign of an element is, by its box: what is ticked, tapped, or underlines a label."""
+
+
+def _label_place(element: Element) -> tuple[int, int]:
+    """The top left corner of the label of an element that has a sign."""
+    x1, y1, _, y2 = element.box
+    centred = element.centre[0] - word_mask(element.label, TEXT).width // 2
+    left = centred if element.kind == "tab" else x1 + 21
+    return left, (y1 + y2 - line_height(TEXT)) // 2
+
+
 def draw_picture(screen: Screen) -> Image.Image:
     """The picture of a screen."""
     image = Image.new("RGB", screen.size, PAPER)
@@ -175,11 +215,13 @@ def _box(
     image: Image.Image, draw: ImageDraw.ImageDraw, element: Element, accent: RGB, box: PixelBox,
     middle: int,
 ) -> None:  # fmt: skip
-    x, y = box[0] + 2, (box[1] + box[3]) // 2 - 6
-    draw.rectangle((x, y, x + 12, y + 12), fill=accent if element.on else WHITE, outline=BLACK)
+    x, y, right, bottom = _tick(element.box)
+    draw.rectangle(
+        (x, y, right - 1, bottom - 1), fill=accent if element.on else WHITE, outline=BLACK
+    )
     if element.on:
         draw.line([(x + 2, y + 6), (x + 5, y + 10), (x + 10, y + 3)], fill=WHITE, width=2)
-    write(image, (x + 19, middle), element.label, TEXT)
+    write(image, _label_place(element), element.label, TEXT)
 
 
 def _entry(
@@ -198,19 +240,20 @@ def _tab(
     middle: int,
 ) -> None:  # fmt: skip
     ink = accent if element.on else BLACK
-    write(image, (element.centre[0], middle), element.label, TEXT, ink, anchor="centre")
+    write(image, _label_place(element), element.label, TEXT, ink)
     if element.on:
-        draw.rectangle((box[0] + 4, box[3] - 2, box[2] - 4, box[3]), fill=accent)
+        x, y, right, bottom = _bar(element.box)
+        draw.rectangle((x, y, right - 1, bottom - 1), fill=accent)
 
 
 def _icon(
     image: Image.Image, draw: ImageDraw.ImageDraw, element: Element, accent: RGB, box: PixelBox,
     middle: int,
 ) -> None:  # fmt: skip
-    x, y = box[0], (box[1] + box[3]) // 2 - 8
-    draw.ellipse((x, y, x + 16, y + 16), fill=accent)
+    x, y, right, bottom = _disc(element.box)
+    draw.ellipse((x, y, right - 1, bottom - 1), fill=accent)
     write(image, (x + 9, y + 1), element.label[0], TEXT, WHITE, anchor="centre")
-    write(image, (x + 21, middle), element.label, TEXT)
+    write(image, _label_place(element), element.label, TEXT)
 
 
 _Drawn = Callable[[Image.Image, ImageDraw.ImageDraw, Element, RGB, PixelBox, int], None]

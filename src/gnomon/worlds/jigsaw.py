@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,8 @@ from gnomon.media.image import open_image, png_bytes
 from gnomon.parts import PartError, register
 from gnomon.records import Answer, Box, Media
 from gnomon.worlds.digits import Split
-from gnomon.worlds.photographs import Crop, crop_image, draw_crop
-from gnomon.worlds.scene import between, pick, shuffled
+from gnomon.worlds.photographs import LARGEST, Crop, crop_image, draw_crop
+from gnomon.worlds.scene import REDRAWS, between, pick, shuffled
 from gnomon.worlds.source import Answers, SampleSource
 from gnomon.worlds.talk import pose_about
 from gnomon.worlds.world import Posed, WorldTask, named_tasks, serve
@@ -31,8 +31,12 @@ PATCH = 56
 """Side of a patch of our puzzles in pixels."""
 GRIDS = ((2, 1), (3, 1), (2, 2), (3, 2), (3, 3))
 """Rows and columns of difficulty 1 to 5; half of the puzzles swap them."""
+GRAIN = 6
+"""Pixels of a photograph along each side of a patch, at least (ours)."""
 MOST = 100
 """Patches of a puzzle."""
+LONGEST = (LARGEST[1] // GRAIN, LARGEST[0] // GRAIN)
+"""Rows and columns that the tiles of the photographs have pixels for, at most."""
 CHOICES = 4
 LETTERS = "ABCDEFGH"
 DIRECTIONS = {
@@ -124,11 +128,15 @@ class Puzzle:
     n: int
     forward: tuple[int, ...]
 
+    @cached_property
+    def whole(self) -> Image.Image:
+        """The image before it was shuffled."""
+        return crop_image(self.crop, (self.n * PATCH, self.m * PATCH))
+
     @property
     def image(self) -> Image.Image:
         """The shuffled image."""
-        whole = crop_image(self.crop, (self.n * PATCH, self.m * PATCH))
-        return shuffle_patches(whole, self.m, self.n, self.forward)
+        return shuffle_patches(self.whole, self.m, self.n, self.forward)
 
     def show(self) -> tuple[Media, ...]:
         """The shuffled image as a medium."""
@@ -157,12 +165,28 @@ def grid_of(rng: np.random.Generator, level: int) -> tuple[int, int]:
 
 
 def draw_puzzle(rng: np.random.Generator, m: int, n: int) -> Puzzle:
-    """A puzzle of m rows and n columns, its patches in any order.
+    """A puzzle of m rows and n columns, its patches in any order, no two of them alike.
 
-    All may be at home, or else two patches would always be exchanged.
+    All may be at home, or else two patches would always be exchanged. Raises ValueError when no
+    such photograph turns up.
     """
-    crop = draw_crop(rng, n / m)
-    return Puzzle(crop, m, n, tuple(shuffled(rng, range(1, m * n + 1))))
+    for _ in range(REDRAWS):
+        crop = draw_crop(rng, n / m, (n * GRAIN, m * GRAIN))
+        puzzle = Puzzle(crop, m, n, tuple(shuffled(rng, range(1, m * n + 1))))
+        if _differ(puzzle.whole, _cells(m, n)):
+            return puzzle
+    raise ValueError(f"some of {m} x {n} patches look alike in {REDRAWS} draws: use fewer patches")
+
+
+def _cells(m: int, n: int) -> list[tuple[int, int, int, int]]:
+    corners = [(column * PATCH, row * PATCH) for row in range(m) for column in range(n)]
+    return [(x, y, x + PATCH, y + PATCH) for x, y in corners]
+
+
+def _differ(image: Image.Image, boxes: Sequence[tuple[int, int, int, int]]) -> bool:
+    """Whether no two boxes of an image hold the same pixels."""
+    pixels = np.asarray(image)
+    return len({pixels[y1:y2, x1:x2].tobytes() for x1, y1, x2, y2 in boxes}) == len(boxes)
 
 
 def full(rng: np.random.Generator, puzzle: Puzzle) -> Posed:
@@ -254,7 +278,7 @@ def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed | None:
     """Where was the content of a box before boxes of equal size were exchanged?
 
     One box in each cell, all with offsets of their own; region k certainly changes. None of a
-    puzzle in which all patches are at home.
+    puzzle in which all patches are at home, or some boxes hold the same.
     """
     moved = [place for place, home in enumerate(puzzle.forward, 1) if home != place]
     if not moved:
@@ -265,6 +289,8 @@ def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed | None:
          x + side, y + side)
         for row in range(puzzle.m) for column in range(puzzle.n)
     ]  # fmt: skip
+    if not _differ(puzzle.whole, boxes):
+        return None
     k = pick(rng, moved)
     gold = boxes[puzzle.forward[k - 1] - 1]
     width, height = puzzle.n * PATCH, puzzle.m * PATCH
@@ -285,15 +311,14 @@ def box(rng: np.random.Generator, puzzle: Puzzle) -> Posed | None:
 
 
 def _show_boxes(puzzle: Puzzle, boxes: Sequence[tuple[int, int, int, int]]) -> tuple[Media, ...]:
-    whole = crop_image(puzzle.crop, (puzzle.n * PATCH, puzzle.m * PATCH))
-    result = whole.copy()
+    result = puzzle.whole.copy()
     for place, home in zip(boxes, puzzle.forward, strict=True):
-        result.paste(whole.crop(boxes[home - 1]), place[:2])
+        result.paste(puzzle.whole.crop(boxes[home - 1]), place[:2])
     return (Media("image", data=png_bytes(result)),)
 
 
 def confirm(posed: Posed) -> bool:
-    """Whether the patches, put back by the answer's table, are the photograph again."""
+    """Whether the patches, put back by the answer's table, are the photograph in no other order."""
     facts = posed.facts
     m, n, table = facts["m"], facts["n"], facts["table"]
     crop = Crop(**{**facts["crop"], "box": tuple(facts["crop"]["box"])})
@@ -302,9 +327,8 @@ def confirm(posed: Posed) -> bool:
     if facts["question_type"] == "box":
         return _confirm_box(posed, open_image(medium), whole)
     mended = shuffle_patches(open_image(medium), m, n, inverse(table))
-    return np.array_equal(np.asarray(mended), np.asarray(whole)) and _READ[facts["question_type"]](
-        posed, table
-    )
+    same = np.array_equal(np.asarray(mended), np.asarray(whole))
+    return same and _differ(whole, _cells(m, n)) and _READ[facts["question_type"]](posed, table)
 
 
 def _confirm_box(posed: Posed, shown: Image.Image, whole: Image.Image) -> bool:
@@ -396,6 +420,11 @@ def jigsaw(
     patches = rows * columns
     if min(rows, columns) < 1 or not 2 <= patches <= MOST:
         raise PartError(f"rows={rows}, columns={columns}: use 2 to {MOST} patches")
+    if rows > LONGEST[0] or columns > LONGEST[1]:
+        raise PartError(
+            f"rows={rows}, columns={columns}: no photograph has {GRAIN} pixels for each side of "
+            f"such patches; use at most {LONGEST[0]} rows and {LONGEST[1]} columns"
+        )
     level = sum(m * n <= patches for m, n in GRIDS)
     grid = partial(_fixed, rows, columns)  # no lambda: workers get the source by pickle
     chosen = tuple(_task(name, grid) for name in named_tasks("jigsaw", tasks))

@@ -99,9 +99,12 @@ def _refers(question: Posed, column: int, row: int) -> bool:
 
 
 def related(rng: np.random.Generator, level: int) -> Posed:
-    """The set of cells of all objects left of, right of, above or below one, by the scene graph."""
+    """The set of cells of all objects left of, right of, above or below one, by the scene graph.
+
+    Its scenes hold no words, which would be in two cells each.
+    """
     for _ in range(REDRAWS):
-        scene = draw_any(rng, mixture(rng, level, shapes=1))
+        scene = draw_any(rng, mixture(rng, level, shapes=1, fill=("shapes", "digits")))
         graph = scene_graph(scene)
         places = {id(item): place for place, item in enumerate(scene.objects)}
         item, name = pick(rng, _named(scene) or [(scene.objects[0], "")])

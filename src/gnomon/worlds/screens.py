@@ -38,11 +38,14 @@ from gnomon.worlds.interface import (
     Kind,
     Screen,
     draw_screen,
+    inked,
 )
 from gnomon.worlds.scene import between, pick, shuffled, split_of
 from gnomon.worlds.talk import Talk, pose_about
 from gnomon.worlds.world import Posed, WorldTask
 
+REACH = 3
+"""Pixels from an asked point to what is drawn there, at most."""
 STEPS = (1, 1, 2, 2, 3)
 """Fields and boxes of a goal of difficulty 1 to 5, before its last step."""
 
@@ -56,9 +59,9 @@ def ground(rng: np.random.Generator, screen: Screen) -> Posed:
 
 
 def name(rng: np.random.Generator, screen: Screen) -> Posed:
-    """What is at a point?"""
+    """What is at a point? It is on what is drawn of an element, not on the paper around it."""
     element = pick(rng, screen.elements)
-    x1, y1, x2, y2 = element.box
+    x1, y1, x2, y2 = pick(rng, inked(element))
     point = [between(rng, x1, x2 - 1), between(rng, y1, y2 - 1)]
     return ask_what(screen, element, point, list(LABELS))
 
@@ -218,10 +221,10 @@ def _found(elements: Sequence[Any], label: str) -> Any:
     return one
 
 
-def drawn_inside(posed: Posed, box: Sequence[int]) -> bool:
-    """Whether the picture shows something, other than paper, in a box."""
+def drawn_inside(posed: Posed, box: Sequence[int], least: int = 21) -> bool:
+    """Whether the picture shows ``least`` pixels or more, other than paper, in a box."""
     pixels = np.asarray(open_image(posed.show()[0]).crop(tuple(box)))  # type: ignore[arg-type]
-    return bool((pixels != np.array(PAPER)).any(axis=-1).sum() > 20)
+    return bool((pixels != np.array(PAPER)).any(axis=-1).sum() >= least)
 
 
 def confirm_ground(posed: Posed) -> bool:
@@ -232,10 +235,12 @@ def confirm_ground(posed: Posed) -> bool:
 
 
 def confirm_name(posed: Posed) -> bool:
-    """Whether the point of the question is in one box alone, that of the answer."""
+    """Whether the point of the question is in one box alone, that of the answer, and near ink."""
     x, y = (int(number) for number in re.findall(r"\d+", posed.text)[:2])
     hit = [e for e in posed.facts["elements"] if e[2][0] <= x < e[2][2] and e[2][1] <= y < e[2][3]]
-    return [f"{kind} {label}" for kind, label, *_ in hit] == [posed.answer.value]
+    near = (x - REACH, y - REACH, x + REACH + 1, y + REACH + 1)
+    named = [f"{kind} {label}" for kind, label, *_ in hit]
+    return named == [posed.answer.value] and drawn_inside(posed, near, 1)
 
 
 def confirm_act(posed: Posed) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from gnomon.formats.grammar import Format
-from gnomon.parts import part
+from gnomon.parts import PartError, part
 from gnomon.records import Message, Sample
 
 Answers = Literal["none", "direct", "worked", "demonstrated"]
@@ -16,10 +16,18 @@ Answers = Literal["none", "direct", "worked", "demonstrated"]
 
 @dataclass(frozen=True)
 class SampleSource:
-    """Samples by index; ``draw`` makes the sample of an index from nothing but that index."""
+    """Samples by index; ``draw`` makes the sample of an index from nothing but that index.
+
+    Raises `PartError` for a negative size.
+    """
 
     size: int
     draw: Callable[[int], Sample]
+
+    def __post_init__(self) -> None:
+        """Refuse a negative size before anybody asks for the length."""
+        if self.size < 0:
+            raise PartError(f"size={self.size}: use 1 or more, or leave it out")
 
     def __len__(self) -> int:
         """Number of samples."""

@@ -19,7 +19,10 @@ BLUR = 4
 
 
 def when(rng: np.random.Generator, film: Film) -> Posed | None:
-    """When a shape moves, can be seen, or has its second colour: one span of seconds."""
+    """When a shape moves, can be seen, or has its second colour: one span of seconds.
+
+    A shape whose colour changes is seen longer than its name holds: that is not asked.
+    """
     asked = _spans_asked(film)
     if not asked:
         return None
@@ -43,7 +46,8 @@ def _spans_asked(film: Film) -> list[tuple[str, tuple[float, float], str]]:
         if len(moves) == 1:
             text = f"When does the {actor.name} move?"
             asked.append((text, film.span(moves[0]), f"{actor.name} moves"))
-        if any(event.what in ("appear", "vanish") for event in events):
+        comes_or_goes = any(event.what in ("appear", "vanish") for event in events)
+        if comes_or_goes and _named_until(film, number) == film.frames:
             text = f"From when to when can the {actor.name} be seen?"
             asked.append((text, _shown(film, number), f"{actor.name} is seen"))
         turned = next((event.detail for event in events if event.what == "recolour"), "")
@@ -53,6 +57,15 @@ def _spans_asked(film: Film) -> list[tuple[str, tuple[float, float], str]]:
                 (f"{text} {turned}?", _shown(film, number, turned), f"{actor.name} is {turned}")
             )
     return asked
+
+
+def _named_until(film: Film, actor: int) -> int:
+    """The first frame in which a shape has another colour than that of its name, or their number.
+
+    From there on its name is wrong, also where it is no longer to be seen.
+    """
+    turns = (e.end for e in film.events if (e.actor, e.what) == (actor, "recolour"))
+    return next(turns, film.frames)
 
 
 def _shown(film: Film, actor: int, colour: str = "") -> tuple[float, float]:
@@ -75,15 +88,9 @@ def _span_watched(text: str, watched: Watched) -> tuple[float, float]:
     if text.removeprefix("<image>").startswith("When"):
         (move,) = [h for h in watched.happened if (h.colour, h.what) == (colour, "moves")]
         return move.start / watched.fps, move.end / watched.fps
-    colours = {turned[2]} if turned else set(_worn(colour, watched))
-    frames = [frame for frame, seen in enumerate(watched.seen) if colours & seen.keys()]
+    asked = turned[2] if turned else colour
+    frames = [frame for frame, seen in enumerate(watched.seen) if asked in seen]
     return frames[0] / watched.fps, (frames[-1] + 1) / watched.fps
-
-
-def _worn(colour: str, watched: Watched) -> tuple[str, ...]:
-    """The colours of the shape that first has this one."""
-    turns = (h.detail for h in watched.happened if (h.colour, h.what) == (colour, "turns"))
-    return colour, *turns
 
 
 def moves(rng: np.random.Generator, level: int) -> Posed:
@@ -148,7 +155,10 @@ def seen_happens(question: Posed, watched: Watched) -> bool:
 
 
 def where(rng: np.random.Generator, film: Film) -> Posed:
-    """The cell of a shape's centre in one frame, in a grid of four rows and columns."""
+    """The cell of a shape's centre in one frame, in a grid of four rows and columns.
+
+    It still has the colour of its name there, or is not there and never had another one before.
+    """
     number, frame = _frame_asked(rng, film)
     state = film.states[number][frame]
     cell = cell_name(state.x // CELL, state.y // CELL) if state is not None else NOWHERE
@@ -159,11 +169,14 @@ def where(rng: np.random.Generator, film: Film) -> Posed:
 
 
 def _frame_asked(rng: np.random.Generator, film: Film) -> tuple[int, int]:
-    """A shape and a frame in which it is not within `BLUR` of two cells."""
+    """A shape and a frame in which its name is right and it is not within `BLUR` of two cells.
+
+    There always is one: in the first frame no colour has changed, and all shapes rest.
+    """
     clear = [
         (number, frame)
         for number, states in enumerate(film.states)
-        for frame, state in enumerate(states)
+        for frame, state in enumerate(states[: _named_until(film, number)])
         if state is None or all(BLUR <= side % CELL < CELL - BLUR for side in (state.x, state.y))
     ]
     return pick(rng, clear)
@@ -174,17 +187,22 @@ def seen_where(question: Posed, watched: Watched) -> bool:
     found = re.search(r"at ([\d.]+) seconds", question.text)
     frame = watched.seen[round(float(found[1]) * watched.fps) if found else -1]
     colour = colour_asked(question.text)
-    boxes = [frame[name].box for name in _worn(colour, watched) if name in frame]
-    if not boxes:
+    if colour not in frame:
         return bool(question.answer.value == NOWHERE)
-    left, top, right, bottom = boxes[0]
+    left, top, right, bottom = frame[colour].box
     cell = cell_name(int(left + right) // 2 // CELL, int(top + bottom) // 2 // CELL)
     return bool(question.answer.value == cell)
 
 
-def track(rng: np.random.Generator, film: Film) -> Posed:
-    """The box of a shape in every frame in which it can be seen, frames numbered from 1."""
-    number = between(rng, 0, len(film.actors) - 1)
+def track(rng: np.random.Generator, film: Film) -> Posed | None:
+    """The box of a shape in every frame in which it can be seen, frames numbered from 1.
+
+    None of a film in which every shape changes its colour, and so outlasts its name.
+    """
+    steady = [n for n in range(len(film.actors)) if _named_until(film, n) == film.frames]
+    if not steady:
+        return None
+    number = pick(rng, steady)
     boxes = {str(f + 1): box for f in range(film.frames) if (box := film.box(number, f))}
     name = film.actors[number].name
     question = (
@@ -200,10 +218,9 @@ def seen_track(question: Posed, watched: Watched) -> bool:
     """Whether the boxes are those of that shape's pixels, in the same frames."""
     colour = colour_asked(question.text)
     boxes = {
-        str(number): seen[name].box
+        str(number): seen[colour].box
         for number, seen in enumerate(watched.seen, 1)
-        for name in _worn(colour, watched)
-        if name in seen
+        if colour in seen
     }
     drawn = question.answer.value
     return boxes.keys() == drawn.keys() and all(

@@ -13,7 +13,7 @@ A direction moves by one cell.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -118,14 +118,50 @@ def _restyled(item: Placed, function: str, value: str) -> Placed:
 def draw_change(rng: np.random.Generator, level: int) -> Change:
     """A scene of shapes and functions that change it, no two on one property of one object.
 
-    The pictures tell every change apart: what moved is not mistaken for what stood there before.
+    The pictures tell every change apart: what moved is not mistaken for what stood there before,
+    and no other functions, or fewer, explain the second picture.
     """
     while True:
         change = _draw_change(rng, level)
-        if count_new(change.before.written, change.result.written) == len(
-            {number for _, number, _ in change.calls}
-        ):
+        changed = len({number for _, number, _ in change.calls})
+        new = count_new(change.before.written, change.result.written)
+        if new == changed and _applies(change) and is_cheapest(change):
             return change
+
+
+def _applies(change: Change) -> bool:
+    """Whether the functions can be called in the order of their objects."""
+    objects = change.before.objects
+    try:
+        for call in change.calls:
+            objects = apply_call(objects, call)
+    except ValueError:
+        return False
+    return objects == change.after
+
+
+def is_cheapest(change: Change) -> bool:
+    """Whether pairing the objects of the pictures in any other way takes more functions."""
+    costs = [[_functions(old, new) for new in change.after] for old in change.before.objects]
+    return _pairings(costs, len(change.calls)) == 1
+
+
+def _functions(old: Placed, new: Placed) -> int:
+    """The fewest functions that make one object of another: its properties and its steps."""
+    one, other = vars(old.thing), vars(new.thing)
+    steps = max(abs(old.column - new.column), abs(old.row - new.row))
+    return steps + [one[name] == other[name] for name in FIELDS.values()].count(False)
+
+
+def _pairings(costs: Sequence[Sequence[int]], most: int, taken: tuple[int, ...] = ()) -> int:
+    """How many ways there are to pair each row with a column of its own for ``most`` in all."""
+    if not costs:
+        return 1
+    return sum(
+        _pairings(costs[1:], most - cost, (*taken, column))
+        for column, cost in enumerate(costs[0])
+        if cost <= most and column not in taken
+    )
 
 
 def _draw_change(rng: np.random.Generator, level: int) -> Change:

@@ -279,7 +279,7 @@ def test_strict_and_released_differ_where_the_released_verifier_is_wrong(
 def test_the_released_verifier_takes_the_shape_that_is_asked_for(case: Case) -> None:
     verdict = released(case.right[0], case.answer, system="synlogic")
     assert verdict.correct, verdict
-    assert verdict.grader == "released:synlogic/1"
+    assert verdict.grader == "released:synlogic/2"
 
 
 @pytest.mark.parametrize("case", CASES, ids=ids)
