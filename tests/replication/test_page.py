@@ -9,7 +9,14 @@ import pytest
 
 from gnomon.cli import run_command
 from gnomon.replication.chart import chart
-from gnomon.replication.experiment import Claim, Metric, experiment_files, load_experiment
+from gnomon.replication.experiment import (
+    Claim,
+    Metric,
+    experiment_files,
+    load_experiment,
+    recipe_hash,
+)
+from gnomon.replication.matching import base_of, resolve
 from gnomon.replication.page import (
     PICTURES,
     STORED,
@@ -18,7 +25,7 @@ from gnomon.replication.page import (
     table,
     tally,
 )
-from gnomon.replication.results import base_of, read_results
+from gnomon.replication.results import read_results
 from gnomon.replication.summary import summarise
 from replication.stored import store_made
 
@@ -75,6 +82,24 @@ def test_verdicts_are_counted_and_set_against_the_numbers_of_the_sources(
         in told
     )
     assert "a number for 3 of them: 2 have an effect of the same sign here, 0 of the other" in told
+
+
+def test_an_arm_that_answered_as_another_does_not_count(tmp_path: Path) -> None:
+    curves = {"length": [[1.0, 30.0]]}
+    store_made(tmp_path, load_experiment("papo"), SHARES, curves=curves)
+    told = tally(summarise(read_results(tmp_path, "papo")))
+    assert "2 arms stand against their reference: helps 1, no effect seen 0, hurts 1" in told
+    assert "1 more that answered as another arm did do not count." in told
+
+
+def test_runs_of_the_recipes_of_today_and_of_others_are_told_apart(tmp_path: Path) -> None:
+    experiment = load_experiment("papo")
+    recipes = resolve(experiment)
+    for arm, share in SHARES.items():
+        changed = {} if arm == "papo" else {"recipe": recipe_hash(recipes[arm])}
+        store_made(tmp_path / STORED, experiment, {arm: share}, **changed)
+    page = replication_pages(tmp_path)[tmp_path / "docs/replications.md"]
+    assert "Of other versions of their recipes than the commands above: papo.\n" in page
 
 
 def test_where_less_is_better_a_helping_arm_agrees_with_a_number_below_zero(tmp_path: Path) -> None:
