@@ -324,5 +324,5 @@ def example(hint: Any) -> Any:
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)[0]
     values = {int: 1, float: 0.5, str: "text", Path: Path("data.jsonl")}
-    empty = {list: list, dict: dict}.get(typing.get_origin(hint) or hint)
+    empty = {list: list, tuple: tuple, dict: dict}.get(typing.get_origin(hint) or hint)
     return values[hint] if empty is None else empty()

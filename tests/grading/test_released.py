@@ -110,7 +110,7 @@ def test_strict_and_released_judge_as_each_says(
     assert strict(text, reference).correct is fair
     verdict = released(text, reference, system=system)
     assert verdict.correct is theirs
-    assert verdict.grader == f"released:{system}/1"
+    assert verdict.grader == f"released:{system}/2"
     assert verdict.span == text
     assert verdict.reason
 
@@ -122,7 +122,9 @@ def test_every_system_has_a_pair_that_differs() -> None:
 
 def test_a_system_is_chosen_by_name_as_a_setting() -> None:
     bound = part("grader", "released", system="seed-bench-r1")
-    assert bound.supply({"prediction": "Because", "reference": Answer("choice", "B")}).correct
+    assert bound.supply(
+        {"prediction": "Because", "reference": Answer("choice", "B"), "response": None}
+    ).correct
     with pytest.raises(PartError, match="seed-bench-r1"):
         part("grader", "released", system="seed-bench")
 
