@@ -273,7 +273,7 @@ def without_foreign(text: str) -> str:
 
 
 def without_tag_spaces(text: str) -> str:
-    """The text without whitespace around ``<``, ``>``, ``/``: the released pre-step of all scores.
+    """The text without whitespace around ``<``, ``>``, ``/``, as several released scores read it.
 
     >>> without_tag_spaces("<think> 1 / 2 < / think >")
     '<think>1/2</think>'

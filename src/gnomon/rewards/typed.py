@@ -217,11 +217,10 @@ def typed_answer(
     """Accuracy by type of question as Visionary-R1, HumanOmniV2 or OneThinker score it, in [0, 1].
 
     Reads the first answer block, stripped; without one, nothing ("") for visionary and humanomni
-    and the whole response for onethinker. ``column`` holds the type, the sample's task where
-    it is empty; the gold is the column
-    ``solution``, from its own first answer block where it has one, or the answer itself. None
-    without a gold, and where a grader failed. OneThinker's types are read in any case.
-    "released" differs for humanomni's "judge" type alone, which there accepts "no"
+    and the whole response for onethinker. ``column`` holds the type, the sample's task where it is
+    empty; the gold is the column ``solution``, from its own first answer block where it has one, or
+    the answer itself. None without a gold, and where a grader failed. OneThinker's types are read
+    in any case. "released" differs for humanomni's "judge" type alone, which there accepts "no"
     inside "know". Only one answer block counts, but by these systems' rules it can be gamed: a
     first number pays beside other text, and both "yes" and "no" may be written. ValueError for an
     unknown type. Source: arXiv 2505.14677, 2506.21277, 2512.03043.
